@@ -1,6 +1,6 @@
 """Writes `commands.py` from the models of the contracts: `python contracts/client/generate_commands.py [--check]`.
 
-With `--check` it writes nothing, and exits with 1 if the file differs from what the models give.
+With `--check` it writes nothing, and exits with 1 if the file is out of date.
 """
 
 import sys
@@ -16,7 +16,7 @@ _WIDTH = 120
 _HEAD = '''"""A class for each command, with the fields of its data as keyword arguments.
 
 Written by `python contracts/client/generate_commands.py` from the models in the contracts: do not edit. Over 250 lines,
-because it has all commands, so that `commands.` completes to every one of them.
+because all commands are in one module, so that editors complete `commands.` to all of them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,9 +28,9 @@ from daybook_client.ids import uuid7
 '''
 _CLASS = "@dataclass(frozen=True, kw_only=True, slots=True)"
 _PLAIN = {"string": "str", "integer": "int", "object": "Mapping[str, Any]"}
-# What is created under an id that the command always names.
+# Commands in which the id of the new thing is required, and the field with that id.
 _NAMED_IDS = {"CREATE_ORG": "org_id", "REGISTER_USER": "user_id"}
-# All fields for an id of the sender's choice have the same description.
+# All optional fields with the id of the new thing have this description.
 _CHOSEN = CreateProjectData.model_fields["project_id"].description
 
 Schema = dict[str, Any]

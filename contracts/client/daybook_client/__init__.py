@@ -1,6 +1,6 @@
-"""Sends commands to Daybook over HTTP or Kafka and tells their outcomes apart: accepted, rejected, or unknown.
+"""A client of Daybook: sends commands over HTTP or Kafka, with retries, and reads the tables and the log.
 
-`import daybook_client` loads neither httpx, aiokafka nor pydantic; they load when a connection is first used.
+`import daybook_client` does not load httpx, aiokafka or pydantic. They are loaded when they are first needed.
 """
 
 from daybook_client import commands

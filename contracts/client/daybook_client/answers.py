@@ -1,4 +1,4 @@
-"""One exchange with the command API: a command in, a request out; an answer in, a verdict out. No I/O."""
+"""Interprets the answers of Daybook to commands: a command and its answer in, a verdict out. No I/O."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ SINGLE: Final = "/v1/commands"
 BATCH: Final = "/v1/commands:batch"
 
 
-# Daybook could not say what became of the command, or asks to send it again.
+# Answers after which the command is sent again: its outcome is not known, or Daybook asked for a pause.
 _AGAIN: Final = frozenset({Code.UNAVAILABLE, Code.TOO_MANY_REQUESTS, Code.NOT_FOUND})
 _UNAUTHENTICATED: Final = 401
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`headers` has lower-case names."""
+    """An HTTP response. The names in `headers` are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -33,7 +33,7 @@ class Answer:
 
 
 class _Body(msgspec.Struct):
-    """An acceptance, a problem or a pending answer. Members that a newer Daybook adds are ignored."""
+    """The body of an acceptance, a problem or a pending answer. Members that a newer Daybook adds are ignored."""
 
     status: int | None = None
     result: str | None = None
@@ -54,12 +54,12 @@ def outcome_path(command: Command) -> str:
 
 
 def verdict(command: Command, answer: Answer, visible: Visible | None) -> Verdict:
-    """What one answer says of the command."""
+    """What the answer to a single command says about it."""
     return _verdict(command, _read(answer.body), answer.status, visible, retry_after(answer.headers))
 
 
 def batch_verdicts(commands: Sequence[Command], answer: Answer, visible: Visible | None) -> list[Verdict] | None:
-    """What an answer to a batch says of each command; None if Daybook refused the batch as such, so that each command
+    """What the answer to a batch says about each command. None if Daybook refused the whole batch: then each command
     has to be sent alone.
     """
     after = retry_after(answer.headers)
@@ -82,25 +82,25 @@ def batch_verdicts(commands: Sequence[Command], answer: Answer, visible: Visible
 
 
 def record_verdict(command: Command, value: bytes, visible: Visible | None) -> Verdict:
-    """What the value of a results record says of the command."""
+    """What the value of a results record says about the command."""
     body = _read(value)
     return _verdict(command, body, body.status or 0, visible, None)
 
 
 def refusal(answer: Answer) -> str | None:
-    """Why the token was refused; None if it was not."""
+    """Why Daybook refused the token; None if it did not."""
     if answer.status != _UNAUTHENTICATED:
         return None
     return f"Daybook refuses the token: {_read(answer.body).detail or 'no reason given'}"
 
 
 def detail(answer: Answer) -> str:
-    """The `detail` of a problem; empty if the body is no problem."""
+    """The `detail` of a problem; empty if the body is not a problem."""
     return _read(answer.body).detail
 
 
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """Seconds, from either form of the header (RFC 9110, section 10.2.3)."""
+    """Seconds to wait, from either form of the header Retry-After (RFC 9110, section 10.2.3)."""
     text = headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
         return float(text[:9])
@@ -112,7 +112,7 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
 
 
 def _read(body: bytes) -> _Body:
-    """The body as JSON; an empty `_Body` if it is cut short or does not come from Daybook."""
+    """The parsed body; an empty `_Body` if it is truncated or did not come from Daybook."""
     try:
         return _BODY.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):

@@ -1,6 +1,6 @@
-"""When to try again: what an attempt said and the time that is left in, the pause before the next attempt out.
+"""Decides when to send commands again: the last answers and the time in, the pause before the next attempt out.
 
-No I/O and no clock: times are passed in.
+No I/O and no clock: callers pass the time.
 """
 
 import random
@@ -11,12 +11,12 @@ from daybook_client.outcomes import Accepted, Rejected
 
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
-SHORTEST_ATTEMPT_SECONDS = 0.1  # what is left before the deadline is no use for less
+SHORTEST_ATTEMPT_SECONDS = 0.1  # with less time than this before the deadline, no further attempt is made
 
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """The attempt gave no outcome. `after_seconds`: how long Daybook asks to wait, if it does."""
+    """The attempt gave no outcome. `after_seconds`: how long Daybook asked to wait; None if it did not."""
 
     reason: str
     after_seconds: float | None = None
@@ -39,8 +39,8 @@ class Attempts:
         return max(0.0, min(self.attempt_seconds, self.ends_at - now))
 
     def pause(self, unanswered: Sequence[Again], now: float) -> float | None:
-        """Seconds until the next attempt; None if the deadline is too near. The pauses double, and are random
-        up to half their length, so that many clients do not return at the same moment.
+        """Seconds until the next attempt; None if the deadline is too near. Pauses double from attempt to attempt. A
+        random part of up to half is taken off each, so that many clients do not return at the same moment.
         """
         longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** min(self._made, 16))
         self._made += 1

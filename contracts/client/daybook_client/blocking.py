@@ -1,4 +1,4 @@
-"""The client without asyncio, over HTTP only. It has the names of `daybook_client`, and the same outcomes and rules:
+"""The client without asyncio, over HTTP only. Names, outcomes and rules are those of `daybook_client`:
 `from daybook_client.blocking import Accepted, Daybook, Rejected, Unknown, commands`.
 """
 
@@ -48,7 +48,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The command is in the log, for good. `position` is its last entry's place, written `partition.position`."""
+    """The command is in the log and will stay there. `position` is the place of its last entry, such as `3.1042`."""
 
     command: Command
     position: str
@@ -59,8 +59,8 @@ class Accepted:
         return f"{self.command.TYPE} {self.command.id}: accepted at {self.position}"
 
     def visible(self, timeout: float = 5.0) -> None:
-        """Returns once the tables show what the command changed. Raises TimeoutError after `timeout` seconds. The
-        command stays accepted, and will be visible later.
+        """Returns once the tables show what the command changed. Raises TimeoutError after `timeout` seconds: the
+        command is still accepted, and becomes visible later.
         """
         self._visible(self, timeout)
 
@@ -87,7 +87,7 @@ class Daybook:
         attempt_seconds: float = ATTEMPT_SECONDS,
         tls: ssl.SSLContext | None = None,
     ) -> Self:
-        """As `over_http` of `daybook_client.Daybook`; a function that gives tokens is an ordinary one."""
+        """Like `over_http` of `daybook_client.Daybook`, but a function for `token` is an ordinary one, not async."""
         found = token if callable(token) else secret(token, "DAYBOOK_TOKEN")
         reads = optional(read_url, "DAYBOOK_READ_URL")
         return cls(
@@ -104,10 +104,10 @@ class Daybook:
     def send_many(
         self, commands: Iterable[Command], *, deadline: float = DEADLINE_SECONDS, at_once: int = AT_ONCE
     ) -> Iterator[Outcome]:
-        """The outcomes of many commands, in their order; takes and sends `at_once` of them at a time.
+        """The outcomes of many commands, in the order of the commands. Takes and sends `at_once` commands at a time.
 
-        Commands of one org are decided in their order. `deadline`: seconds for each command, from when it is sent. If
-        a command's outcome stays unknown, the later ones of its org are not sent, and are `Unknown` too.
+        The commands of one org are decided in the order given. `deadline`: seconds for each command, from when it is
+        sent. If a command's outcome stays unknown, the later commands of its org are not sent, and are `Unknown` too.
         """
         unknown_keys = set[str]()
         for part in _parts(commands, at_once):

@@ -1,4 +1,4 @@
-"""The base of all command classes: fields in, the envelope's JSON out. The classes are in `commands.py`."""
+"""The base of the command classes in `commands.py`: writes a command's fields as the JSON envelope."""
 
 import json
 from collections.abc import Mapping
@@ -16,7 +16,9 @@ _ENVELOPE: Final = frozenset({"id", "org_id", "actor_user_id"})
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Command:
-    """One command with its `id`, which is made once: to try again, send the same object. `TYPE` is its type."""
+    """One command. Its `id` is made with the object, so to send the command again, send the same object. `TYPE` is its
+    type in the envelope.
+    """
 
     TYPE: ClassVar[str]
     KEY: ClassVar[str] = "org_id"  # the field with the routing key
@@ -41,13 +43,15 @@ class Command:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Creates(Command):
-    """A command that creates something. `NEW_ID` is the field with its id, if the sender chooses or names it."""
+    """A command that creates something. `NEW_ID` names the field with the id of the new thing. If the field is None,
+    the id is computed.
+    """
 
     NEW_ID: ClassVar[str]
 
 
 def new_id_of(command: Creates) -> str:
-    """The id of what the command will create, if it is accepted. It is known before the command is sent."""
+    """The id of the thing that the command creates if it is accepted. It is known before the command is sent."""
     if not isinstance(command, Creates):
         raise Misuse(f"{type(command).__name__} creates nothing")
     chosen = getattr(command, command.NEW_ID)
@@ -63,7 +67,9 @@ def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _present(value: Any, chosen: list[Field[Any]]) -> dict[str, Any]:
-    """The fields that were given. Null counts as absent, except where a field is required: null is a payload too."""
+    """The fields that were given. An optional field that is None is left out. A required field that is None is written
+    as null, because the payload of a dead letter may be null.
+    """
     values = {each.name: getattr(value, each.name) for each in chosen}
     return {
         each.name: values[each.name]
@@ -73,7 +79,7 @@ def _present(value: Any, chosen: list[Field[Any]]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """What `json` does not know by itself. Raises TypeError for anything that has no form in JSON."""
+    """Converts types that `json` does not know. Raises TypeError for any other type."""
     if isinstance(value, UUID):
         return str(value)
     if is_dataclass(value) and not isinstance(value, type):

@@ -1,7 +1,7 @@
 """A class for each command, with the fields of its data as keyword arguments.
 
 Written by `python contracts/client/generate_commands.py` from the models in the contracts: do not edit. Over 250 lines,
-because it has all commands, so that `commands.` completes to every one of them.
+because all commands are in one module, so that editors complete `commands.` to all of them.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""`Daybook`: the one object that programs use. It sends commands, and reads the tables and the log."""
+"""`Daybook`, the object that programs use: it sends commands, and reads the tables and the log."""
 
 import ssl
 from collections.abc import AsyncGenerator, Iterable, Sequence
@@ -26,9 +26,9 @@ IN_FLIGHT = 2_000
 
 
 class Daybook:
-    """Connects to Daybook: `async with Daybook.over_http(...) as daybook`. Programs keep one for their whole life.
+    """Connects to Daybook: `async with Daybook.over_http(...) as daybook`. Keep one for the life of the program.
 
-    Outages are not errors: whatever fails is tried again until the deadline, under the same id.
+    Outages raise no errors: commands are sent again with the same id until the deadline.
     """
 
     def __init__(
@@ -51,10 +51,10 @@ class Daybook:
         attempt_seconds: float = ATTEMPT_SECONDS,
         tls: ssl.SSLContext | None = None,
     ) -> Self:
-        """`url`: the command API's, by default DAYBOOK_URL. `token`: a text, or an async function that returns a new
-        one whenever Daybook refuses the last; by default DAYBOOK_TOKEN. `read_url`: the read API's, by default
-        DAYBOOK_READ_URL. `attempt_seconds` limits one request; retries go on until the deadline of each call. `tls`:
-        how to check the server; by default with the system's authorities.
+        """`url`: of the command API, by default DAYBOOK_URL. `token`: a string, or an async function that is called for
+        a new token whenever Daybook refuses the last one; by default DAYBOOK_TOKEN. `read_url`: of the read API, by
+        default DAYBOOK_READ_URL. `attempt_seconds` limits one request; retries go on until the deadline of each call.
+        `tls`: how to verify the server; by default with the system's certificate authorities.
         """
         from daybook_client.http.session import Session, reading_session  # noqa: PLC0415 - httpx is optional, and slow
         from daybook_client.http.transport import HttpTransport  # noqa: PLC0415 - as above
@@ -75,11 +75,11 @@ class Daybook:
         token: "Token | None" = None,
         attempt_seconds: float = ATTEMPT_SECONDS,
     ) -> Self:
-        """`bootstrap`: servers, `host:port,…`, by default DAYBOOK_KAFKA_BOOTSTRAP; the other DAYBOOK_KAFKA_… variables
-        give the login. `principal`: who sends, `service:NAME`, by default DAYBOOK_PRINCIPAL. `key`: signs what this
-        service sends, by default DAYBOOK_SERVICE_KEY. `topic_prefix`: by default DAYBOOK_TOPIC_PREFIX, or `daybook.`.
-        `read_url`, `token`: to wait until the tables show a command, as for `over_http`. `attempt_seconds` limits the
-        wait for one reply; retries go on until the deadline of each call.
+        """`bootstrap`: Kafka servers, `host:port,…`, by default DAYBOOK_KAFKA_BOOTSTRAP. The login is taken from the
+        other DAYBOOK_KAFKA_… variables. `principal`: the sender, `service:NAME`, by default DAYBOOK_PRINCIPAL. `key`:
+        the key that signs the sender's records, by default DAYBOOK_SERVICE_KEY. `topic_prefix`: by default
+        DAYBOOK_TOPIC_PREFIX, or `daybook.`. `read_url`, `token`: of the read API, as for `over_http`.
+        `attempt_seconds` limits the wait for one reply; retries go on until the deadline of each call.
         """
         from daybook_client.kafka.connection import connection_by_default  # noqa: PLC0415 - aiokafka is optional, too
         from daybook_client.kafka.transport import KafkaTransport, signer_of  # noqa: PLC0415 - as above
@@ -102,11 +102,12 @@ class Daybook:
     def send_many(
         self, commands: Commands, *, deadline: float = DEADLINE_SECONDS, in_flight: int = IN_FLIGHT
     ) -> AsyncGenerator[Outcome]:
-        """The outcomes of a stream of commands, in their order: `async for outcome in daybook.send_many(commands)`.
+        """The outcomes of many commands, in the order given: `async for outcome in daybook.send_many(commands)`.
 
-        Commands of one org are decided in their order. `deadline`: seconds for each command, from when it is sent. If
-        a command's outcome stays unknown, the later ones of its org are not sent, and are `Unknown` too. `in_flight`:
-        how many commands are taken before their outcomes are. Raises CredentialsRefused, and what `commands` raises.
+        The commands of one org are decided in the order given. `deadline`: seconds for each command, from when it is
+        sent. If a command's outcome stays unknown, the later commands of its org are not sent, and are `Unknown` too.
+        At most `in_flight` commands are taken ahead of the outcomes. Raises CredentialsRefused, and any error that
+        `commands` raises.
         """
         return send_in_lanes(lambda several: self._send(several, deadline), commands, in_flight)
 
@@ -132,11 +133,11 @@ class Daybook:
     def tail(
         self, org_id: Id | Literal["all"], *, after: str | Iterable[str] | None = None
     ) -> "AsyncGenerator[LogEntry]":
-        """The entries of an org's log as they come, each once: `async for entry in daybook.tail(org_id)`. It ends when
-        this object is closed, and goes on by itself after outages.
+        """The entries of an org's log as they come, each once: `async for entry in daybook.tail(org_id)`. The iterator
+        resumes after outages, and ends when this object is closed.
 
-        `after`: the position of the last entry that you have; without it, it begins with the next entry. Over Kafka,
-        `"all"` gives the entries of all orgs; then `after` may be several positions, of one partition each.
+        `after`: the position of the last entry that you have; without it, the iterator begins with the next new entry.
+        Over Kafka, `"all"` gives the entries of all orgs, and `after` may have one position for each partition.
 
         Raises CredentialsRefused, NotVisible if the token's user may not read the log, and LogChanged.
         """
@@ -148,7 +149,7 @@ class Daybook:
 
             return LogTail(*self._log, org, positions, lambda: self._open).entries()
         if org is None or len(positions) > 1:
-            raise Misuse("over HTTP, follow one org after one position; over Kafka, all of them")
+            raise Misuse("over HTTP, tail follows one org after one position; use over_kafka to follow all orgs")
         reads = self._require_reads()
         from daybook_client.http.stream import OrgStream  # noqa: PLC0415 - httpx is optional
 
@@ -178,7 +179,7 @@ class Daybook:
         self._open = True
 
     async def close(self) -> None:
-        """Ends the connections. The outcomes of commands that are still being sent stay unknown."""
+        """Closes the connections. The outcomes of commands that are still in flight stay unknown."""
         self._open = False
         await self._transport.close()
         if self._reads is not None:

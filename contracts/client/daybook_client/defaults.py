@@ -1,4 +1,4 @@
-"""Defaults from the environment, under the names that Daybook's own command line uses, and a few more."""
+"""Defaults from environment variables. Where the `daybook` command line has the same setting, the name is the same."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ from daybook_client.errors import Misuse
 
 
 def given(value: str | None, variable: str) -> str:
-    """The value, else the variable's. Raises Misuse if neither is set."""
+    """The value, or that of the variable. Raises Misuse if neither is set."""
     found = optional(value, variable)
     if found is None:
         raise Misuse(f"{variable} is not set: set it, or give the value as an argument")
@@ -19,8 +19,8 @@ def optional(value: str | None, variable: str) -> str | None:
 
 
 def secret(value: str | None, variable: str) -> str | None:
-    """As `optional`, or the content of the file that the variable with `_FILE` names. Raises Misuse if it cannot be
-    read.
+    """Like `optional`, but if neither is set, reads the file whose path is in the variable with `_FILE` appended to its
+    name. Raises Misuse if the file cannot be read.
     """
     found = optional(value, variable)
     file = os.environ.get(f"{variable}_FILE")

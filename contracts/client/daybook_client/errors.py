@@ -1,16 +1,16 @@
-"""What the client raises. Outcomes of commands, rejections included, are values and never raised."""
+"""The client's exceptions. Outcomes of commands, including rejections, are returned and never raised."""
 
 
 class ClientError(Exception):
-    """The message says what is wrong and what to do. It never holds a token or a key."""
+    """The message says what is wrong and what to do. It never contains a token or a key."""
 
 
 class Misuse(ClientError):
-    """The program is wrong: repeating the call will not help."""
+    """The program or its configuration is wrong, so repeating the call does not help."""
 
 
 class CredentialsRefused(ClientError):
-    """Daybook or Kafka does not accept the token or the login. Commands that this stopped had no effect."""
+    """Daybook or Kafka does not accept the token or the login. The commands that were refused for it had no effect."""
 
 
 class KafkaAway(ClientError):
@@ -18,12 +18,12 @@ class KafkaAway(ClientError):
 
 
 class KafkaRefuses(KafkaAway):
-    """Kafka answers, and refuses this client: wrong credentials, or a missing ACL."""
+    """Kafka refused this client: wrong credentials or a missing ACL."""
 
 
 class LogChanged(ClientError):
-    """The log is not the one that was read: entries of it are gone. Run `daybook audit verify` for details."""
+    """The log is not the one that was read before: it has lost entries. Run `daybook audit verify` for details."""
 
 
 class NotVisible(ClientError, LookupError):
-    """What was to be read does not exist, or this token's user may not see it."""
+    """The org or item does not exist, or the token's user may not see it."""

@@ -1,4 +1,6 @@
-"""Ids of commands: UUIDv7, so that the ids of entries, which begin like them, stay close together in an index."""
+"""Makes ids of commands. They are UUIDv7: an entry's id starts like its command's id, so ids that are made at about
+the same time stay close together in an index.
+"""
 
 import secrets
 import time

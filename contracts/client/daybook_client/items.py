@@ -1,4 +1,4 @@
-"""What the read API shows: the columns of the tables. A test compares these classes with the API's models."""
+"""The items of the read API, with a field for each column. A test compares these classes with the models of the API."""
 
 from datetime import datetime
 from typing import Any, Literal

@@ -1,6 +1,7 @@
 """Sends a stream of commands with many in flight: commands in, outcomes out in the same order.
 
-An org's commands all go through one lane, and a lane sends its next commands only when the ones before have outcomes.
+All commands of an org go through the same lane (a queue), which sends its next commands only when the previous ones
+have outcomes.
 """
 
 import asyncio
@@ -46,7 +47,7 @@ class Lane:
             return
         sending = self.send([command for command, _ in sent])
         (results,) = await asyncio.gather(sending, return_exceptions=True)
-        if isinstance(results, BaseException):  # the consumer of the outcomes gets it
+        if isinstance(results, BaseException):  # raised where the outcomes are awaited
             for _, outcome in sent:
                 outcome.set_exception(results)
             return
@@ -57,8 +58,8 @@ class Lane:
 
 
 async def send_in_lanes(send: Send, commands: Commands, in_flight: int) -> AsyncGenerator[Outcome]:
-    """At most `in_flight` commands are taken from `commands` before their outcomes are. Raises what `send` and
-    `commands` raise.
+    """At most `in_flight` commands are taken from `commands` ahead of the outcomes. Raises any error that `send` or
+    `commands` raises.
     """
     lanes = [Lane(send) for _ in range(LANES)]
     ordered: asyncio.Queue[asyncio.Future[Outcome] | None] = asyncio.Queue()
@@ -87,7 +88,7 @@ async def send_in_lanes(send: Send, commands: Commands, in_flight: int) -> Async
         while not ordered.empty():
             left = ordered.get_nowait()
             if left is not None and left.done():
-                left.exception()  # or asyncio would complain of an error that is never retrieved
+                left.exception()  # otherwise asyncio logs an error that nobody retrieves
 
 
 async def _each(commands: Commands) -> AsyncGenerator[Command]:

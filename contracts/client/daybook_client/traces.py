@@ -1,11 +1,11 @@
-"""The `traceparent` of the caller's current span, where OpenTelemetry is in use."""
+"""Finds the `traceparent` of the caller's current span, if the program uses OpenTelemetry."""
 
 import sys
 
 
 def traceparent() -> str | None:
-    """W3C Trace Context of the current span; None without a valid one. Never imports OpenTelemetry: a program that has
-    not imported it has no span.
+    """The W3C Trace Context of the current span; None if there is no valid span. Does not import OpenTelemetry: a
+    program that has not imported it has no span.
     """
     trace = sys.modules.get("opentelemetry.trace")
     if trace is None:

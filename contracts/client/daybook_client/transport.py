@@ -1,4 +1,4 @@
-"""What a way of sending commands offers to `Daybook`, and when it is tried again."""
+"""The interface of a transport (HTTP or Kafka), and the loop that sends commands through it until they are decided."""
 
 import asyncio
 import logging
@@ -10,7 +10,7 @@ from daybook_client.command import Command
 from daybook_client.outcomes import Accepted, Outcome, Unknown, Visible
 
 ATTEMPT_SECONDS: Final = 8.0
-"""More than the 5 s that a door waits for an outcome by default, so that it answers 202 first."""
+"""More than the 5 s that Daybook by default waits for an outcome before it answers 202."""
 
 log = logging.getLogger("daybook_client")
 
@@ -18,7 +18,7 @@ log = logging.getLogger("daybook_client")
 class Transport(Protocol):
     attempt_seconds: float
     visible: Visible | None
-    """What `Accepted.visible` calls."""
+    """The function that `Accepted.visible` calls."""
 
     async def open(self) -> None:
         """Raises CredentialsRefused or Misuse, but no error if the server cannot be reached."""
@@ -35,8 +35,8 @@ class Transport(Protocol):
 
 
 async def send_until_decided(transport: Transport, commands: Sequence[Command], deadline: float) -> list[Outcome]:
-    """One outcome for each command, in order, after `deadline` seconds at most. Those without one are sent again, in
-    their order.
+    """One outcome for each command, in order, after at most `deadline` seconds. Commands without an outcome are sent
+    again, in the same order.
     """
     loop = asyncio.get_running_loop()
     attempts = Attempts(loop.time() + deadline, transport.attempt_seconds)
@@ -61,6 +61,6 @@ async def send_until_decided(transport: Transport, commands: Sequence[Command], 
 
 
 def log_attempt(count: int, again: Again, pause: float) -> None:
-    """The fields are attributes of the record, for structured handlers."""
+    """The fields become attributes of the log record, for structured handlers."""
     fields = {"commands": count, "reason": again.reason, "pause_seconds": round(pause, 3)}
     log.info("commands_sent_again", extra=fields)

@@ -1,4 +1,4 @@
-"""Requests to Daybook's HTTP APIs without asyncio: what `session`, `transport` and `reads` do with it."""
+"""Does without asyncio what `session`, `transport` and `reads` do with it."""
 
 import ssl
 import threading
@@ -26,11 +26,13 @@ from daybook_client.http.transport import FIRST_LOOK_SECONDS, LONGEST_LOOK_SECON
 
 BlockingToken = str | Callable[[], str]
 SHORTEST_SECONDS: Final = 0.001
-"""httpx takes 0 for no limit at all."""
+"""The shortest timeout, because httpx takes 0 for no limit."""
 
 
 class BlockingSession:
-    """One pool of connections, for all threads. Each step of a request is limited, and the reading of its body too."""
+    """One pool of connections, which threads may share. The time limit applies to each step of a request, and to
+    reading the whole body.
+    """
 
     def __init__(self, url: str, token: BlockingToken | None, tls: ssl.SSLContext | None = None) -> None:
         self._url = checked_url(url)
@@ -83,7 +85,7 @@ class BlockingSession:
 
 
 def attempt(session: BlockingSession, commands: Sequence[Command], seconds: float) -> list[Verdict]:
-    """One verdict for each command, in order, without what `Accepted.visible` calls."""
+    """One verdict for each command, in order. `Accepted.visible` does not work on them."""
     ends_at, verdicts = time.monotonic() + seconds, list[Verdict]()
     for part in split([(command, command.to_json()) for command in commands]):
         if not any(isinstance(each, Again) for each in verdicts):
@@ -106,7 +108,7 @@ def _send(session: BlockingSession, part: Sequence[Written], seconds: float) -> 
 
 
 def wait_until_shown(session: BlockingSession, command: Command, seconds: float, attempt_seconds: float) -> None:
-    """Looks until the command API shows the outcome, which it reads from the tables. Raises TimeoutError."""
+    """Asks the command API until it shows the outcome, which it reads from the tables. Raises TimeoutError."""
     ends_at, pause = time.monotonic() + seconds, FIRST_LOOK_SECONDS
     while (left := ends_at - time.monotonic()) > 0:
         try:

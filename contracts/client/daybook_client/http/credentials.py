@@ -1,4 +1,6 @@
-"""Tokens: a fixed text, or a function that gives a new one when Daybook refuses the last."""
+"""Provides the token of requests: a fixed string, or the result of a function that is called again when Daybook refuses
+the last token.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,7 +9,7 @@ Token = str | Callable[[], Awaitable[str]]
 
 
 class Credentials:
-    """Without a token, requests carry none."""
+    """With None for `token`, requests have no Authorization header."""
 
     def __init__(self, token: Token | None) -> None:
         self._source = token
@@ -15,8 +17,8 @@ class Credentials:
         self._renewing = asyncio.Lock()
 
     async def token(self, refused: str | None = None) -> str | None:
-        """The token to use. If Daybook has refused a token, pass it as `refused`: the result is a new token, or the
-        same one if it cannot be renewed. Many concurrent callers cause only one renewal.
+        """The token to use. After Daybook has refused a token, pass that token as `refused` to get a new one, or the
+        same one if it cannot be renewed. Concurrent callers share one renewal.
         """
         if self._source is None or isinstance(self._source, str):
             return self._token

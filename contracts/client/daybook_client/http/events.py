@@ -1,4 +1,4 @@
-"""Reads server-sent events: the bytes of a stream in, in chunks of any size, events out. No I/O."""
+"""Parses server-sent events: the bytes of a stream in, in chunks of any size, events out. No I/O."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -8,19 +8,21 @@ MAX_EVENT_BYTES: Final = 16 * 1024 * 1024
 
 
 class EventTooLong(Exception):
-    """Raised instead of keeping more than MAX_EVENT_BYTES of one event."""
+    """An event has more than MAX_EVENT_BYTES."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """`id`, `data`: None if the event has none. An event without data only says where the stream is."""
+    """`id` and `data` are None if the event does not have them. An event without data only gives the position of the
+    stream.
+    """
 
     id: str | None
     data: bytes | None
 
 
 class EventParser:
-    """Comments and other fields are skipped. An event counts once its empty line is there: a part of one never does."""
+    """Skips comments and other fields. Returns an event only when the empty line that ends it has come."""
 
     def __init__(self) -> None:
         self._rest = b""

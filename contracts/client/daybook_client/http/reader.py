@@ -1,4 +1,4 @@
-"""Walks over the read API's collections: an org and filters in, its items out, page after page."""
+"""Iterates over the collections of the read API: an org and filters in, items out. Pages are fetched as needed."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -30,11 +30,12 @@ class Page(msgspec.Struct, Generic[Item], frozen=True):
 
 
 class Reader:
-    """Each method is an async iterator. It sees what the token's user may see, in the order of the read API: by id, but
-    sync runs and the log newest first. With `after`, a position, it first waits until the tables have it.
+    """Each method is an async iterator over the items that the token's user may see. Sync runs and the log come newest
+    first, everything else in the order of ids. With `after`, a position, the iterator first waits until the tables show
+    that position.
 
-    Iterators raise NotVisible if there is no such org or the user may not see it, and TimeoutError if a page does not
-    come within `page_seconds`, however often it was asked for.
+    Iterators raise NotVisible if the org does not exist or the user may not see it, and TimeoutError if a page has not
+    come after `page_seconds` of retries.
     """
 
     def __init__(self, session: Session, *, page_items: int = PAGE_ITEMS, page_seconds: float = PAGE_SECONDS) -> None:
@@ -170,7 +171,7 @@ class Reader:
 
 
 def read_failure(path: str, answer: Answer) -> Again:
-    """Why there is nothing to read, if asking again may help. Raises Misuse, CredentialsRefused or NotVisible."""
+    """Why the read failed, if another attempt may succeed. Else raises Misuse, CredentialsRefused or NotVisible."""
     match answer.status:
         case 400 | 422:
             raise Misuse(f"{path}: {detail(answer)}")

@@ -1,4 +1,4 @@
-"""Waits until a position is in the tables, by asking the read API."""
+"""Asks the read API until a position is in the tables."""
 
 import asyncio
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from daybook_client.http.session import NoAnswer, Session
 LONGEST_WAIT_SECONDS: Final = 10
 """How long one request asks the server to wait."""
 SPARE_SECONDS: Final = 2.0
-"""How much longer than that the answer may take."""
+"""How much longer than ASK_SECONDS the answer may take."""
 PAUSE_SECONDS: Final = 0.2
 
 
@@ -24,13 +24,13 @@ class Waiting:
     began_at: float
 
     def request(self, now: float) -> tuple[str, float]:
-        """The next request's path, and how long its answer may take."""
+        """The path of the next request, and how long its answer may take."""
         wait = max(0, min(LONGEST_WAIT_SECONDS, int(self.began_at + self.seconds - now)))
         return f"/v1/positions/{self.position}?wait={wait}", wait + SPARE_SECONDS
 
     def pause(self, answer: Answer | None, now: float) -> float | None:
-        """Seconds until the next request; None if the position is in the tables. `answer`: None if there was none.
-        Raises TimeoutError, or Misuse if the server knows no such position or has no read API.
+        """Seconds until the next request; None if the position is in the tables. `answer`: None if none came. Raises
+        TimeoutError, or Misuse if the log cannot have this position or the server has no read API.
         """
         if answer is not None and answer.status in {200, 204}:
             return None
@@ -44,7 +44,7 @@ class Waiting:
 
 
 async def wait_for_position(session: Session, position: str, seconds: float) -> None:
-    """Raises TimeoutError, or Misuse if the server knows no such position or has no read API."""
+    """Raises TimeoutError, or Misuse if the log cannot have this position or the server has no read API."""
     loop = asyncio.get_running_loop()
     waiting = Waiting(position, seconds, loop.time())
     while True:

@@ -1,4 +1,4 @@
-"""Requests to one of Daybook's HTTP APIs: a request in, an answer out, or the reason why there is none."""
+"""Sends requests to one of Daybook's HTTP APIs, and renews a refused token."""
 
 import asyncio
 import ssl
@@ -16,7 +16,7 @@ from daybook_client.traces import traceparent
 
 
 class NoAnswer(Exception):
-    """The request may have arrived or not. The message says what happened."""
+    """No answer came; the request may or may not have arrived. The message says what happened."""
 
 
 @dataclass(slots=True)
@@ -34,7 +34,7 @@ class Chunks:
 
 
 class Session:
-    """One pool of connections. The limit of a request covers connecting, sending and reading."""
+    """One pool of connections. The time limit of a request covers connecting, sending and reading."""
 
     def __init__(self, url: str, token: Token | None, tls: ssl.SSLContext | None = None) -> None:
         self._url = checked_url(url)
@@ -72,8 +72,8 @@ class Session:
     async def stream(
         self, path: str, headers: Mapping[str, str], seconds: float
     ) -> AsyncIterator[tuple[Answer, "Chunks"]]:
-        """An answer that goes on: its body comes as chunks if its status is 200. `seconds` limits the wait for its
-        head. Raises as `ask` does.
+        """Opens a response whose body does not end. If its status is 200, the body comes as chunks. `seconds` limits
+        the wait for the response's head. Raises the same errors as `ask`.
         """
         async with AsyncExitStack() as opened:
             chunks = Chunks()
@@ -119,7 +119,7 @@ def request_headers(token: str | None, body: bytes | None) -> dict[str, str]:
 
 
 def checked_url(url: str) -> str:
-    """The URL without a slash at the end. Raises Misuse."""
+    """The URL without a trailing slash. Raises Misuse."""
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise Misuse(f"{url!r} is not the URL of an HTTP API, such as http://127.0.0.1:8000")

@@ -1,5 +1,5 @@
-"""Follows an org's log over the live stream of the read API: a position in, entries out. Lost connections are opened
-again after the last entry that was given.
+"""Follows an org's log over the live stream of the read API: a position in, entries out. After a lost connection, it
+connects again and continues after the last entry.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from daybook_client.items import LogEntry
 
 OPEN_SECONDS: Final = 10.0
 SILENCE_SECONDS: Final = 10.0
-"""The server sends a comment each second. After so long without a byte, the connection is lost."""
+"""The server sends a comment each second. After this long without a byte, the connection counts as lost."""
 EVENT_STREAM: Final = "text/event-stream"
 
 _ENTRY: Final = msgspec.json.Decoder(LogEntry)
@@ -34,7 +34,7 @@ class Interrupted(Exception):
 
 
 class OrgStream:
-    """`after`: entries up to this position are not given; without it, the first one is the next that is projected."""
+    """`after`: the position after which to begin; None to begin with the next entry that is projected."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class OrgStream:
         self._silence_seconds = silence_seconds
 
     async def entries(self) -> AsyncGenerator[LogEntry]:
-        """Until the client is closed. Raises NotVisible, CredentialsRefused and Misuse."""
+        """Ends when the client is closed. Raises NotVisible, CredentialsRefused and Misuse."""
         loop, attempts = asyncio.get_running_loop(), _attempts()
         while self._is_open():
             try:
@@ -68,7 +68,7 @@ class OrgStream:
                 await asyncio.sleep(pause)
 
     async def _until_interrupted(self) -> AsyncGenerator[LogEntry]:
-        """The entries of one connection. Raises Interrupted at its end."""
+        """The entries of one connection. Raises Interrupted when the connection ends."""
         headers = {"accept": EVENT_STREAM} | ({} if self._last is None else {"last-event-id": self._last})
         parser = EventParser()
         try:

@@ -1,4 +1,4 @@
-"""Sends commands over HTTP: one alone, several as a batch."""
+"""Sends commands over HTTP: a single command to one path, several as a batch to another."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -26,7 +26,7 @@ class HttpTransport:
         self.attempt_seconds = attempt_seconds
 
     async def open(self) -> None:
-        """The first request connects."""
+        """Does nothing: the first request connects."""
 
     async def close(self) -> None:
         await self._session.close()
@@ -35,7 +35,7 @@ class HttpTransport:
         loop = asyncio.get_running_loop()
         ends_at, verdicts = loop.time() + seconds, list[Verdict]()
         for part in split([(command, command.to_json()) for command in commands]):
-            # What follows a command without an outcome waits for it, to keep the order.
+            # To keep the order, commands after one without an outcome are not sent yet.
             if not any(isinstance(each, Again) for each in verdicts):
                 verdicts += await self._send(part, ends_at - loop.time())
         return [*verdicts, *[NOT_SENT] * (len(commands) - len(verdicts))]
@@ -59,7 +59,7 @@ class HttpTransport:
             return Again(str(reason))
 
     async def until_visible(self, accepted: Accepted, seconds: float) -> None:
-        """Looks until the command API shows the outcome, which it reads from the tables. Raises TimeoutError."""
+        """Asks the command API until it shows the outcome, which it reads from the tables. Raises TimeoutError."""
         path, pause = outcome_path(accepted.command), FIRST_LOOK_SECONDS
         async with asyncio.timeout(seconds):
             while True:
@@ -73,7 +73,7 @@ class HttpTransport:
 
 
 def split(written: Sequence[Written]) -> Iterator[Sequence[Written]]:
-    """Parts that each fit into one batch."""
+    """Splits the commands into parts that each fit into one batch."""
     part, size = list[Written](), 2
     for each in written:
         if part and (len(part) == BATCH_ITEMS or size + len(each[1]) + 1 > BATCH_BYTES):

@@ -1,1 +1,1 @@
-"""Sends commands over Kafka and reads their replies. Also what Daybook's own processes connect to Kafka with."""
+"""Sends commands over Kafka, reads their replies, and follows the log. Daybook's services use this too."""

@@ -1,4 +1,4 @@
-"""Kafka clients with the options that Daybook's guarantees need: a connection in, unstarted aiokafka clients out."""
+"""Makes aiokafka clients with the options that Daybook's guarantees depend on."""
 
 import asyncio
 import itertools
@@ -13,10 +13,10 @@ from daybook_client.kafka.outages import OUTAGES
 
 # The dead-letter topic's limit, the largest of all (docs/log.md, rule 6).
 MAX_REQUEST_BYTES = 5 * MIB
-# The group notices a dead member after this time. By default, brokers refuse less than 6 s.
+# The group notices a dead member after this time. With their default settings, brokers refuse less than 6 s.
 SESSION_TIMEOUT_MS = 6_000
-# Other members learn of a new generation at their next heartbeat. Apart from the session timeout, this is most of the
-# time that a takeover takes.
+# Members learn of a new generation of the group at their next heartbeat. After the session timeout, this is the longest
+# part of a takeover.
 HEARTBEAT_MS = 250
 
 Reset = Literal["earliest", "latest", "none"]
@@ -34,9 +34,9 @@ Client = TypeVar("Client", AIOKafkaProducer, AIOKafkaConsumer)
 def producer(
     connection: KafkaConnection, client_id: str, *, batch_bytes: int = 512 * 1024, compressed: bool = True
 ) -> AIOKafkaProducer:
-    """Idempotent, `acks=all`, no lingering. `batch_bytes` bounds a record batch before compression. A send has no
-    timeout of its own: give each a deadline. If a deadline passes, close the producer, because its sequence numbers are
-    no longer valid.
+    """Idempotent, `acks=all`, no lingering. `batch_bytes` bounds a record batch before compression. Sends do not time
+    out, so give each a deadline. If a deadline passes, close the producer, because its sequence numbers are no longer
+    valid.
     """
     return AIOKafkaProducer(
         **connection.options(client_id),
@@ -57,8 +57,8 @@ def consumer(
     bulk: bool = False,
     reset: Reset = "earliest",
 ) -> AIOKafkaConsumer:
-    """Commits nothing by itself. `bulk`: fetches for throughput (projector), else for latency. Without topics
-    and a group, call `assign` and `seek`.
+    """Never commits offsets by itself. `bulk`: fetches for throughput (as the projector does), otherwise for latency.
+    Without topics and a group, call `assign` and `seek`.
     """
     return AIOKafkaConsumer(
         *topics,
@@ -83,8 +83,8 @@ async def start(client: Client) -> Client:
 
 
 async def close_quietly(client: Stoppable, seconds: float = 5.0) -> None:
-    """Stops a client, but waits no longer than twice `seconds`: aiokafka's `stop` has no deadline of its own. The
-    outcome of records that a producer still held is then unknown.
+    """Stops a client, but waits no longer than twice `seconds`: aiokafka's `stop` may wait for ever. If the deadline
+    passes, the outcome of the records that a producer still held is unknown.
     """
     stopping = asyncio.create_task(client.stop())
     await asyncio.wait([stopping], timeout=seconds)
@@ -108,13 +108,13 @@ def _stop_fault(stopping: "asyncio.Task[None]") -> str | None:
 
 
 async def _close_at_once(producer: AIOKafkaProducer, seconds: float) -> None:
-    # Uses private attributes, because aiokafka cannot close a producer at once. Its sender task would go on retrying,
-    # and could append to a log that other writers have extended meanwhile.
+    # Uses private attributes, because aiokafka has no public way to close a producer at once. Its sender task would go
+    # on retrying, and could append to a log that other writers have extended meanwhile.
     accumulator = producer._message_accumulator  # noqa: SLF001 - as said above
     accumulator.fail_all(KafkaTimeoutError("closed before it was acknowledged"))
     for batch in itertools.chain(accumulator._pending_batches, *accumulator._batches.values()):  # noqa: SLF001 - as above
         if batch._drain_waiter.done():  # noqa: SLF001 - as above
-            batch._drain_waiter.exception()  # noqa: SLF001 - or asyncio would complain of an error that is never retrieved
+            batch._drain_waiter.exception()  # noqa: SLF001 - otherwise asyncio logs an error that nobody retrieves
     sender = producer._sender.sender_task  # noqa: SLF001 - as above
     if sender is not None:
         sender.cancel()

@@ -1,4 +1,4 @@
-"""Publishes to the commands topic: records in, the fate of each out. `Replies` receives the results."""
+"""Publishes records to the commands topic, and says for each whether it was published. `replies.py` reads answers."""
 
 import asyncio
 import logging
@@ -17,14 +17,14 @@ from daybook_client.kafka.replaceable import ReplaceableProducer
 from daybook_contracts.topics import Headers
 
 START_SECONDS = 30.0
-# `fault` reports a failure for this long, not for ever: an unready process gets no commands, so it could never show
-# that publishing works again.
+# How long `fault` reports a failure. Without this limit, an instance would stay unready for ever: while it is unready,
+# it gets no commands, so no success could clear the fault.
 FAULT_SECONDS = 10.0
-# After this many records, other tasks get a turn. The producer takes 30 to 100 µs for a record, so a few milliseconds
-# for all of them.
+# After this many records, other tasks get a turn. The producer takes 30 to 100 µs for each, so a turn takes a few
+# milliseconds.
 RECORDS_IN_A_TURN = 50
 PROBLEM = "commands cannot be published to Kafka"
-# Final answers of the broker: it has not written the record.
+# After these answers of the broker, the record is certainly not in the topic.
 _REFUSALS = (MessageSizeTooLargeError, RecordListTooLargeError, TopicAuthorizationFailedError)
 
 Ack = asyncio.Future[object]
@@ -41,7 +41,7 @@ class CommandToSend:
 
 
 class Fate(StrEnum):
-    """What became of a record. Only a record that Kafka never saw is NOTHING_DONE."""
+    """What became of a record. NOTHING_DONE: it is certainly not in the topic."""
 
     PUBLISHED = "published"
     NOTHING_DONE = "nothing_done"
@@ -49,9 +49,7 @@ class Fate(StrEnum):
 
 
 class CommandPublisher:
-    """`seconds` limits the wait for a connection, if there is none, and then the wait for the acknowledgements of a
-    call.
-    """
+    """`seconds` limits, for each call, the wait for a connection and then the wait for the acknowledgements."""
 
     def __init__(self, connection: KafkaConnection, topic: str, client_id: str, seconds: float) -> None:
         self._topic = topic
@@ -81,8 +79,8 @@ class CommandPublisher:
         return await (await self.hand_over(records))
 
     async def hand_over(self, records: Sequence[CommandToSend]) -> Awaitable[list[Fate]]:
-        """Gives the records to the producer, in order. Await the returned object for their fates. Records of one
-        partition also keep the order of calls, if each call is awaited before the next one.
+        """Gives the records to the producer, in order. Await the returned object to get their fates. If each call is
+        awaited before the next one, records of one partition also keep the order of the calls.
         """
         try:
             async with translated(self._connection, PROBLEM, seconds=self._seconds):

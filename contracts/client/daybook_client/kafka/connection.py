@@ -1,4 +1,4 @@
-"""How to reach Kafka: servers, security and login in, keyword arguments of aiokafka's clients out."""
+"""How to connect to Kafka: servers, security and login in, keyword arguments for aiokafka's clients out."""
 
 import ssl
 from dataclasses import dataclass, field
@@ -23,8 +23,8 @@ _MECHANISMS: tuple[Sasl, ...] = get_args(Sasl)
 
 @dataclass(frozen=True, slots=True)
 class KafkaConnection:
-    """`bootstrap`: servers, `host:port,…`. `ca_file`: trusted authorities in PEM; if empty, the system's. `away`,
-    `refuses`: what to raise if Kafka cannot be reached, or refuses this client.
+    """`bootstrap`: servers, `host:port,…`. `ca_file`: PEM file of trusted certificate authorities; if empty, the
+    system's. `away`, `refuses`: the exceptions to raise if Kafka cannot be reached, and if it refuses this client.
     """
 
     bootstrap: str
@@ -78,9 +78,9 @@ def _chosen(variable: str, allowed: tuple[Choice, ...], default: Choice) -> Choi
 
 
 def fetch_options(*, bulk: bool) -> dict[str, int]:
-    """`bulk`: for throughput (projector), else for latency."""
+    """`bulk`: for throughput (as the projector needs it), otherwise for latency."""
     if bulk:
         return {"max_partition_fetch_bytes": 8 * MIB, "fetch_max_bytes": 50 * MIB, "fetch_max_wait_ms": FETCH_WAIT_MS}
-    # The limit for a partition must be at least the largest batch, 4 MiB, or fetching would never get past such a
-    # batch.
+    # The limit for a partition must be at least 4 MiB, the size of the largest batch. With a lower limit, such a batch
+    # could not be fetched.
     return {"max_partition_fetch_bytes": 4 * MIB, "fetch_min_bytes": 1, "fetch_max_wait_ms": FETCH_WAIT_MS}

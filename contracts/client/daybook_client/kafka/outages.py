@@ -1,4 +1,4 @@
-"""Translates aiokafka's errors, with the reason in words: errors in, `KafkaAway` out."""
+"""Translates aiokafka's errors into `KafkaAway`, with a message that says the reason."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,7 +18,9 @@ from daybook_client.kafka.connection import KafkaConnection
 from daybook_client.kafka.refusals import describe_denial, find_refusal
 
 OUTAGES: Final = (KafkaError, OSError)
-"""What aiokafka raises if Kafka fails. TimeoutError is an OSError, and the error for a missing ACL is a KafkaError."""
+"""The errors that aiokafka raises if Kafka fails. They include TimeoutError, which is an OSError, and the errors for
+missing ACLs, which are KafkaErrors.
+"""
 
 
 @asynccontextmanager
@@ -29,19 +31,19 @@ async def translated(
     seconds: float | None = None,
     passing: tuple[type[Exception], ...] = (),
 ) -> AsyncIterator[None]:
-    """Raises `KafkaAway`, with its cause, if Kafka cannot be reached, does not answer within `seconds`, answers with an
-    error, has fenced a producer, or refuses this client (`KafkaRefuses`). All of these may be temporary, so callers
-    retry. The connection says which classes to raise.
+    """Raises `connection.away` if Kafka cannot be reached, does not answer within `seconds`, answers with an error or
+    has fenced a producer, and `connection.refuses` if it refuses this client. All of these may be temporary, so callers
+    retry.
 
     `problem` says what cannot be done. Without it, the message says why Kafka cannot be reached; to find the reason,
-    this may ask each server once more, for up to `refusals.ASK_SECONDS`.
+    this function may connect to each server once more, for up to `refusals.ASK_SECONDS`.
 
-    Left as they are:
-    - `passing`: final answers that the caller acts on, such as a record that is too large for its topic.
+    These errors are not translated:
+    - `passing`: final answers that the caller handles, such as a record that is too large for its topic.
     - ConsumerStoppedError and IllegalOperation: misuse of aiokafka, which is a bug.
 
-    Do not use it around the `getmany` of a consumer with a group. There only `refusals.DENIALS` pass by themselves;
-    after any other error aiokafka fetches no more, and the process has to end.
+    Do not use it around the `getmany` of a consumer with a group. Such a consumer recovers only from
+    `refusals.DENIALS`. After any other error aiokafka stops fetching, and the process has to end.
     """
     try:
         async with asyncio.timeout(seconds):

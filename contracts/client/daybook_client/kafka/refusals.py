@@ -1,5 +1,5 @@
-"""Says why Kafka refuses a client: aiokafka's errors in, a sentence out. A client that fails to start gives no reason,
-so `find_refusal` opens a connection of its own to find the reason.
+"""Says why Kafka refuses a client: aiokafka's errors in, a sentence out. An aiokafka client that fails to start does
+not report the reason, so `find_refusal` opens another connection to find it.
 """
 
 import asyncio
@@ -62,7 +62,7 @@ async def find_refusal(connection: KafkaConnection) -> str | None:
 
 
 async def is_hidden(connection: KafkaConnection, topic: str) -> bool:
-    """Whether this client may not see the topic. A list of all topics omits it then, as if it did not exist."""
+    """Whether an ACL hides the topic from this client. A list of all topics then omits it, as if it did not exist."""
     options = connection.options("daybook-asks-why")
     for host, port, _ in collect_hosts(options.pop("bootstrap_servers"), randomize=False):
         try:
@@ -113,6 +113,6 @@ def _client_name(connection: KafkaConnection) -> str:
 
 
 def _names_in(error: KafkaError) -> str:
-    """The names in the error's arguments: one, several or none."""
+    """The names of topics or groups in the error's arguments."""
     names = [each for given in error.args for each in ([given] if isinstance(given, str) else given)]
     return ", ".join(sorted(names)) or "(unnamed)"

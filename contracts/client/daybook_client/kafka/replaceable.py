@@ -1,4 +1,4 @@
-"""Kafka clients that are started when they are first needed, and replaced when they can no longer be trusted."""
+"""Kafka clients that are started when they are first needed, and replaced after errors."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,8 +18,8 @@ class ProducerOptions(TypedDict):
 
 
 class ReplaceableProducer:
-    """`discard` the producer after a send of unknown outcome: its sequence numbers do not roll back, so they are no
-    longer valid.
+    """Call `discard` after a send with an unknown outcome: aiokafka does not roll the producer's sequence numbers back,
+    so they are no longer valid.
     """
 
     def __init__(
@@ -36,9 +36,9 @@ class ReplaceableProducer:
     async def use(
         self, problem: str, *, seconds: float, passing: tuple[type[Exception], ...] = ()
     ) -> AsyncIterator[AIOKafkaProducer]:
-        """A started producer; the body has to end within `seconds`. If the body raises, the error is translated (see
-        `translated`) and the producer is discarded. If the body is cancelled, the producer is kept, because others may
-        be using it.
+        """Gives a started producer. The body has to end within `seconds`. If the body raises, the error is translated
+        (see `translated`) and the producer is discarded. If the body is cancelled, the producer is kept, because other
+        tasks may be using it.
         """
         producer: AIOKafkaProducer | None = None
         try:
@@ -57,7 +57,7 @@ class ReplaceableProducer:
             return self._producer
 
     def discard(self, producer: AIOKafkaProducer | None) -> None:
-        """Sends nothing more through `producer`. The outcome of records that it still held is unknown."""
+        """Stops using `producer`, and closes it. The outcome of the records that it still held is unknown."""
         if producer is None or producer is not self._producer:
             return
         self._producer = None
@@ -71,7 +71,7 @@ class ReplaceableProducer:
 
 
 class ReplaceableConsumer:
-    """A consumer without a group, for one user at a time. `start_seconds` bounds its start."""
+    """A consumer without a group, for one task at a time. `start_seconds` bounds its start."""
 
     def __init__(self, connection: KafkaConnection, client_id: str, *, start_seconds: float) -> None:
         self._connection = connection

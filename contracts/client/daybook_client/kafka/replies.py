@@ -1,5 +1,5 @@
-"""Matches results to the callers that wait for them: correlation ids in, futures of the results' records out. Each
-process reads one partition of the results topic, chosen at random when it starts. Several processes may share one.
+"""Matches records of the results topic to the callers that wait for them, by correlation id. Each process reads one
+partition of the topic, chosen at random when it starts. Several processes may read the same partition.
 """
 
 import asyncio
@@ -45,19 +45,19 @@ class Replies:
 
     @property
     def fault(self) -> str | None:
-        """Why no reply would come, for health."""
+        """Why replies cannot be received, for the readiness check; None if they can."""
         if self._reading is None or self._reading.done():
             return "the results topic is not being read"
         return self._read_fault
 
     async def start(self) -> None:
-        """Returns once every reply from now on will be seen. Raises KafkaAway."""
+        """Returns once no later reply can be missed. Raises KafkaAway."""
         consumer = kafka.consumer(self._connection, self._client_id, reset="latest")
         try:
             async with translated(self._connection, seconds=START_SECONDS):
                 await consumer.start()
                 consumer.assign([self._place])
-                # Seeking is lazy: only asking for the position fixes the end.
+                # Seeking is lazy: the end is only looked up when the position is asked for.
                 await consumer.seek_to_end(self._place)
                 await consumer.position(self._place)
         except BaseException:  # a cancellation too: a half-started consumer must not stay connected
@@ -80,7 +80,7 @@ class Replies:
         return [(REPLY_PARTITION, str(self.partition).encode()), (CORRELATION_ID, correlation_id.encode())]
 
     def expect(self, correlation_id: str) -> asyncio.Future[bytes]:
-        """Call it before you send the command, and call `forget` when you no longer wait."""
+        """Call `expect` before you send the command, and `forget` when you no longer wait."""
         future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._waiting[correlation_id] = future
         return future
@@ -89,7 +89,7 @@ class Replies:
         self._waiting.pop(correlation_id, None)
 
     def resolve(self, correlation_id: str, value: bytes) -> bool:
-        """Whether a caller in this process expects the reply. Only the first reply counts."""
+        """Gives the reply to the caller that expects it. Returns whether there is one. Only the first reply counts."""
         future = self._waiting.get(correlation_id)
         if future is None:
             return False

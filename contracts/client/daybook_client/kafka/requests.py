@@ -1,4 +1,4 @@
-"""Sends commands over Kafka and receives their replies: commands' bytes in, an exchange of fates and replies out."""
+"""Sends commands over Kafka and receives their replies."""
 
 import asyncio
 import itertools
@@ -17,7 +17,7 @@ from daybook_contracts.topics import COMMAND_EVENT, Topics, event_headers
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`value` is published unchanged; the ids are in lower case."""
+    """A command to publish. `value` is published unchanged; `command_id` and `key` are in lower case."""
 
     command_id: str
     key: str
@@ -52,8 +52,8 @@ class Requests:
     _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
 
     async def publish(self, requests: Sequence[Request]) -> Exchange:
-        """Gives the commands to the producer, in order. Those with one key are decided in the order of the calls, if
-        each call is awaited before the next one.
+        """Gives the commands to the producer, in order. If each call is awaited before the next one, commands with the
+        same key are decided in the order of the calls.
         """
         correlation_ids = [f"{self._process}-{next(self._numbers)}" for _ in requests]
         replies = [self._replies.expect(each) for each in correlation_ids]
@@ -73,13 +73,13 @@ class Requests:
 async def requesting(
     connection: KafkaConnection, topic_prefix: str, client_id: str, signer: Signer, seconds: float
 ) -> AsyncIterator[Requests]:
-    """Connected, and reading replies. Raises `connection.away` if Kafka cannot be reached. `seconds`: how long to wait
-    for a connection, and then for the acknowledgement of each call.
+    """Connects and starts to read replies. Raises `connection.away` if Kafka cannot be reached. `seconds` limits, for
+    each call, the wait for a connection and then the wait for the acknowledgements.
     """
     topics = Topics(topic_prefix)
     publisher = CommandPublisher(connection, topics.commands, client_id, seconds)
     try:
-        # Read from Kafka, so that senders need not know DAYBOOK_PARTITIONS.
+        # The number of partitions is read from Kafka, so senders need not know DAYBOOK_PARTITIONS.
         partitions = await publisher.count_partitions()
         replies = Replies(connection, topics.results, client_id, partitions=partitions)
         await replies.start()

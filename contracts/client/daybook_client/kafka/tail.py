@@ -1,5 +1,5 @@
-"""Follows the log's topic: starts in, entries out as they are admitted. Void records never show. Outages are waited
-out; what was given is never given again.
+"""Follows the log's topic from given positions, and yields entries as they are admitted. Void records are skipped.
+After an outage, it continues without repeating entries.
 """
 
 import asyncio
@@ -37,9 +37,9 @@ log = logging.getLogger("daybook_client")
 
 @dataclass(slots=True)
 class Place:
-    """Where the reading of a partition has come. It begins at the first record, because only the entries before a
-    record show whether it is void. Entries at or before the position `after`, or below `first_offset`, are read but not
-    given.
+    """The progress of reading one partition. Reading begins at the first record, because whether a record is void
+    depends on the entries before it. Entries up to the position `after`, or below `first_offset`, are read but not
+    yielded.
     """
 
     partition: int
@@ -50,7 +50,7 @@ class Place:
     _voids: int = 0
 
     def take(self, offset: int, value: bytes | None) -> Admitted | None:
-        """The entry, if the record is one that is to be given. Raises continuity.LogChanged."""
+        """The record's entry, if it is to be yielded. Raises continuity.LogChanged."""
         self.next_offset = offset + 1
         admitted = admit(self.head, self.partition, value)
         if isinstance(admitted, VoidReason):
@@ -63,7 +63,9 @@ class Place:
 
 @dataclass(slots=True)
 class LogTail:
-    """`org_id`: None for all orgs. `after`: by partition, where to begin; the others begin with the next entry."""
+    """`org_id`: None for all orgs. `after`: for a partition, the position after which to begin. Partitions without a
+    position begin with the next new entry.
+    """
 
     connection: KafkaConnection
     topic_prefix: str
@@ -73,7 +75,7 @@ class LogTail:
     _places: dict[TopicPartition, Place] = field(default_factory=dict)
 
     async def entries(self) -> AsyncGenerator[LogEntry]:
-        """Until the client is closed. Raises CredentialsRefused, LogChanged and Misuse."""
+        """Ends when the client is closed. Raises CredentialsRefused, LogChanged and Misuse."""
         loop, attempts = asyncio.get_running_loop(), _attempts()
         while self.is_open():
             try:

@@ -1,4 +1,4 @@
-"""Sends commands over Kafka, after the checks that the HTTP door would make: a secret must not reach the topic."""
+"""Sends commands over Kafka. It first makes the same checks as the HTTP door, so that no secret reaches the topic."""
 
 import asyncio
 import logging
@@ -82,7 +82,7 @@ class KafkaTransport:
         return answer if isinstance(answer, Again) else record_verdict(command, answer, self.visible)
 
     async def _exchange(self, requests: Sequence[Request], ends_at: float) -> list[bytes | Again]:
-        """What each request got: the value of its reply, or the reason why there is none."""
+        """For each request, the value of its reply, or the reason why there is none."""
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout_at(ends_at):
@@ -99,7 +99,9 @@ class KafkaTransport:
             exchange.end()
 
     async def _fates(self, exchange: Exchange, ends_at: float) -> Sequence[Fate]:
-        """Does not cancel the publisher's own wait, at whose end it replaces a producer that does not work."""
+        """Waits for the fates until `ends_at`. The publisher's wait is not cancelled: when it ends, the publisher
+        replaces a producer that does not work.
+        """
         waiting = asyncio.ensure_future(exchange.fates)
         self._waiting.add(waiting)
         waiting.add_done_callback(self._waiting.discard)
