@@ -62,8 +62,8 @@ class _Decided:
 class BatchDecision:
     """A batch that is being decided. Each entry is folded into `memory` immediately, before Kafka acknowledges it.
 
-    `done`: how many commands are handled. `suspect`: the offset of a command for which a decider raised an exception;
-    the batch ends before this command. `doomed`: offsets of commands that were tried alone and failed again.
+    `done`: how many commands are handled. `failed`: whether a decider raised an exception for the next command; the
+    batch ends before this command. `doomed`: the places in the batch of commands that were tried alone and failed.
     `named_users`: users to whom the entries' rows refer; they must not be deleted before the entries are projected.
     """
 
@@ -77,17 +77,17 @@ class BatchDecision:
     appends: list[LogAppend] = field(default_factory=list)
     size: int = 0
     done: int = 0
-    suspect: int | None = None
+    failed: bool = False
     reports: list[Report] = field(default_factory=list)
     named_users: set[str] = field(default_factory=set)
 
     def run(self, taken: Sequence[TakenCommand]) -> None:
         for index, item in enumerate(taken):
-            if not self._process(item, self.moment.salt(index)):
+            if not self._process(item, self.moment.salt(index), doomed=index in self.doomed):
                 return
             self.done += 1
 
-    def _process(self, item: TakenCommand, salt: bytes) -> bool:
+    def _process(self, item: TakenCommand, salt: bytes, *, doomed: bool) -> bool:
         """False if the batch must end before this item."""
         match item:
             case RefusedCommand():
@@ -95,17 +95,17 @@ class BatchDecision:
             case MisroutedCommand():
                 self.answers.forward(item)
             case SentCommand():
-                return self._decide(item, salt)
+                return self._decide(item, salt, doomed=doomed)
             case OwnCommand():
                 return self._decide_own(item, salt)
         return True
 
-    def _decide(self, item: SentCommand, salt: bytes) -> bool:
+    def _decide(self, item: SentCommand, salt: bytes, *, doomed: bool) -> bool:
         """Checks in the contract's order: a repeat, quarantine, the decision, a reused command id."""
         repeated = find_repeat(item, self.earlier)
         if repeated is not None or self.earlier.is_unreadable(item.own_identity):
             self._answer_repeat(item, repeated)
-        elif item.record.offset in self.doomed:
+        elif doomed:
             self.answers.reject(item, Code.INTERNAL, "the command could not be decided; it was set aside")
         elif self._is_quarantined(item.command.org_id):
             self.answers.reject(item, Code.ORG_QUARANTINED, "the org is in quarantine; it is being looked after")
@@ -171,7 +171,7 @@ class BatchDecision:
         match item:
             case SentCommand():
                 self.reports.append(Report("decide_failed", f"offset {item.record.offset}", error))
-                self.suspect = item.record.offset
+                self.failed = True
                 return False
             case OwnCommand():
                 self.reports.append(Report("decide_failed", f"command {item.command.id} of our own", error))

@@ -1,4 +1,4 @@
-"""The queue of a shard: command records in the order of their offsets, and overdue sync runs. Makes the next batch.
+"""The queue of a shard: commands in the order of their arrival, and overdue sync runs. Makes the next batch.
 
 Some commands must be alone in their batch, and a batch with large commands has fewer of them.
 """
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
+from daybook_command.shard.arrivals import Arrival, size_of
 from daybook_command.shard.dead_letter_counts import filter_of, letters_named
 from daybook_command.shard.events import OverdueRun
 from daybook_command.shard.intake import SentCommand, TakenCommand, classify, command_to_time_out
@@ -34,7 +35,7 @@ def _no_outsiders(_: Command) -> bool:
 
 @dataclass(slots=True)
 class Inbox:
-    """`size`: bytes queued or set aside. `suspects`: offsets of commands to try alone in a batch. `doomed`: offsets of
+    """`size`: bytes queued or set aside. `suspects`: numbers of commands to try alone in a batch. `doomed`: numbers of
     commands that failed when they were tried alone.
 
     `aside`: commands that choose ids, and later commands with the same keys (`keys_aside`), while reservations cannot
@@ -46,12 +47,13 @@ class Inbox:
     partitions: int
     max_commands: int
     rules: SenderRules = NO_RULES
-    queue: deque[CommandRecord] = field(default_factory=deque)
+    queue: deque[Arrival] = field(default_factory=deque)
     size: int = 0
+    arrived: int = 0
     overdue: dict[str, OverdueRun] = field(default_factory=dict)
     suspects: set[int] = field(default_factory=set)
     doomed: set[int] = field(default_factory=set)
-    aside: deque[CommandRecord] = field(default_factory=deque)
+    aside: deque[Arrival] = field(default_factory=deque)
     keys_aside: set[str] = field(default_factory=set)
     decided_to: int = 0
     abandoned_from: int | None = None
@@ -60,66 +62,72 @@ class Inbox:
         return bool(self.queue or self.overdue)
 
     def clear(self) -> None:
-        """Abandon all queued records. Later commits do not go beyond the first of them."""
-        self.abandoned_from = min((record.offset for record in (*self.aside, *self.queue)), default=self.abandoned_from)
+        """Abandon all queued commands. Later commits do not go beyond the first of them."""
+        self.abandoned_from = min((each.offset for each in (*self.aside, *self.queue)), default=self.abandoned_from)
         self.queue.clear()
         self.aside.clear()
         self.keys_aside.clear()
         self.size = 0
         self.overdue.clear()
 
-    def add(self, records: Sequence[CommandRecord]) -> None:
-        self.queue.extend(records)
-        self.size += sum(map(_size, records))
+    def add(self, records: Iterable[CommandRecord]) -> None:
+        arrivals = [Arrival(number, record, size_of(record)) for number, record in enumerate(records, self.arrived)]
+        self.arrived += len(arrivals)
+        self.queue.extend(arrivals)
+        self.size += sum(each.size for each in arrivals)
 
     def add_overdue(self, runs: Iterable[OverdueRun]) -> None:
         self.overdue.update((run.sync_run_id, run) for run in runs)
 
-    def put_back(self, records: Sequence[CommandRecord]) -> None:
-        """Requeue the records by offset. The queue may have earlier records, which the batch left out."""
-        self.queue = deque(sorted([*records, *self.queue], key=lambda record: record.offset))
-        self.size += sum(map(_size, records))
+    def put_back(self, arrivals: Sequence[Arrival]) -> None:
+        """Requeue the commands by number. The queue may have earlier ones, which the batch left out."""
+        self._requeue(arrivals)
+        self.size += sum(each.size for each in arrivals)
+
+    def _requeue(self, arrivals: Iterable[Arrival]) -> None:
+        self.queue = deque(sorted([*arrivals, *self.queue], key=lambda each: each.number))
 
     def take_overdue(self) -> list[TakenCommand]:
         """A batch of the shard's own commands. They are never put back: the next look-up finds the runs again."""
         runs = [self.overdue.pop(run_id) for run_id in list(self.overdue)[:MAX_OVERDUE]]
         return [command_to_time_out(run) for run in runs]
 
-    def take_records(
+    def take(
         self, is_outsider: IsOutsider = _no_outsiders, *, set_aside: bool = False
-    ) -> tuple[list[CommandRecord], list[TakenCommand]]:
-        """The next batch: records, and the commands made from them. The commands of an org stay in order. A suspect is
-        alone in its batch. A command with a filter is the only command of its org in the batch; later commands of the
-        org wait for the next batch. With `set_aside`, commands that choose ids are set aside, and so are later commands
-        of their orgs. `is_outsider` finds commands of outsiders: their filters are not looked up, so other commands may
-        be in the batch.
+    ) -> tuple[list[Arrival], list[TakenCommand]]:
+        """The next batch: what has arrived, and the commands made from it. The commands of an org stay in order. A
+        suspect is alone in its batch. A command with a filter is the only command of its org in the batch; later
+        commands of the org wait for the next batch. With `set_aside`, commands that choose ids are set aside, and so
+        are later commands of their orgs. `is_outsider` finds commands of outsiders: their filters are not looked up, so
+        other commands may be in the batch.
         """
-        records: list[CommandRecord] = []
+        arrivals: list[Arrival] = []
         taken: list[TakenCommand] = []
         deferred = Deferred(is_outsider)
         named = size = 0
-        while self.queue and len(records) < self.max_commands:
-            if size and size + _size(self.queue[0]) > MAX_TAKEN_BYTES:
+        while self.queue and len(arrivals) < self.max_commands:
+            head = self.queue[0]
+            if size and size + head.size > MAX_TAKEN_BYTES:
                 break
-            size += _size(self.queue[0])
-            item = classify(self.queue[0], self.partition, self.partitions, self.rules)
+            size += head.size
+            item = classify(head.record, self.partition, self.partitions, self.rules)
             if set_aside and self._must_set_aside(item):
                 self.aside.append(self.queue.popleft())
                 continue
             if deferred.defers(item):
-                deferred.records.append(self.queue.popleft())
+                deferred.arrivals.append(self.queue.popleft())
                 continue
             named += deferred.letters_named(item)
-            is_suspect = self.queue[0].offset in self.suspects
-            if records and (is_suspect or named > MAX_NAMED):
+            is_suspect = head.number in self.suspects
+            if arrivals and (is_suspect or named > MAX_NAMED):
                 break
-            records.append(self.queue.popleft())
+            arrivals.append(self.queue.popleft())
             taken.append(item)
             if is_suspect:
                 break
-        self.queue.extendleft(reversed(deferred.records))
-        self.size -= sum(map(_size, records))
-        return records, taken
+        self.queue.extendleft(reversed(deferred.arrivals))
+        self.size -= sum(each.size for each in arrivals)
+        return arrivals, taken
 
     def _must_set_aside(self, item: TakenCommand) -> bool:
         if not isinstance(item, SentCommand) or not (id_to_reserve(item) or item.command.key in self.keys_aside):
@@ -128,32 +136,33 @@ class Inbox:
         return True
 
     def requeue_aside(self) -> None:
-        """Queue the commands that were set aside again, by offset."""
+        """Queue the commands that were set aside again, by number."""
         if self.aside:
-            self.queue = deque(sorted([*self.aside, *self.queue], key=lambda record: record.offset))
+            self._requeue(self.aside)
             self.aside.clear()
             self.keys_aside.clear()
 
-    def mark_decided(self, records: Sequence[CommandRecord]) -> int:
-        """Note that these records are handled. Returns the offset up to which all records are handled."""
-        self.decided_to = max(self.decided_to, records[-1].offset + 1)
-        waiting = [record.offset for record in (*self.aside, *islice(self.queue, 1))]
+    def mark_decided(self, arrivals: Sequence[Arrival]) -> int:
+        """Note that these commands are handled. Returns the offset up to which all records are handled."""
+        self.decided_to = max(self.decided_to, arrivals[-1].offset + 1)
+        waiting = [each.offset for each in (*self.aside, *islice(self.queue, 1))]
         abandoned = [] if self.abandoned_from is None else [self.abandoned_from]
         return min([self.decided_to, *waiting, *abandoned])
 
-    def mark_suspect(self, offset: int) -> None:
-        """A decider raised an exception for this record. It is tried alone next; if it was alone already, it will be
+    def mark_suspect(self, number: int) -> None:
+        """A decider raised an exception for this command. It is tried alone next; if it was alone already, it will be
         refused.
         """
-        (self.doomed if offset in self.suspects else self.suspects).add(offset)
+        (self.doomed if number in self.suspects else self.suspects).add(number)
 
-    def mark_refused(self, offsets: set[int]) -> None:
-        """Kafka refused the batch. Each record is tried alone next; if there was only one, it will be refused."""
-        (self.doomed if len(offsets) == 1 else self.suspects).update(offsets)
+    def mark_refused(self, arrivals: Sequence[Arrival]) -> None:
+        """Kafka refused the batch. Each command is tried alone next; if there was only one, it will be refused."""
+        (self.doomed if len(arrivals) == 1 else self.suspects).update(each.number for each in arrivals)
 
-    def clear_marks(self, offsets: set[int]) -> None:
-        self.suspects -= offsets
-        self.doomed -= offsets
+    def clear_marks(self, arrivals: Iterable[Arrival]) -> None:
+        numbers = {each.number for each in arrivals}
+        self.suspects -= numbers
+        self.doomed -= numbers
 
 
 @dataclass(slots=True)
@@ -164,7 +173,7 @@ class Deferred:
     """
 
     is_outsider: IsOutsider
-    records: list[CommandRecord] = field(default_factory=list)
+    arrivals: list[Arrival] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
     closed: set[str] = field(default_factory=set)
 
@@ -188,7 +197,3 @@ class Deferred:
         if has_filter:
             self.closed.add(key)
         return False
-
-
-def _size(record: CommandRecord) -> int:
-    return len(record.value or b"") + sum(len(value) for _, value in record.headers)

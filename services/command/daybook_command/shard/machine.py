@@ -73,8 +73,8 @@ class Shard:
 
     def oldest_command_ms(self) -> int | None:
         """Kafka's timestamp of the oldest undecided command."""
-        waiting = self.inbox.aside or self.in_flight.records or self.inbox.queue
-        return waiting[0].timestamp_ms if waiting else None
+        waiting = self.inbox.aside or self.in_flight.arrivals or self.inbox.queue
+        return waiting[0].record.timestamp_ms if waiting else None
 
     def handle(self, event: Event) -> list[Effect]:
         """Change the state and return the effects. Ignore an event that is not expected in this phase."""
@@ -145,9 +145,9 @@ class Shard:
             self.in_flight = BatchInFlight(taken=self.inbox.take_overdue())
         else:
             self.in_flight = BatchInFlight(
-                *self.inbox.take_records(self.memory.is_outsider, set_aside=self.memory.awaited != {})
+                *self.inbox.take(self.memory.is_outsider, set_aside=self.memory.awaited != {})
             )
-            if not self.in_flight.records:
+            if not self.in_flight.arrivals:
                 return self._look_up_progress() if self.inbox.queue else []
         self.in_flight.needs = needs_of(self.in_flight.taken, self.memory)
         self.phase = ShardPhase.LOADING
@@ -209,13 +209,13 @@ class Shard:
             Moment(event.now_us, event.salts),
             Answers(self.partition),
             self.config.managed_users,
-            self.inbox.doomed,
+            {place for place, each in enumerate(in_flight.arrivals) if each.number in self.inbox.doomed},
         )
         deciding.run(in_flight.taken)
         reports = self._put_back_undecided(deciding)
         in_flight.appends = tuple(deciding.appends)
         in_flight.answer = (
-            deciding.answers.seal(self.inbox.mark_decided(in_flight.records)) if in_flight.records else None
+            deciding.answers.seal(self.inbox.mark_decided(in_flight.arrivals)) if in_flight.arrivals else None
         )
         if not deciding.appends:
             return [*reports, *self._finish_batch()]
@@ -238,12 +238,13 @@ class Shard:
         return [Append(self.in_flight.appends)]
 
     def _put_back_undecided(self, deciding: BatchDecision) -> list[Report]:
-        """Put back the records that were not handled, because they did not fit or a decider raised an exception."""
+        """Put back the commands that were not handled, because they did not fit or a decider raised an exception."""
         in_flight = self.in_flight
-        self.inbox.put_back(in_flight.records[deciding.done :])
-        in_flight.records = in_flight.records[: deciding.done]
-        if deciding.suspect is not None:
-            self.inbox.mark_suspect(deciding.suspect)
+        undecided = in_flight.arrivals[deciding.done :]
+        self.inbox.put_back(undecided)
+        in_flight.arrivals = in_flight.arrivals[: deciding.done]
+        if deciding.failed:
+            self.inbox.mark_suspect(undecided[0].number)
         return deciding.reports
 
     def _acknowledged(self, base_offset: int | None) -> list[Effect]:
@@ -278,12 +279,12 @@ class Shard:
         self.phase = ShardPhase.READY
         memory.settle(in_flight.projected)
         memory.cache.evict(memory.tail.by_org)
-        self.inbox.clear_marks({record.offset for record in in_flight.records})
+        self.inbox.clear_marks(in_flight.arrivals)
         answers: list[Effect] = [] if in_flight.answer is None else [in_flight.answer]
         return [*answers, *self._start_batch()]
 
     def _refused(self, reason: str) -> list[Effect]:
-        self.inbox.mark_refused({record.offset for record in self.in_flight.records})
+        self.inbox.mark_refused(self.in_flight.arrivals)
         return self._take_over_again("refused", reason)
 
     def _take_over_again(self, kind: str, detail: str) -> list[Effect]:
@@ -295,7 +296,7 @@ class Shard:
         return [Report(kind, detail), TakeOver()]
 
     def _requeue(self) -> None:
-        self.inbox.put_back(self.in_flight.records)
+        self.inbox.put_back(self.in_flight.arrivals)
         self.in_flight = BatchInFlight()
 
     def _stop(self, reason: str) -> list[Effect]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final
 
+from daybook_command.shard.arrivals import Arrival
 from daybook_command.shard.effects import Answer, LogAppend
 from daybook_command.shard.events import (
     Acknowledged,
@@ -17,7 +18,6 @@ from daybook_command.shard.events import (
     TakenOver,
 )
 from daybook_command.shard.intake import TakenCommand
-from daybook_command.shard.records import CommandRecord
 from daybook_command.shard.snapshot import Needs
 from daybook_contracts.log.head import GENESIS, Head
 from daybook_contracts.senders.sender_rules import NO_RULES, SenderRules
@@ -59,11 +59,11 @@ EXPECTED_PHASE: Final[dict[type[Event], ShardPhase]] = {
 
 @dataclass(slots=True)
 class BatchInFlight:
-    """`records`: the records of the commands `taken`; empty for the shard's own commands. `base`: the log's head when
+    """`arrivals`: the arrivals of the commands `taken`; empty for the shard's own commands. `base`: the log's head when
     the batch was decided. `projected`: the position up to which PostgreSQL was projected then.
     """
 
-    records: Sequence[CommandRecord] = ()
+    arrivals: Sequence[Arrival] = ()
     taken: Sequence[TakenCommand] = ()
     needs: Needs = field(default_factory=Needs)
     base: Head = GENESIS

@@ -39,7 +39,7 @@ def batches(*records: CommandRecord) -> list[list[int]]:
     inbox, found = Inbox(0, 1, 500), []
     inbox.add(records)
     while inbox:
-        taken, _ = inbox.take_records()
+        taken, _ = inbox.take()
         found.append([record.offset for record in taken])
     assert inbox.size == 0
     return found
@@ -84,7 +84,7 @@ def test_a_filter_of_a_user_added_in_the_same_batch_waits_for_a_batch_of_its_own
 def test_no_offset_is_committed_past_a_command_left_for_the_next_batch() -> None:
     inbox = Inbox(0, 1, 500)
     inbox.add([retry(0), retry(1), rename(2, OTHER_ORG)])
-    taken, _ = inbox.take_records()
+    taken, _ = inbox.take()
     assert [record.offset for record in taken] == [0, 2]
     assert inbox.mark_decided(taken) == 1
     inbox.put_back(taken[1:])

@@ -77,7 +77,7 @@ def test_records_taken_from_the_queue_no_longer_count() -> None:
     inbox = assignment.shard.inbox
     inbox.add([replace(command_at(1), headers=(("x", b"12"),))])
     assert inbox.size == len(command_at(1).value or b"") + 2
-    records, _ = inbox.take_records()
+    records, _ = inbox.take()
     assert (len(records), inbox.size) == (1, 0)
 
 
@@ -96,7 +96,7 @@ def test_reading_pauses_while_too_many_answers_are_unacknowledged() -> None:
 def test_a_batch_takes_at_most_one_envelopes_bytes_but_at_least_one_record(size: int, taken: int) -> None:
     inbox = Inbox(0, 1, 500)
     inbox.add([CommandRecord(offset, None, b" " * size, (), 0) for offset in range(600)])
-    records, _ = inbox.take_records()
+    records, _ = inbox.take()
     assert [record.offset for record in records] == list(range(taken))
     assert inbox.queue[0].offset == taken
     assert inbox.size == (600 - taken) * size
