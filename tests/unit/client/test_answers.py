@@ -1,4 +1,4 @@
-"""What an answer of Daybook, or of something in between, means for a command."""
+"""The verdict on a command from each kind of answer, whether it comes from Daybook or from a proxy."""
 
 import json
 from datetime import UTC, datetime
@@ -34,7 +34,7 @@ def sample(name: str) -> bytes:
     return (ROOT / "contracts" / "samples" / "results" / name).read_bytes()
 
 
-def test_an_acceptance_has_its_place_and_its_entries() -> None:
+def test_an_acceptance_has_its_position_and_its_entries() -> None:
     outcome = verdict(COMMAND, answer(200, ACCEPTED), None)
     assert isinstance(outcome, Accepted)
     assert (outcome.command, outcome.position, outcome.entries[0].entity_id) == (COMMAND, "3.7", ORG)
@@ -70,11 +70,11 @@ def test_a_code_that_the_client_does_not_know_is_text() -> None:
         answer(301, b""),
     ],
 )
-def test_what_is_no_outcome_is_asked_for_again(unclear: Answer) -> None:
+def test_a_command_without_an_outcome_is_sent_again(unclear: Answer) -> None:
     assert isinstance(verdict(COMMAND, unclear, None), Again)
 
 
-def test_daybook_says_when_to_come_back() -> None:
+def test_the_pause_that_daybook_asks_for_is_in_the_verdict() -> None:
     again = verdict(COMMAND, answer(503, {"code": "UNAVAILABLE"}, **{"retry-after": "4"}), None)
     assert isinstance(again, Again)
     assert again.after_seconds == 4
@@ -109,7 +109,7 @@ def test_a_batch_with_too_few_items_is_sent_again() -> None:
     assert [type(each) for each in found] == [Again, Again]
 
 
-def test_a_batch_that_is_refused_as_such_is_sent_one_by_one() -> None:
+def test_the_commands_of_a_refused_batch_are_sent_one_by_one() -> None:
     refused = answer(413, encode_body(problem(Code.INVALID_COMMAND, "too large", status=413)))
     assert batch_verdicts([COMMAND, OTHER], refused, None) is None
 

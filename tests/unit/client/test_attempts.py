@@ -1,4 +1,4 @@
-"""When the client sends again: pauses, what Daybook asks for, and the deadline."""
+"""When the client sends a command again: its own pauses, those that Daybook asks for, and the deadline."""
 
 import pytest
 
@@ -14,14 +14,14 @@ LOST = Again("lost")
 
 
 @pytest.mark.parametrize(("drawn", "share"), [(0.0, 1.0), (1.0, 0.5)])
-def test_pauses_double_up_to_a_limit_and_are_random_by_half(drawn: float, share: float) -> None:
+def test_pauses_double_up_to_a_limit_and_are_shortened_at_random(drawn: float, share: float) -> None:
     attempts = Attempts(1e9, 8.0, draw=lambda: drawn)
     pauses = [attempts.pause([LOST], 0.0) for _ in range(20)]
     expected = [min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**made) * share for made in range(20)]
     assert pauses == pytest.approx(expected)
 
 
-def test_the_longest_wait_that_daybook_asks_for_wins() -> None:
+def test_the_longest_pause_that_daybook_asks_for_is_made() -> None:
     attempts = Attempts(1e9, 8.0)
     assert attempts.pause([LOST, Again("busy", 7.0), Again("busy", 3.0)], 0.0) == 7.0
 

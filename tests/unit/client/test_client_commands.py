@@ -1,4 +1,4 @@
-"""The client's command classes: generated from the contracts' models, and read back by them."""
+"""The client's command classes, which are generated from the contracts' models."""
 
 import json
 import subprocess
@@ -40,12 +40,12 @@ def test_there_is_a_class_for_each_command() -> None:
     assert list(CLASSES) == list(COMMANDS)
 
 
-def test_the_classes_are_what_the_models_give() -> None:
+def test_the_generated_classes_are_up_to_date() -> None:
     check = subprocess.run([sys.executable, GENERATOR, "--check"], capture_output=True, text=True, check=False)
     assert (check.returncode, check.stdout) == (0, "")
 
 
-def test_a_changed_class_is_noticed(tmp_path: Path) -> None:
+def test_a_class_that_differs_from_its_model_is_reported(tmp_path: Path) -> None:
     package = tmp_path / "daybook_client"
     package.mkdir()
     (tmp_path / GENERATOR.name).write_text(GENERATOR.read_text("utf-8"), "utf-8")
@@ -75,19 +75,19 @@ def test_a_payload_of_null_is_sent() -> None:
 
 
 @pytest.mark.parametrize("payload", [float("nan"), {1, 2}, "\ud800"])
-def test_what_json_cannot_hold_is_misuse(payload: Any) -> None:
+def test_a_value_that_is_not_json_is_misuse(payload: Any) -> None:
     with pytest.raises(Misuse):
         commands.RecordDlqEvent(org_id=uuid4(), connection_id=uuid4(), payload=payload).to_json()
 
 
-def test_a_command_has_one_id_for_all_times_it_is_sent() -> None:
+def test_a_command_keeps_its_id_when_it_is_sent_again() -> None:
     command = commands.RenameOrg(org_id=uuid4(), name="x")
     assert json.loads(command.to_json())["id"] == json.loads(command.to_json())["id"] == command.id
     assert UUID(command.id).version == 7
     assert commands.RenameOrg(org_id=uuid4(), name="x").id != command.id
 
 
-def test_what_a_command_creates_has_a_known_id() -> None:
+def test_the_id_of_a_new_thing_is_known_in_advance() -> None:
     k, c = "00000000-0000-4000-8000-000000000001", "01890000-0000-7000-8000-000000000002"
     assert new_id_of(commands.CreateProject(id=c, org_id=k, name="x")) == "e62023e5-9523-89c6-84c9-b8c2c8976564"
     assert new_id_of(commands.CreateProject(id=c.upper(), org_id=UUID(k), name="x", project_id=c.upper())) == c
@@ -95,7 +95,7 @@ def test_what_a_command_creates_has_a_known_id() -> None:
     assert new_id_of(commands.RegisterUser(user_id=k)) == k
 
 
-def test_only_what_creates_something_has_a_new_id() -> None:
+def test_a_command_that_creates_nothing_has_no_new_id() -> None:
     chosen = {kind for kind, each in CLASSES.items() if issubclass(each, Creates)}
     assert chosen == {kind for kind in COMMANDS if kind.startswith(("CREATE_", "REGISTER_", "START_", "RAISE_"))} | {
         "RECORD_DLQ_EVENT"

@@ -1,4 +1,4 @@
-"""How the client reads server-sent events, and where it begins to follow."""
+"""How the client parses server-sent events, and the positions after which it follows a log."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def test_events_are_the_same_however_the_stream_is_cut_into_chunks(size: int) ->
     assert [e for at in range(0, len(STREAM), size) for e in parser.feed(STREAM[at : at + size])] == EVENTS
 
 
-def test_an_event_without_its_empty_line_does_not_count() -> None:
+def test_an_event_without_its_empty_line_is_incomplete() -> None:
     parser = EventParser()
     assert parser.feed(b"id: 4.6\ndata: {}\n") == []
     assert parser.feed(b"\n") == [Event("4.6", b"{}")]
@@ -35,13 +35,13 @@ def test_events_of_any_number_fit_into_the_bound(monkeypatch: pytest.MonkeyPatch
     assert len(EventParser().feed(b"data: 1234\n\n" * 5)) == 5
 
 
-def test_positions_are_told_apart_by_partition() -> None:
+def test_positions_are_given_by_partition() -> None:
     assert by_partition(None) == {}
     assert by_partition("3.7") == {3: 7}
     assert by_partition(["3.7", "0.-1"]) == {3: 7, 0: -1}
 
 
 @pytest.mark.parametrize("after", ["3", "3.-2", "x.1", ["3.1", "3.2"], "3.1 "])
-def test_what_is_no_position_is_misuse(after: str | list[str]) -> None:
+def test_a_malformed_or_repeated_position_is_misuse(after: str | list[str]) -> None:
     with pytest.raises(Misuse, match="after"):
         by_partition(after)

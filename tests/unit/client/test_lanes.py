@@ -1,4 +1,4 @@
-"""Many commands in flight: outcomes in order, an org's commands one after another, and a bound on both."""
+"""Many commands in flight: outcomes come in order, each org's commands are sent in order, and memory is bounded."""
 
 import asyncio
 from collections import defaultdict
@@ -74,7 +74,7 @@ async def test_commands_are_taken_no_faster_than_outcomes() -> None:
             assert taken <= at + 12
 
 
-async def test_nothing_overtakes_a_command_without_an_outcome() -> None:
+async def test_commands_after_an_unknown_outcome_are_held_back() -> None:
     daybook, asked = Daybook(), renames(2000, ORGS[:2])
     first = [each for each in asked if each.key == ORGS[0]]
     daybook.unknown = {first[10].id}
@@ -110,7 +110,7 @@ async def test_an_error_of_the_commands_reaches_the_consumer_after_their_outcome
     assert len(seen) == 2
 
 
-async def test_nothing_runs_on_when_the_consumer_stops() -> None:
+async def test_all_tasks_end_when_the_consumer_stops() -> None:
     before = asyncio.all_tasks()
     async with aclosing(send_in_lanes(Daybook().send, renames(500), 100)) as outcomes:
         await anext(outcomes)

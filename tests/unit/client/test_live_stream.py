@@ -1,4 +1,4 @@
-"""Following the live stream of a server that loses connections: each entry comes once."""
+"""The client follows the live stream of a server that loses connections: each entry comes once."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -30,7 +30,7 @@ EVENTS = _events()
 
 @dataclass(slots=True)
 class Server:
-    """Gives each connection the next answer. `asked`: the Last-Event-ID of each."""
+    """Gives each connection the next answer. `asked`: the Last-Event-ID of each connection."""
 
     answers: list[bytes]
     asked: list[str | None] = field(default_factory=list)
@@ -91,14 +91,14 @@ async def test_a_lost_connection_is_opened_again_after_the_last_whole_entry() ->
     assert server.asked == [None, "0.2", "0.2", "0.2", "0.3", "0.3"]
 
 
-async def test_a_stream_that_was_lost_before_its_first_entry_goes_on_where_it_began() -> None:
+async def test_a_stream_lost_before_its_first_entry_starts_again_at_the_same_position() -> None:
     server = Server([HEAD + b"id: 0.3\n\n", HEAD + EVENTS[4]])
     async with server.stream() as stream:
         assert await take(stream, 1) == ["0.4"]
     assert server.asked == [None, "0.3"]
 
 
-async def test_a_silent_connection_is_lost() -> None:
+async def test_a_silent_connection_counts_as_lost() -> None:
     server = Server([HEAD + EVENTS[2] + HUNG, HEAD + EVENTS[3]])
     async with server.stream("0.1", silence_seconds=0.1) as stream:
         assert await take(stream, 2) == ["0.2", "0.3"]
@@ -114,7 +114,7 @@ async def test_a_silent_connection_is_lost() -> None:
         ("404 Not Found", NotVisible),
     ],
 )
-async def test_what_does_not_mend_itself_is_raised(status: str, raised: type[Exception]) -> None:
+async def test_a_permanent_error_is_raised(status: str, raised: type[Exception]) -> None:
     server = Server([HEAD + EVENTS[2], problem(status)])
     async with server.stream() as stream, aclosing(stream.entries()) as entries:
         assert (await anext(entries)).action == "RENAME_ORG"
@@ -122,7 +122,7 @@ async def test_what_does_not_mend_itself_is_raised(status: str, raised: type[Exc
             await anext(entries)
 
 
-async def test_it_ends_when_the_client_is_closed() -> None:
+async def test_the_stream_ends_when_the_client_is_closed() -> None:
     async with Server([HEAD + EVENTS[2] + HUNG]).listening() as url:
         daybook = Daybook.over_http(url, token="a token", read_url=url)
         await daybook.open()
@@ -133,7 +133,7 @@ async def test_it_ends_when_the_client_is_closed() -> None:
             assert await following is None
 
 
-async def test_over_http_it_follows_one_org_after_one_position() -> None:
+async def test_following_several_orgs_or_positions_over_http_is_misuse() -> None:
     async with Daybook.over_http("http://127.0.0.1:9", token="a token", read_url="http://127.0.0.1:9") as daybook:
         with pytest.raises(Misuse, match="over HTTP"):
             daybook.tail("all")

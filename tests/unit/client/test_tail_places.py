@@ -1,4 +1,4 @@
-"""Which records of a partition's log the client gives: those that are part of the log, after its start."""
+"""Which records of a partition the client yields: the admitted ones after its starting position."""
 
 from uuid import UUID
 
@@ -13,8 +13,8 @@ from support.logbook import Logbook, log_with, org, user
 
 
 def forged_log() -> Logbook:
-    """Entries 0 to 3, with forged records between them: each is an entry of another log, at the position that is next,
-    or what is there already.
+    """Entries 0 to 3, with void records between them: entries of another log at the same positions, copies of entries,
+    and tombstones.
     """
     log, other = log_with(org(1)), log_with(org(2), users=(user(2),))
     for name in ("a", "b"):
@@ -31,26 +31,26 @@ def given(place: Place, log: Logbook, start: int = 0) -> list[int]:
     return [admitted.head.position for admitted in taken if admitted is not None]
 
 
-def test_void_records_never_show() -> None:
+def test_void_records_are_skipped() -> None:
     assert given(Place(0), forged_log()) == [0, 1, 2, 3]
 
 
-def test_only_entries_after_the_position_show() -> None:
+def test_only_entries_after_the_position_are_yielded() -> None:
     assert given(Place(0, after=1), forged_log()) == [2, 3]
 
 
-def test_only_entries_that_come_later_show_without_a_position() -> None:
+def test_without_a_position_only_later_entries_are_yielded() -> None:
     assert given(Place(0, first_offset=4), forged_log()) == [3]
 
 
-def test_it_goes_on_where_it_was() -> None:
+def test_reading_continues_at_the_next_offset() -> None:
     log, place = forged_log(), Place(0)
     assert [place.take(offset, log.records[0][offset]) is not None for offset in range(4)] == [True, True, False, True]
     assert place.next_offset == 4
     assert given(place, log, start=place.next_offset) == [3]
 
 
-def test_a_log_that_does_not_go_on_is_not_followed_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_void_records_in_a_row_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(continuity, "MAX_VOIDS_IN_A_ROW", 2)
     place = Place(0)
     place.take(0, b"x")
@@ -58,7 +58,7 @@ def test_a_log_that_does_not_go_on_is_not_followed_for_ever(monkeypatch: pytest.
         place.take(1, b"x")
 
 
-def test_an_org_has_its_own_entries_only() -> None:
+def test_only_the_entries_of_the_org_are_yielded() -> None:
     place, log = Place(0), log_with(org(1), org(2))
     admitted = [each for offset, value in enumerate(log.records[0]) if (each := place.take(offset, value)) is not None]
     found = [[wanted_entry(each, 0, org_id) for each in admitted] for org_id in (None, UUID(org(1)), UUID(org(2)))]

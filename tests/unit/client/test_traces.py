@@ -1,4 +1,4 @@
-"""The client passes the caller's trace on, and nothing without one."""
+"""The client passes the caller's trace context on, if there is one."""
 
 import subprocess
 import sys
@@ -16,14 +16,14 @@ ALONE = (
 )
 
 
-def test_the_current_span_is_named() -> None:
+def test_the_traceparent_names_the_current_span() -> None:
     span = NonRecordingSpan(SpanContext(TRACE, SPAN, is_remote=False, trace_flags=TraceFlags(1)))
     with trace.use_span(span):
         assert traceparent() == EXPECTED
         assert request_headers(None, b"")["traceparent"] == EXPECTED
 
 
-def test_without_a_span_there_is_none() -> None:
+def test_without_a_span_there_is_no_traceparent() -> None:
     assert traceparent() is None
     assert "traceparent" not in request_headers("t", b"")
 

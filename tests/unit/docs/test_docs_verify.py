@@ -1,4 +1,4 @@
-"""What docs/verify.md states as values is what the product computes."""
+"""The product computes the same values as docs/verify.md states."""
 
 import hashlib
 import json
@@ -32,7 +32,7 @@ def without(value: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: member for name, member in value.items() if name not in names}
 
 
-def test_the_table_of_readable_data_is_what_the_product_reads() -> None:
+def test_the_table_of_readable_data_matches_the_product() -> None:
     assert f"\n\n{data_forms()}\n\n" in PAGE, data_forms()
 
 
@@ -42,7 +42,7 @@ def test_the_entry_is_the_golden_one_and_extends_an_empty_log() -> None:
     assert isinstance(admit(GENESIS, 6, ENTRY), Admitted)
 
 
-def test_the_manifest_fits_the_entry_and_its_own_digest() -> None:
+def test_the_manifest_describes_the_entry_and_has_the_correct_digest() -> None:
     manifest = json.loads(MANIFEST)
     assert canonical_bytes(manifest) == MANIFEST
     assert manifest["digest"] == sha256(canonical_bytes(without(manifest, "digest")))
@@ -62,7 +62,7 @@ def test_the_digests_are_those_of_the_entry() -> None:
     assert digest.hex() in section(PAGE, "Output")
 
 
-def test_the_outputs_are_canonical_and_give_the_right_values() -> None:
+def test_the_outputs_are_canonical_and_have_the_correct_values() -> None:
     assert [canonical_bytes(json.loads(output)) for output in (VALID, INVALID)] == [VALID, INVALID]
     altered = ENTRY.replace(b'{"name":"x"}', b'{"name":"y"}')
     commit, file = json.loads(INVALID)["findings"]
@@ -75,16 +75,16 @@ def test_the_outputs_are_canonical_and_give_the_right_values() -> None:
     ("scope", "actor", "ordinal"),
     [("org", None, 0), ("org", None, 1), ("user", None, 0), ("outsider", ACTOR, 0), ("policy", None, 0)],
 )
-def test_the_first_ids_are_computed_right(scope: Any, actor: str | None, ordinal: int) -> None:
+def test_the_first_ids_are_correct(scope: Any, actor: str | None, ordinal: int) -> None:
     first_id = Identity(scope, KEY, actor, COMMAND, ordinal).first_id()
     assert f"| `{scope}` | K | {'A ' if actor else ''}| C | {ordinal} | `{first_id}` |" in VALUES
 
 
-def test_the_commit_is_computed_right() -> None:
+def test_the_commit_is_correct() -> None:
     assert f"`{commit_hash(SALT, canonical_bytes({'b': 1, 'a': 'é'}))}`" in VALUES
 
 
-def test_the_examples_of_canonical_json_are_right() -> None:
+def test_the_examples_of_canonical_json_are_correct() -> None:
     rows = re.findall(r"^\| `([\[{].*)` \| (`[\[{].*`) \|$", section(PAGE, "Canonical JSON"), re.MULTILINE)
     assert len(rows) == 2
     for given, shown in rows:

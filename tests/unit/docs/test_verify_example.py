@@ -24,13 +24,13 @@ UNCHECKABLE = [*uncheckable_exports()]
 
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Answer]:
-    """What the verifier says of each export, by name."""
+    """The verifier's answer to each export, by the export's name."""
     exports = [*HONEST_EXPORTS, *TAMPERED, *UNCHECKABLE]
     found = verify_each([export.write(tmp_path_factory.mktemp("export")) for export in exports])
     return {export.name: answer for export, answer in zip(exports, found, strict=True)}
 
 
-def test_the_exports_have_names_of_their_own() -> None:
+def test_no_two_exports_have_the_same_name() -> None:
     names = [export.name for export in (*HONEST_EXPORTS, *TAMPERED, *UNCHECKABLE)]
     assert len(names) == len(set(names))
 
@@ -60,9 +60,7 @@ def test_the_altered_export_of_the_page_is_invalid(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("export", HONEST_EXPORTS, ids=lambda export: export.name)
-def test_an_honest_export_is_valid_and_has_the_digests_of_the_recipe(
-    export: Export, answers: dict[str, Answer]
-) -> None:
+def test_an_honest_export_is_valid_and_has_the_expected_digests(export: Export, answers: dict[str, Answer]) -> None:
     report = report_in(answers[export.name])
     assert (report["findings"], report["more"]) == ([], 0)
     read = {name: (value or b"").splitlines() for name, value in export.files.items() if name.endswith(".jsonl")}
@@ -83,7 +81,7 @@ def summary(entries: list[Json]) -> Json:
 
 
 @pytest.mark.parametrize("export", TAMPERED, ids=lambda export: export.name)
-def test_a_tampered_export_gives_this_finding_first(export: Export, answers: dict[str, Answer]) -> None:
+def test_a_tampered_export_has_the_expected_first_finding(export: Export, answers: dict[str, Answer]) -> None:
     findings = report_in(answers[export.name])["findings"]
     assert (findings[0] if findings else None) == export.first
 
@@ -106,7 +104,7 @@ def test_a_tampered_export_gives_this_finding_first(export: Export, answers: dic
         ("folder: a file missing and white space in the manifest", [("missing", 0), ("canonical", None)]),
     ],
 )
-def test_one_fault_does_not_condemn_the_rest(
+def test_one_fault_causes_only_the_expected_findings(
     name: str, expected: list[tuple[str, int | None]], answers: dict[str, Answer]
 ) -> None:
     findings = report_in(answers[name])["findings"]
@@ -117,7 +115,7 @@ def test_one_fault_does_not_condemn_the_rest(
     ("name", "listed"),
     [("columns: a redacted entry of another org", 1), ("id: a redacted outsider without an actor", 0)],
 )
-def test_a_redacted_entry_is_listed_if_its_commit_was_looked_at(
+def test_a_redacted_entry_is_listed_if_its_commit_was_checked(
     name: str, listed: int, answers: dict[str, Answer]
 ) -> None:
     report = report_in(answers[name])
@@ -125,7 +123,7 @@ def test_a_redacted_entry_is_listed_if_its_commit_was_looked_at(
 
 
 @pytest.mark.parametrize("export", UNCHECKABLE, ids=lambda export: export.name)
-def test_what_is_no_export_cannot_be_checked(export: Export, answers: dict[str, Answer]) -> None:
+def test_a_folder_that_is_not_an_export_cannot_be_checked(export: Export, answers: dict[str, Answer]) -> None:
     answer = answers[export.name]
     assert (answer.returncode, answer.stdout, answer.stderr.count("\n")) == (2, "", 1)
 
@@ -143,7 +141,7 @@ def test_wrong_arguments_and_missing_folders_end_with_code_2(tmp_path: Path) -> 
         assert_not_checked(*args)
 
 
-def test_help_says_how_to_run_it_and_the_exit_codes() -> None:
+def test_help_shows_the_usage_and_the_exit_codes() -> None:
     done = verify("--help")
     assert done.returncode == 0
     assert "usage: node verify.mjs DIR [--json]" in done.stdout
@@ -158,7 +156,7 @@ def test_a_file_that_cannot_be_read_ends_with_code_2(tmp_path: Path) -> None:
     assert_not_checked(folder)
 
 
-def test_links_count_as_what_they_lead_to(tmp_path: Path) -> None:
+def test_a_link_counts_as_its_target(tmp_path: Path) -> None:
     folder, elsewhere = tmp_path / "export", tmp_path / "elsewhere"
     for made in (folder, elsewhere):
         made.mkdir()

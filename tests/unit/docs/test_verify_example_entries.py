@@ -1,4 +1,4 @@
-"""The entries that docs/examples/verify.mjs accepts: no altered byte, limits, canonical JSON and forms of data."""
+"""Which entries docs/examples/verify.mjs accepts: altered bytes, limits, canonical JSON and forms of data."""
 
 import json
 import random
@@ -19,8 +19,8 @@ from support.logbook import thing, user
 PAGE = page("docs/verify.md")
 
 
-def test_no_byte_of_an_entry_changes_unnoticed(tmp_path: Path) -> None:
-    """Every second entry of a chain has one byte altered, each another one."""
+def test_a_change_of_any_byte_of_an_entry_is_found(tmp_path: Path) -> None:
+    """In every second entry of a chain, another byte is altered."""
     length = len(jcs(entry(1000)))
     entries = chained([({"created_at": f"2026-11-22T15:10:13.{n:06}Z"}, {}) for n in range(2 * length)])
     file = lines(entries)
@@ -41,13 +41,13 @@ def other(byte: bytes) -> bytes:
     return byte.swapcase() if byte.isalpha() else b"!"
 
 
-def test_a_file_may_be_longer_than_what_is_read_at_once(tmp_path: Path) -> None:
+def test_a_file_may_be_longer_than_one_read(tmp_path: Path) -> None:
     file = lines(chained([({"created_at": f"2026-11-22T15:10:13.{n:06}Z"}, {}) for n in range(3000)]))
     assert sum(map(len, file)) > 2 * 2**20
     assert report_on(export_of({2: file}), tmp_path)["result"] == "valid"
 
 
-def test_at_most_a_thousand_findings_are_given_and_the_rest_are_counted(tmp_path: Path) -> None:
+def test_the_first_thousand_findings_are_listed_and_the_rest_are_counted(tmp_path: Path) -> None:
     foreign = lines(chained([({}, {"partition": 0})] * 1100))
     files = export_of({1: [b"x\n"] * 500, 2: foreign}) | {"a": b"", "b": b""}
     report = report_on(files, tmp_path)
@@ -117,7 +117,7 @@ FORMS: dict[str, tuple[list[Any], list[Any]]] = {
     "resolution": (["replayed", "manual", "duplicate", "discarded"], ["", "ignored"]),
     "rule": (["sync_failing", "dlq_backlog", "sync_stalled"], ["sync", None]),
 }
-"""Values that have a form, and values that have not."""
+"""For each form, values that have it and values that do not."""
 
 Member = tuple[str, bool, str]
 ROWS = re.findall(r"^\| `([A-Z_]+)` \| (`.+) \|$", section(PAGE, "What is checked of an entry"), re.MULTILINE)
@@ -164,7 +164,7 @@ def test_data_in_other_forms_is_not_readable(tmp_path: Path) -> None:
     assert [(f["check"], f["position"]) for f in report["findings"]] == [("data", n) for n in range(len(entries))]
 
 
-def test_the_program_has_the_table_of_the_page() -> None:
+def test_the_program_contains_the_table_of_the_page() -> None:
     program = PROGRAM.read_text("utf-8")
     for action, cell in ROWS:
         assert f"\n  {action}: '{cell.replace('`', '')}',\n" in program

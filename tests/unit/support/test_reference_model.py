@@ -59,7 +59,7 @@ def test_the_recipes_of_the_tests_give_the_published_values() -> None:
     assert hashlib.sha256(value).hexdigest() == "e726fdb90ebfeed704232cc02177220fea3ed4bd54792933cd0b796a6871c9b4"
 
 
-def test_only_what_extends_the_chain_is_admitted() -> None:
+def test_only_records_that_extend_the_chain_are_admitted() -> None:
     made = chain.Chain(6)
     value = chain.jcs(golden_entry())
     for offset, record in enumerate([b"garbage", None, b"[]", b"{}", value + b" ", value, value]):

@@ -1,4 +1,4 @@
-"""The command API's OpenAPI document is valid, and the API answers as it says, whatever is sent."""
+"""The command API's OpenAPI document is valid, and random requests are answered as it says."""
 
 from pathlib import Path
 

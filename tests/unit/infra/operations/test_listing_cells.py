@@ -1,4 +1,4 @@
-"""Cells of listings: times, durations, texts from other programs. Also the arguments that the subcommands refuse."""
+"""Cells of listings: times, durations and texts from other programs. Also: arguments that the subcommands refuse."""
 
 from datetime import UTC, datetime, timedelta, timezone
 

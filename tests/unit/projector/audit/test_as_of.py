@@ -31,7 +31,7 @@ def test_a_time_is_read_in_the_forms_that_people_type(word: str, read: str) -> N
     assert timestamp(found.time) == read
 
 
-def test_positions_stand_beside_a_time_or_alone() -> None:
+def test_positions_can_be_given_with_or_without_a_time() -> None:
     alone = read_as_of(["3.1042", "11.0"], 12)
     assert (alone.time, alone.positions) == (None, {3: 1042, 11: 0})
     both = read_as_of(["3.1042", MOMENT], 12)

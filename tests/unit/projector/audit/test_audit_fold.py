@@ -1,4 +1,6 @@
-"""The auditors' fold: the same rows as the tests' own fold, wherever the log is cut and whatever cannot be applied."""
+"""The auditors' fold has the same rows as the tests' own fold, for any cut of the log and any entries that cannot be
+applied.
+"""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,7 +32,7 @@ from support.second_fold import SecondFold, jcs_rows
 
 LIMITS = st.sampled_from([1, 2, 7, 1000])
 HELD = st.sampled_from([0, 3000, 2**24])
-"""0: every row is written, and read again, at once."""
+"""With 0, every row is written to disk at once, and read again when it is needed."""
 
 
 @given(logs, LIMITS, HELD)
@@ -42,8 +44,8 @@ def test_any_cut_of_any_log_gives_the_rows_of_the_second_fold(log: Logbook, limi
 
 @settings(max_examples=40)
 @given(logs, st.sets(st.integers(0, 100), max_size=4), LIMITS, HELD)
-def test_what_does_not_fit_is_found_entry_by_entry(log: Logbook, dropped: set[int], limit: int, max_held: int) -> None:
-    """Without some of their entries, logs contradict themselves."""
+def test_each_entry_that_cannot_be_applied_is_found(log: Logbook, dropped: set[int], limit: int, max_held: int) -> None:
+    """Some entries are dropped, so that later entries contradict the rows."""
     entries = [entry for entry in entries_of(log) if entry.head.position not in dropped]
     second = SecondFold().take(json_of(log, entries))
     with TemporaryDirectory() as folder, folding(Path(folder), max_held=max_held) as fold:
@@ -66,7 +68,7 @@ def test_a_fold_that_is_closed_and_opened_again_continues(log: Logbook, cut: int
 
 @settings(max_examples=40)
 @given(logs, st.dictionaries(st.sampled_from([org(1), org(2)]), st.integers(0, 60)), LIMITS)
-def test_orgs_in_quarantine_only_get_orgs_and_projects_from_their_position_on(
+def test_entries_of_an_org_in_quarantine_only_insert_orgs_and_projects(
     log: Logbook, frozen: dict[str, int], limit: int
 ) -> None:
     second = SecondFold(dict(frozen)).take(json_of(log, entries_of(log)))
@@ -106,7 +108,7 @@ def test_every_action_is_folded() -> None:
     assert folded(log) == (expected(log), [])
 
 
-def test_children_of_a_connection_that_is_created_again_are_gone() -> None:
+def test_a_connection_that_is_created_again_has_no_old_children() -> None:
     log = founded()
     connect(log)
     log.add(ORG, ANN, letter(thing(1)), facts.SyncStarted(connection_id=thing(1), sync_run_id=thing(2)))
@@ -116,7 +118,7 @@ def test_children_of_a_connection_that_is_created_again_are_gone() -> None:
     assert (len(rows["dlq_events"]), rows["sync_runs"], found) == (1, [], [])
 
 
-def test_amounts_are_added_to_what_is_there() -> None:
+def test_amounts_are_added_to_existing_values() -> None:
     log = founded()
     connect(log)
     log.add(ORG, ANN, letter(thing(1)))
@@ -130,7 +132,7 @@ def test_amounts_are_added_to_what_is_there() -> None:
     assert folded(log) == (rows, [(ORG, log.heads[0].position)])
 
 
-def test_large_rows_that_small_entries_change_do_not_pile_up_in_memory(tmp_path: Path) -> None:
+def test_memory_is_bounded_if_small_entries_change_large_rows(tmp_path: Path) -> None:
     log, letters = founded(), [thing(number) for number in range(100, 140)]
     connect(log)
     payload = Raw(b'"' + b"x" * 50_000 + b'"')
@@ -147,7 +149,7 @@ def test_large_rows_that_small_entries_change_do_not_pile_up_in_memory(tmp_path:
         assert all(b'"retry_count":1' in row for _, row in fold.rows(DLQ_EVENTS))
 
 
-def test_a_key_name_is_free_again_after_its_deletion_only() -> None:
+def test_a_key_name_is_free_again_only_after_its_deletion() -> None:
     log = founded()
     for number in (1, 2):
         if number == 2:
@@ -159,7 +161,7 @@ def test_a_key_name_is_free_again_after_its_deletion_only() -> None:
         assert (len(rows["secret_refs"]), found) == (2, [])
 
 
-def test_a_row_is_found_as_it_was_folded(tmp_path: Path) -> None:
+def test_a_row_that_was_folded_is_found(tmp_path: Path) -> None:
     log = founded()
     connect(log)
     with folding(tmp_path, max_held=0) as fold:
@@ -182,7 +184,7 @@ def test_rows_of_partitions_are_merged_in_the_order_of_their_keys(tmp_path: Path
     assert len(found["orgs"]) == 12
 
 
-def test_of_two_partitions_equal_rows_are_given_once_and_different_ones_both(tmp_path: Path) -> None:
+def test_merging_yields_equal_rows_once_and_different_rows_with_one_key_both(tmp_path: Path) -> None:
     names = ("a", "a", "b")
     with folding(tmp_path, 0) as one, folding(tmp_path, 1) as two, folding(tmp_path, 2) as three:
         for name, fold in zip(names, (one, two, three), strict=True):

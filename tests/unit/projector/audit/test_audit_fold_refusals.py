@@ -1,4 +1,4 @@
-"""The auditors' fold where entries cannot be applied: their orgs stop there, and nothing else changes."""
+"""The auditors' fold of entries that cannot be applied: their orgs no longer change, and all others do."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -31,7 +31,7 @@ from support.poison import (
 FOUND = [each for each in POISONS if each is not a_name_too_long_for_an_index]
 
 
-def test_an_org_that_has_stopped_stays_so_when_the_fold_is_opened_again(tmp_path: Path) -> None:
+def test_a_stopped_org_is_still_stopped_when_the_fold_is_opened_again(tmp_path: Path) -> None:
     log = founded()
     a_row_that_is_not_there(log)
     before = len(entries_of(log))
@@ -46,7 +46,7 @@ def test_an_org_that_has_stopped_stays_so_when_the_fold_is_opened_again(tmp_path
     assert len(found["org_members"]) == 2
 
 
-def test_the_earlier_of_two_positions_stops_an_org(tmp_path: Path) -> None:
+def test_an_org_stops_at_the_earlier_of_two_positions(tmp_path: Path) -> None:
     log = founded()
     a_row_that_is_not_there(log)
     with folding(tmp_path) as fold:
@@ -58,7 +58,7 @@ def test_the_earlier_of_two_positions_stops_an_org(tmp_path: Path) -> None:
         assert b'"name":"a"' in rows_of(fold)["orgs"][0][1]
 
 
-def test_an_org_is_one_however_its_id_is_written() -> None:
+def test_ids_of_orgs_are_compared_without_case() -> None:
     log = founded()
     place = log.add(ORG.upper(), ANN, facts.OrgRenamed(name="poison"))[0]
     log.add(ORG, ANN, facts.OrgRenamed(name="later"))
@@ -99,8 +99,8 @@ def test_an_entry_is_applied_whole_or_not_at_all() -> None:
     assert rows == expected(log)
 
 
-def test_what_an_entry_that_cannot_be_applied_has_done_is_undone() -> None:
-    """Its rows, unique values and deletions, all of which entries of other orgs may find."""
+def test_the_changes_of_an_entry_that_cannot_be_applied_are_undone() -> None:
+    """The rows, unique values and deletions, which could affect entries of other orgs."""
     log, leaving = founded(), facts.ConnectionDeleted(connection_id=thing(1))
     connect(log)
     log.add(ORG, ANN, letter(thing(1)))
@@ -122,14 +122,14 @@ def test_what_an_entry_that_cannot_be_applied_has_done_is_undone() -> None:
     assert {row.partition(b'"name":')[2] for _, row in rows["orgs"]} == {b'"a"}'}
 
 
-def test_a_project_of_no_org_is_kept_for_nobody() -> None:
+def test_a_project_of_an_unknown_org_is_not_kept() -> None:
     log = founded()
     place = log.add(org(3), ANN, facts.ProjectCreated(name="a", project_id=project(1)))[0]
     rows, found = folded(log)
     assert (rows["projects"], found) == ([], [(org(3), place.position)])
 
 
-def test_a_nul_is_refused_and_its_escape_is_not() -> None:
+def test_a_nul_is_refused_but_the_text_of_its_escape_is_not() -> None:
     log = founded()
     connect(log)
     payloads = (b'"\\\\u0000"', b'{"a":"\\\\\\u0000"}')
@@ -141,7 +141,7 @@ def test_a_nul_is_refused_and_its_escape_is_not() -> None:
     assert (len(rows["dlq_events"]), found) == (1, [(ORG, place.position - 1), (OTHER_ORG, place.position)])
 
 
-def test_users_who_are_registered_twice_are_found_each_time() -> None:
+def test_each_repeated_registration_of_a_user_is_found() -> None:
     log = log_with(ORG, users=[ANN])
     places = [log.register(ANN) for _ in range(2)]
     log.register(BOB)

@@ -1,4 +1,4 @@
-"""A partition followed entry by entry: findings at their places, and what is carried along after a broken entry."""
+"""Follows a partition entry by entry: the place of each finding, and how the chain continues after a broken entry."""
 
 import json
 from typing import Any
@@ -58,7 +58,7 @@ def metadata_of(value: bytes) -> Any:
     return json.loads(value)["metadata_json"]
 
 
-def test_a_right_log_has_no_findings() -> None:
+def test_an_honest_log_has_no_findings() -> None:
     chain, entries = followed(a_log())
     assert [each.finding for each in entries] == [None] * LENGTH
     assert [each.position for each in entries] == list(range(LENGTH))
@@ -74,13 +74,13 @@ def test_the_digest_has_its_golden_value() -> None:
     assert digest.of_partitions(rows).hex() == GOLDEN_DIGEST
 
 
-def test_the_digest_of_any_shape_is_the_same() -> None:
+def test_both_ways_to_compute_a_row_hash_agree() -> None:
     for value in a_log():
         length = len(jcs(json.loads(value)["metadata_json"]["data"]))
         assert digest.entry_row_hash(value, length) == digest.entry_row_hash(value)
 
 
-def test_an_entry_in_a_partition_that_is_not_its_orgs_is_a_fault_of_its_columns() -> None:
+def test_an_entry_in_a_partition_other_than_its_orgs_is_a_column_fault() -> None:
     log = Logbook()
     log.add(org(1), user(1), facts.OrgCreated(name="a"))
     chain = Chain(0, "topic", partitions=12)
@@ -90,7 +90,7 @@ def test_an_entry_in_a_partition_that_is_not_its_orgs_is_a_fault_of_its_columns(
     assert (finding.expected, finding.found) == (partition_of(org(1), 12), 0)
 
 
-def test_where_the_number_of_partitions_is_known_other_rules_of_the_columns_come_first() -> None:
+def test_all_other_column_rules_are_tried_before_that_of_the_partition() -> None:
     chain = Chain(0, "topic", partitions=12)
     values = altered(in_columns(entity_id="x"), sealed=True)
     found = [chain.follow(0, value).finding for value in values]
@@ -113,7 +113,7 @@ def test_a_repeated_entry_gives_one_finding_at_the_position_after_it() -> None:
     assert (only.check, only.position, only.expected, only.found) == ("position", ALTERED + 1, ALTERED + 1, ALTERED)
 
 
-def test_swapped_neighbours_give_a_finding_at_the_position_of_the_first_of_them() -> None:
+def test_swapped_neighbours_give_a_first_finding_at_the_position_of_the_first() -> None:
     values = a_log()
     values[2], values[3] = values[3], values[2]
     found = findings(values)
@@ -124,13 +124,13 @@ def test_swapped_neighbours_give_a_finding_at_the_position_of_the_first_of_them(
     ]
 
 
-def test_after_unreadable_bytes_the_next_entry_follows_at_any_prev() -> None:
+def test_after_unreadable_bytes_any_prev_is_accepted() -> None:
     values = a_log()
     values[ALTERED] = b"garbage"
     assert brief(findings(values)) == [("unreadable", ALTERED)]
 
 
-def test_after_unreadable_bytes_the_other_checks_are_made() -> None:
+def test_after_unreadable_bytes_all_other_checks_are_made() -> None:
     for change, field in ((in_metadata(prev=1), "metadata_json.prev"), (in_columns(entity_type=1), "entity_type")):
         values = altered(change, sealed=True)
         values[ALTERED - 1] = b"garbage"
@@ -150,7 +150,7 @@ def test_after_unreadable_bytes_the_other_checks_are_made() -> None:
         in_metadata(hash="x"),
     ],
 )
-def test_after_an_entry_that_names_no_place_the_next_one_follows(change: Change) -> None:
+def test_after_an_entry_without_a_valid_place_the_next_one_is_accepted(change: Change) -> None:
     (only,) = findings(altered(change))
     assert only.position == ALTERED
 
@@ -167,7 +167,7 @@ def test_after_an_altered_hash_the_next_prev_does_not_fit() -> None:
     assert (found[1].expected, found[1].found) == ("ab" * 32, metadata_of(a_log()[ALTERED])["hash"])
 
 
-def test_after_an_earlier_time_the_next_one_is_compared_with_it() -> None:
+def test_after_a_time_that_is_too_early_the_next_time_is_compared_with_it() -> None:
     past = "2020-01-01T00:00:00.000000Z"
     found = findings(altered(in_columns(created_at=past), sealed=True))
     assert brief(found) == [("created_at", ALTERED)]
@@ -175,18 +175,18 @@ def test_after_an_earlier_time_the_next_one_is_compared_with_it() -> None:
     assert (found[0].expected, found[0].found) == (f"later than {before}", past)
 
 
-def test_after_a_later_time_the_next_one_is_compared_with_it() -> None:
+def test_after_a_time_that_is_too_late_the_next_time_is_compared_with_it() -> None:
     future = "2099-01-01T00:00:00.000000Z"
     assert brief(findings(altered(in_columns(created_at=future), sealed=True))) == [("created_at", ALTERED + 1)]
 
 
-def test_after_what_is_no_time_every_time_is_late_enough() -> None:
+def test_after_an_invalid_time_any_time_is_accepted() -> None:
     values = altered(in_columns(created_at="2099-01-01T00:00:00.000000Z"), sealed=True, at=ALTERED - 1)
     values[ALTERED] = jcs(json.loads(values[ALTERED]) | {"created_at": "soon"})
     assert brief(findings(resealed(values, ALTERED))) == [("created_at", ALTERED)]
 
 
-def test_the_position_after_the_last_count_is_the_last_one_that_is_expected() -> None:
+def test_the_expected_position_never_exceeds_2_to_the_53() -> None:
     last, unplaced = (
         jcs({"metadata_json": {"partition": 0, "position": 2**53 - 1}}),
         jcs({"metadata_json": {"partition": 0}}),
@@ -197,7 +197,7 @@ def test_the_position_after_the_last_count_is_the_last_one_that_is_expected() ->
     assert b'"position":9007199254740992' in jcs(found[-1].as_json())
 
 
-def test_numbers_are_read_as_doubles_where_an_entry_goes_on() -> None:
+def test_a_position_in_another_number_format_still_counts() -> None:
     values = a_log()
     values[ALTERED] = values[ALTERED].replace(b'"position":2,', b'"position":0.2e1,')
     assert brief(findings(values)) == [("canonical", ALTERED)]
@@ -210,14 +210,14 @@ def test_a_redacted_entry_is_listed_and_keeps_its_hash() -> None:
     assert chain.digest == followed(a_log())[0].digest
 
 
-def test_a_redacted_entry_is_listed_if_a_check_after_its_commit_fails_and_only_then() -> None:
+def test_a_faulty_redacted_entry_is_listed_only_if_its_fault_comes_after_the_commit() -> None:
     late, early = in_columns(entity_id="x"), in_columns(id=thing(1))
     assert len(followed(altered(REDACTED, late, sealed=True))[0].redacted) == 1
     assert followed(altered(REDACTED, early, sealed=True))[0].redacted == []
     assert followed(altered(REDACTED, early))[0].redacted == []
 
 
-def test_a_record_that_follows_at_any_prev_extends_the_log_of_the_topic() -> None:
+def test_a_record_extends_the_log_of_the_topic_if_any_prev_is_accepted() -> None:
     values = a_log()
     chain = Chain(0, "topic", partitions=1)
     for value in values[:ALTERED]:
@@ -230,7 +230,7 @@ def test_a_record_that_follows_at_any_prev_extends_the_log_of_the_topic() -> Non
     assert followed.finding is None
 
 
-def test_after_a_certificate_the_log_goes_on_from_its_place() -> None:
+def test_after_a_certificate_the_log_continues_from_its_head() -> None:
     values = a_log()
     chain, _ = followed(values[:3])
     later = Chain(0, "export")
@@ -250,7 +250,7 @@ def test_a_filtered_export_has_no_chain() -> None:
     assert findings(altered(in_metadata(prev=ZERO_HASH), sealed=True)[2:], is_filtered=True) == []
 
 
-def test_positions_of_a_filtered_export_rise() -> None:
+def test_positions_of_a_filtered_export_must_rise() -> None:
     found = findings(chosen(2, 1, 3, 3), is_filtered=True)
     assert [(each.check, each.position, each.expected, each.found) for each in found] == [
         ("position", 1, "above 2", 1),
@@ -275,7 +275,7 @@ def test_after_unreadable_bytes_in_a_filtered_export_the_last_position_stays() -
     assert "position" not in found[0].as_json()
 
 
-def test_each_entry_of_a_filtered_export_is_checked_by_itself() -> None:
+def test_each_entry_of_a_filtered_export_is_checked_alone() -> None:
     values = altered(in_columns(entity_type=1), sealed=True)[2:]
     assert brief(findings(values, is_filtered=True)) == [("columns", ALTERED)]
     values = altered(in_columns(project_id=project(7)))[2:]
@@ -284,7 +284,7 @@ def test_each_entry_of_a_filtered_export_is_checked_by_itself() -> None:
     assert brief(findings(early, is_filtered=True)) == [("created_at", ALTERED)]
 
 
-def test_an_altered_entry_with_a_hash_of_its_own_breaks_the_chain_after_it() -> None:
+def test_an_altered_entry_with_a_new_hash_breaks_the_chain_after_it() -> None:
     values = altered(in_columns(project_id=project(7)))
     values[ALTERED] = resealed(values[ALTERED : ALTERED + 1], 0)[0]
     assert brief(findings(values)) == [("prev", ALTERED + 1)]

@@ -1,4 +1,4 @@
-"""Each rule of an entry's columns, with what the finding says (docs/verify.md)."""
+"""Each rule of an entry's columns, with the content of its finding (docs/verify.md)."""
 
 from hashlib import sha256
 from typing import Any
@@ -66,13 +66,11 @@ def at_fault(field: str, found: Any) -> Json:
         ([*FAILED, in_columns(org_id=None), with_other_data([])], "metadata_json.key", ORG),
     ],
 )
-def test_the_first_rule_of_the_columns_that_does_not_hold_is_named(
-    changes: list[Change], field: str, found: Any
-) -> None:
+def test_the_finding_names_the_first_column_rule_that_fails(changes: list[Change], field: str, found: Any) -> None:
     assert finding(*changes) == at_fault(field, found)
 
 
-def test_the_rules_of_the_columns_are_tried_in_order() -> None:
+def test_the_column_rules_are_tried_in_order() -> None:
     broken = [
         ("metadata_json.v", in_metadata(v=0)),
         ("metadata_json.principal", in_metadata(principal=0)),
@@ -106,7 +104,7 @@ def test_the_rules_of_the_columns_are_tried_in_order() -> None:
         (".v", "metadata_json.v"),
     ],
 )
-def test_a_member_that_is_absent_is_a_fault_without_what_was_found(gone: str, field: str) -> None:
+def test_the_finding_about_a_missing_member_has_no_found_value(gone: str, field: str) -> None:
     assert finding(without(gone)) == {"check": "columns", "field": field}
 
 
@@ -116,9 +114,9 @@ def test_a_long_value_is_shown_as_its_hash() -> None:
 
 
 @pytest.mark.parametrize("change", [in_columns(more=1), in_metadata(more=None)])
-def test_unknown_members_are_a_fault_of_no_field(change: Change) -> None:
+def test_the_finding_about_unknown_members_names_no_field(change: Change) -> None:
     assert finding(change) == {"check": "columns"}
 
 
-def test_the_rules_come_before_unknown_members() -> None:
+def test_unknown_members_are_checked_after_the_rules() -> None:
     assert finding(in_columns(more=1), in_metadata(v=3)) == at_fault("metadata_json.v", 3)

@@ -1,4 +1,4 @@
-"""Findings, counts and digests of live rows beside folded ones."""
+"""Compares live rows with folded rows: findings, counts and digests."""
 
 from collections.abc import AsyncIterator, Iterable
 from uuid import UUID
@@ -58,7 +58,7 @@ def test_every_difference_is_found_in_the_order_of_the_keys(
     assert [(each.check, *(each.key or ())) for each in found] == expected
 
 
-def test_findings_have_the_row_or_the_first_column_that_differs() -> None:
+def test_findings_show_the_row_or_the_first_column_that_differs() -> None:
     found = compared([org(1), org(2), org(3, "x" * 200)], [LiveRow(*org(1, "b")), LiveRow(*org(4))])
     row = {"id": str(UUID(int=2)), "name": "a", "created_at": "2026-11-22T15:10:13.123456Z"}
     place = {"place": "tables", "table": "orgs"}
@@ -71,7 +71,7 @@ def test_findings_have_the_row_or_the_first_column_that_differs() -> None:
     assert found[3].as_json() == {"check": "surplus", **place, "key": (str(UUID(int=4)),), "found": surplus}
 
 
-def test_the_first_differing_column_is_that_of_the_table_not_of_the_alphabet() -> None:
+def test_differing_columns_are_compared_in_the_order_of_the_table() -> None:
     (key, folded), (_, renamed) = org(1), org(1, "b")
     later = renamed.replace(b"2026", b"2027")
     assert [each.field for each in compared([(key, folded)], [LiveRow(key, later)])] == ["name"]
@@ -82,7 +82,7 @@ def test_true_is_not_one() -> None:
     assert found == [{"field": "payload_json", "expected": {"a": 1}, "found": {"a": True}}]
 
 
-def test_an_inexact_number_is_found_though_its_double_is_right() -> None:
+def test_an_inexact_number_is_found_even_if_its_double_is_correct() -> None:
     folded = letter(1, 9007199254740992.0)
     live = LiveRow(*folded, (OddValue("payload_json", "9007199254740993"),))
     assert dlq_differences(folded, live) == [
@@ -104,7 +104,7 @@ def test_an_inexact_number_and_another_column_are_two_findings() -> None:
     ]
 
 
-def test_an_unhashable_row_is_found_and_counted_but_has_no_part_in_the_digest() -> None:
+def test_an_unhashable_row_is_found_and_counted_but_not_in_the_digest() -> None:
     (key, row), other = org(1), org(2)
     live = LiveRow(key, None, (OddValue("created_at", "+10000-01-01T00:00:00.000000Z"),))
     comparison = RowComparison(ORGS, [(key, row), other])
@@ -122,7 +122,7 @@ def test_an_unhashable_surplus_row_is_found() -> None:
     assert found.as_json() == {"check": "surplus", "place": "tables", "table": "orgs", "key": (str(UUID(int=1)),)}
 
 
-def test_of_two_folded_rows_with_one_key_the_table_lacks_one() -> None:
+def test_if_two_folded_rows_have_one_key_one_of_them_is_missing() -> None:
     found = compared([org(1), org(1, "b"), org(2)], [LiveRow(*org(1)), LiveRow(*org(2))])
     assert [(each.check, each.key) for each in found] == [("missing", (str(UUID(int=1)),))]
 

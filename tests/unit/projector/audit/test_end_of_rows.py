@@ -1,4 +1,4 @@
-"""The end of a partition's rows, where audit_log is verified without its topic."""
+"""The end of a partition's rows, when audit_log is verified without the topic."""
 
 from collections.abc import AsyncIterator
 
@@ -15,7 +15,7 @@ LAST = len(a_log()) - 1
 
 
 async def findings_of(values: list[bytes], head: Head | None = None) -> list[tuple[str, object]]:
-    """Check and position of each finding. `head`: the checkpoint's, if it is not the log's."""
+    """The check and position of each finding. `head`: the head in the checkpoint, if it is not the log's head."""
     whole = Chain(0, "audit_log", partitions=1)
     for value in a_log():
         whole.follow(NO_OFFSET, value)
@@ -41,9 +41,11 @@ async def pages(values: list[bytes]) -> AsyncIterator[list[SourceRecord]]:
         (a_log()[:-1], [("missing", LAST)]),
     ],
 )
-async def test_the_last_row_has_one_finding(values: list[bytes], found: list[tuple[str, int]]) -> None:
+async def test_a_fault_at_the_last_row_gives_exactly_one_finding(
+    values: list[bytes], found: list[tuple[str, int]]
+) -> None:
     assert await findings_of(values) == found
 
 
-async def test_a_last_row_that_is_not_the_checkpoints_is_found() -> None:
+async def test_a_last_row_other_than_the_checkpoints_is_found() -> None:
     assert await findings_of(a_log(), Head(LAST, "ab" * 32)) == [("hash", LAST)]

@@ -1,4 +1,4 @@
-"""Each check of an entry and each rule of its columns, with what the finding says (docs/verify.md)."""
+"""Each check of an entry, with the content of its finding (docs/verify.md)."""
 
 import json
 from typing import Any
@@ -35,13 +35,13 @@ REFUSED = 4
 
 
 @pytest.mark.parametrize("value", [b"", b"garbage", b"[]", b"null", b'{"a":NaN}', b"\xef\xbb\xbf{}", b'{"a":"\xff"}'])
-def test_what_is_not_a_json_object_is_unreadable(value: bytes) -> None:
+def test_bytes_that_are_not_a_json_object_are_unreadable(value: bytes) -> None:
     values = a_log()
     values[ALTERED] = value
     assert finding_at(ALTERED, values) == {"check": "unreadable"}
 
 
-def test_what_is_nested_deeper_than_512_is_unreadable() -> None:
+def test_an_object_nested_deeper_than_512_is_unreadable() -> None:
     def nested(depth: int) -> Json:
         inner = b"[" * depth + b"]" * depth
         return finding_at(0, [b'{"metadata_json":{"partition":1,"x":%b}}' % inner])
@@ -53,13 +53,13 @@ def test_what_is_nested_deeper_than_512_is_unreadable() -> None:
 @pytest.mark.parametrize(
     "other", [b'{"b":1,"a":1}', b'{"a":1,"a":1}', b'{"a":1.0}', b'{"a":1e400}', b'{"a":"\\ud800"}']
 )
-def test_what_is_not_canonical_is_named_so(other: bytes) -> None:
+def test_bytes_that_are_not_canonical_are_a_fault(other: bytes) -> None:
     values = a_log()
     values[ALTERED] = other
     assert finding_at(ALTERED, values) == {"check": "canonical"}
 
 
-def test_the_id_of_a_line_is_given_only_if_it_is_a_uuid() -> None:
+def test_a_finding_has_the_entrys_id_only_if_it_is_a_uuid() -> None:
     values = a_log()
     values[ALTERED] = json.dumps(ENTRY).encode()
     assert finding_at(ALTERED, values) == {"check": "canonical", "id": ENTRY["id"]}
@@ -87,11 +87,11 @@ def test_the_id_of_a_line_is_given_only_if_it_is_a_uuid() -> None:
         (without(".data"), {"check": "commit", "found": METADATA["commit"]}),
     ],
 )
-def test_a_fault_of_place_hash_or_commit_says_what_was_expected_and_found(change: Change, said: Json) -> None:
+def test_a_fault_of_place_hash_or_commit_has_the_expected_and_found_values(change: Change, said: Json) -> None:
     assert finding(change, sealed=False) == said
 
 
-def test_an_altered_column_gives_another_hash() -> None:
+def test_an_altered_column_is_a_fault_of_the_hash() -> None:
     expected = entry_hash(ENTRY | {"entity_type": "org"})
     assert finding(in_columns(entity_type="org"), sealed=False) == {
         "check": "hash",
@@ -116,7 +116,7 @@ def test_an_altered_column_gives_another_hash() -> None:
         [in_metadata(scope="outsider"), in_columns(actor_user_id=None), REDACTED],
     ],
 )
-def test_an_id_that_cannot_be_computed_is_a_fault_without_an_expected_one(changes: list[Change]) -> None:
+def test_an_id_that_cannot_be_computed_is_a_fault_without_an_expected_value(changes: list[Change]) -> None:
     assert finding(*changes) == {"check": "id", "found": ENTRY["id"]}
 
 
@@ -129,7 +129,7 @@ def test_an_id_that_is_not_the_first_id_is_a_fault() -> None:
     assert finding(without("id")) == {"check": "id", "expected": ENTRY["id"]}
 
 
-def test_the_actor_of_an_outsiders_entry_is_the_column_or_else_that_of_its_data() -> None:
+def test_the_actor_of_an_outsiders_entry_comes_from_the_column_or_the_data() -> None:
     claimed = with_other_data({"actor_user_id": BOB})
     rules = (*FAILED, in_columns(actor_user_id=None), claimed, in_scope("outsider", BOB))
     chain = Chain(0, "export")
@@ -138,7 +138,7 @@ def test_the_actor_of_an_outsiders_entry_is_the_column_or_else_that_of_its_data(
     assert finding(*FAILED, claimed, in_scope("outsider", BOB))["check"] == "id"
 
 
-def test_a_redacted_user_belongs_to_no_org() -> None:
+def test_a_redacted_registration_has_no_org() -> None:
     chain = Chain(0, "export")
     values = altered(REDACTED, sealed=True, at=0)
     assert [chain.follow(-1, value).finding for value in values] == [None] * 5
@@ -153,7 +153,7 @@ def test_a_redacted_failure_on_no_org_may_have_any_key() -> None:
 
 
 @pytest.mark.parametrize("found", ["yesterday", "2026-02-29T00:00:00.000000Z", "0000-01-01T00:00:00.000000Z", 1, None])
-def test_what_is_not_a_time_is_a_fault_of_created_at(found: Any) -> None:
+def test_an_invalid_time_is_a_fault_of_created_at(found: Any) -> None:
     assert finding(in_columns(created_at=found)) == {"check": "created_at", "found": found}
 
 
@@ -167,11 +167,11 @@ def test_the_same_time_is_not_later() -> None:
 
 
 @pytest.mark.parametrize("data", [None, [], "x", {"name": 1, "project_id": project(1)}, {"name": "x"}])
-def test_data_that_cannot_be_read_is_a_fault_that_quotes_nothing(data: Any) -> None:
+def test_unreadable_data_is_a_fault_without_values(data: Any) -> None:
     assert finding(with_other_data(data)) == {"check": "data"}
 
 
-def test_a_failures_data_is_any_object() -> None:
+def test_the_data_of_a_failure_may_be_any_object() -> None:
     assert finding_at(REFUSED, altered(with_other_data([]), sealed=True, at=REFUSED)) == {
         "check": "data",
         "id": json.loads(a_log()[REFUSED])["id"],

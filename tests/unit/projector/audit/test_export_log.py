@@ -1,4 +1,4 @@
-"""Reading an exported folder: lines as they are, whatever the manifest says of them."""
+"""Reads an exported folder. The lines do not depend on the manifest."""
 
 from hashlib import sha256
 from pathlib import Path
@@ -25,7 +25,7 @@ def write_lines(folder: Path, content: bytes) -> Path:
     return folder
 
 
-async def test_what_was_exported_is_read_again(tmp_path: Path) -> None:
+async def test_an_exported_log_is_read_back(tmp_path: Path) -> None:
     source = listed(a_log())
     await write_export(tmp_path, source)
     log = ExportLog(tmp_path)
@@ -57,7 +57,7 @@ async def test_the_manifest_is_not_needed_to_read_lines(tmp_path: Path) -> None:
         (b"a\r\n\n", [Line(b"a\r", is_ended=True), Line(b"", is_ended=True)]),
     ],
 )
-def test_lines_end_with_a_line_feed_and_nothing_else(tmp_path: Path, content: bytes, expected: list[Line]) -> None:
+def test_only_a_line_feed_ends_a_line(tmp_path: Path, content: bytes, expected: list[Line]) -> None:
     assert lines(write_lines(tmp_path, content)) == expected
 
 
@@ -81,7 +81,7 @@ def test_the_longest_line_is_kept_even_without_its_line_feed(tmp_path: Path, mon
     assert lines(write_lines(tmp_path, b"12345678")) == [Line(b"12345678", is_ended=False)]
 
 
-async def test_a_line_that_names_no_position_follows_the_one_before_it(tmp_path: Path) -> None:
+async def test_a_line_without_a_position_gets_the_position_after_the_previous_one(tmp_path: Path) -> None:
     entry = b'{"metadata_json":{"position":%d}}\n'
     write_lines(tmp_path, entry % 4 + b"garbage\n" + entry % 7 + b"1")
     assert [record.position for record in await read(tmp_path, 0)] == [4, 5, 7, 8]
@@ -93,12 +93,12 @@ def test_a_folder_without_a_manifest_cannot_be_read(tmp_path: Path) -> None:
         ExportLog(tmp_path).manifest()
 
 
-def test_a_folder_that_is_not_there_cannot_be_read(tmp_path: Path) -> None:
+def test_a_missing_folder_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(ExportUnreadable, match="No such file"):
         ExportLog(tmp_path / "none").names()
 
 
-def test_everything_in_the_folder_is_named_in_the_order_of_bytes(tmp_path: Path) -> None:
+def test_all_names_in_the_folder_are_listed_in_the_order_of_their_bytes(tmp_path: Path) -> None:
     for name in ("\U0001f600", "\ue000", ".b", "a", "manifest.json"):
         (tmp_path / name).touch()
     (tmp_path / "partition-0000.jsonl").mkdir()

@@ -1,4 +1,6 @@
-"""Exported folders: the entries' own bytes, a manifest that fits them and comes last, and nothing left out silently."""
+"""Exported folders contain the bytes of the entries and, written last, a manifest that describes them. A missing entry
+is an error.
+"""
 
 import csv
 import json
@@ -56,7 +58,7 @@ async def test_the_manifest_that_is_returned_is_the_one_in_the_folder(tmp_path: 
     assert await write_export(tmp_path, listed(a_log())) == (tmp_path / "manifest.json").read_bytes()
 
 
-async def test_an_empty_log_is_a_manifest_alone(tmp_path: Path) -> None:
+async def test_the_export_of_an_empty_log_has_only_a_manifest(tmp_path: Path) -> None:
     manifest, _ = check_manifest(await write_export(tmp_path, ListedLog([[], []])))
     assert manifest is not None
     assert manifest.files == ()
@@ -71,7 +73,7 @@ async def test_a_folder_that_is_not_empty_is_refused(tmp_path: Path, name: str) 
     assert (tmp_path / name).read_text() == "kept"
 
 
-async def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
+async def test_a_file_instead_of_a_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ExportUnwritable, match="file"):
         await write_export(tmp_path / "file", listed(a_log()))
@@ -159,21 +161,21 @@ async def test_a_filter_chooses_entries(tmp_path: Path, chosen: EntryFilter, exp
     }
 
 
-def test_a_time_span_begins_with_its_first_moment_and_ends_before_its_last() -> None:
+def test_a_time_span_includes_its_start_and_excludes_its_end() -> None:
     entries = values(listed(a_log()), 1)
     times = [json.loads(value)["created_at"] for value in entries]
     chosen = EntryFilter(since=times[1], until=times[3])
     assert [chosen.meets(value) for value in entries] == [False, True, True, False]
 
 
-def test_an_entry_without_a_column_meets_no_criterion_of_it() -> None:
+def test_an_entry_without_a_column_meets_no_criterion_for_that_column() -> None:
     entry = b'{"metadata_json":{}}'
     criteria = (EntryFilter(org_id=HERE), EntryFilter(since=MADE_AT), EntryFilter(until=MADE_AT))
     assert not any(each.meets(entry) for each in criteria)
     assert EntryFilter().meets(entry)
 
 
-def test_the_filter_of_a_manifest_names_what_was_asked_for() -> None:
+def test_the_filter_in_the_manifest_lists_the_criteria() -> None:
     chosen = EntryFilter(actions=frozenset({"B", "A"}), since=MADE_AT)
     assert chosen.as_json() == {"actions": ["A", "B"], "since": MADE_AT}
     assert EntryFilter().as_json() is None
@@ -200,7 +202,7 @@ def replaced_action(source: ListedLog, action: str) -> SourceRecord:
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
-async def test_no_cell_of_csv_begins_as_a_formula(tmp_path: Path, start: str) -> None:
+async def test_no_csv_cell_begins_like_a_formula(tmp_path: Path, start: str) -> None:
     source = listed(a_log())
     source.partitions[1][3] = replaced_action(source, f"{start}1")
     await write_export(tmp_path, source, encoder=CsvFile, ending="csv")
@@ -220,7 +222,7 @@ async def test_parquet_has_a_row_for_each_entry(tmp_path: Path) -> None:
     assert [json.loads(row["data"]) for row in rows] == [entry["metadata_json"]["data"] for entry in entries]
 
 
-async def test_the_manifest_of_a_table_fits_its_files(tmp_path: Path) -> None:
+async def test_the_manifest_of_a_table_describes_its_files(tmp_path: Path) -> None:
     manifest = json.loads(await write_export(tmp_path, listed(a_log()), encoder=ParquetFile, ending="parquet"))
     assert (manifest["kind"], manifest["format"]) == ("daybook-copy", "parquet")
     for file in manifest["files"]:
@@ -233,7 +235,7 @@ async def test_parquet_without_pyarrow_says_what_to_install(tmp_path: Path, monk
         await write_export(tmp_path, listed(a_log()), encoder=ParquetFile, ending="parquet")
 
 
-async def test_what_has_another_type_than_its_column_is_kept_as_json(tmp_path: Path) -> None:
+async def test_a_value_of_another_type_than_its_column_is_kept_as_json(tmp_path: Path) -> None:
     source = listed(a_log())
     record = source.partitions[1][3]
     odd = (record.value or b"").replace(b'"RENAME_ORG"', b'["x"]').replace(b'"created_at":"', b'"created_at":"no ')

@@ -1,4 +1,4 @@
-"""Findings: their order, how many are kept, and what stands in place of a long value."""
+"""Findings: their order, how many are kept, and how long values are shown."""
 
 from hashlib import sha256
 
@@ -17,7 +17,7 @@ def test_a_report_lists_the_first_findings_and_counts_the_others() -> None:
     assert found.unlisted == 2 * MAX_FINDINGS + 1 + 5
 
 
-def test_what_has_no_position_or_no_partition_comes_after_what_has_one() -> None:
+def test_findings_without_a_position_or_partition_come_last() -> None:
     found = Findings()
     places: list[tuple[int | UnsetType, int | UnsetType]] = [(UNSET, UNSET), (0, UNSET), (0, 2), (1, 0), (0, 1)]
     for partition, position in places:

@@ -20,7 +20,7 @@ TEXT = "00010203-0405-0607-0809-0a0b0c0d0e0f"
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 HOUR = 3_600_000_000
 YEAR_1, YEAR_10000 = -63_082_281_600_000_000, 252_455_616_000_000_000
-"""Their first microseconds."""
+"""The first microsecond of each of these years."""
 
 
 def created_at(microseconds: int) -> tuple[bytes, bytes, bytes]:
@@ -48,7 +48,7 @@ def test_a_key_is_the_bytes_of_its_uuids() -> None:
 
 
 @given(st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59, 999999)))  # noqa: DTZ001 - a strategy's bounds
-def test_times_are_those_of_the_calendar(naive: datetime) -> None:
+def test_times_match_pythons_calendar(naive: datetime) -> None:
     moment = naive.replace(tzinfo=UTC)
     live = RowReader(ORGS).read(created_at((moment - EPOCH) // timedelta(microseconds=1)))
     assert live.odd == ()

@@ -1,4 +1,4 @@
-"""Manifests: the golden one is written, and each kind of damage is named."""
+"""Manifests: the golden one is reproduced, and each kind of damage is found."""
 
 import json
 from collections.abc import Callable
@@ -101,7 +101,7 @@ def test_a_manifest_with_other_members_is_unreadable(change: Callable[[Members],
         SHOWN.replace(b"null", b'{"a":' + b"[" * 600 + b"]" * 600 + b"}"),
     ],
 )
-def test_what_is_not_a_json_object_is_unreadable(value: bytes) -> None:
+def test_a_manifest_that_is_not_a_json_object_is_unreadable(value: bytes) -> None:
     assert checks(value) == [("unreadable", "manifest")]
 
 
@@ -112,7 +112,7 @@ def test_the_manifest_of_another_kind_cannot_be_checked(change: Callable[[Member
 
 
 @pytest.mark.parametrize("name", ["kind", "v"])
-def test_a_manifest_that_names_no_kind_cannot_be_checked(name: str) -> None:
+def test_a_manifest_without_kind_or_version_cannot_be_checked(name: str) -> None:
     with pytest.raises(OtherKind):
         check_manifest(changed(lambda members: members.pop(name)))
 
@@ -133,7 +133,7 @@ def test_a_member_given_twice_is_not_canonical() -> None:
     assert checks(SHOWN.replace(b'"v":1', b'"v":1,"v":1')) == [("canonical", "manifest")]
 
 
-def test_a_wrong_digest_is_found_with_the_right_one() -> None:
+def test_the_finding_about_a_wrong_digest_has_the_correct_one() -> None:
     (finding,) = check_manifest(changed(setting("source", "audit_log"), resealed=False)).findings
     assert (finding.check, finding.field, finding.found) == ("hash", "digest", DIGEST)
     assert finding.expected == json.loads(changed(setting("source", "audit_log")))["digest"]

@@ -1,4 +1,4 @@
-"""PostgreSQL's jsonb numbers, which may be no doubles."""
+"""Numbers in PostgreSQL's jsonb, which need not be doubles."""
 
 from decimal import Decimal
 
@@ -34,20 +34,20 @@ INEXACT = {
 
 
 @pytest.mark.parametrize("text", EXACT)
-def test_a_number_that_is_its_doubles_shortest_decimal_is_exact(text: str) -> None:
+def test_a_number_that_is_the_shortest_decimal_of_its_double_is_exact(text: str) -> None:
     found = read_jsonb(text)
     assert (found.jcs, found.inexact) == (EXACT[text], None)
 
 
 @pytest.mark.parametrize("text", INEXACT)
-def test_another_number_is_named_and_hashed_as_its_double(text: str) -> None:
+def test_any_other_number_is_inexact_and_hashed_as_its_double(text: str) -> None:
     found = read_jsonb(text)
     assert found.jcs == INEXACT[text]
     assert found.inexact is not None
     assert found.inexact in text
 
 
-def test_the_first_of_several_inexact_numbers_is_named() -> None:
+def test_the_first_of_several_inexact_numbers_is_returned() -> None:
     assert read_jsonb("[9007199254740994, 9007199254740993, 9007199254740995]").inexact == "9007199254740993"
 
 

@@ -1,5 +1,5 @@
-"""The quick check of an entry agrees with the log (admitted, trusted, later than the last) and with the checks one by
-one.
+"""The quick check of an entry agrees with the rules of the log (admission, trust, a later time) and with the slow
+checks, which are made one by one.
 """
 
 from collections import Counter
@@ -44,7 +44,7 @@ def partition_of_sample(value: bytes) -> int:
 
 
 def log_verdict(value: bytes, partition: int, last_time: str) -> VoidReason | bool:
-    """Why the entry is void; else whether it is right."""
+    """Why the entry is void; otherwise, whether it is valid."""
     admitted = admit(GENESIS, partition, value)
     if isinstance(admitted, VoidReason):
         return admitted
@@ -57,13 +57,13 @@ def slow_verdict(value: bytes, partition: int, last_time: str) -> Judged:
 
 
 def assert_agreed(value: bytes, partition: int, last_time: str) -> str:
-    """Both verdicts agree with each other and with the quick check. Returns the name of the verdict."""
+    """Asserts that both verdicts agree with each other and with the quick check. Returns the verdict's name."""
     logged, slow = log_verdict(value, partition, last_time), slow_verdict(value, partition, last_time)
     check = "right" if slow.fault is None else slow.fault.check
     if check in PLACES:
         assert logged in PLACES[check], value
     else:
-        # Nothing can be said of redacted data, so no fold trusts it, but it is right.
+        # A redacted entry is valid, although no fold trusts it, because its data cannot be checked.
         assert logged == (slow.fault is None and not slow.is_redacted), (value, slow.fault)
     assert_sound(check_quickly(value, partition, GENESIS, last_time, PARTITIONS), value, logged=logged)
     chain = Chain(partition, "export", partitions=PARTITIONS)
@@ -76,7 +76,7 @@ def assert_agreed(value: bytes, partition: int, last_time: str) -> str:
 
 
 def assert_sound(checked: CheckedEntry | None, value: bytes, *, logged: VoidReason | bool) -> None:
-    """An entry that passes the quick check is one that the rules of the log read and trust."""
+    """Asserts that an entry that passes the quick check is admitted and trusted."""
     if checked is not None:
         assert logged is True, value
         assert checked.trusted == read_entry(value)
@@ -84,12 +84,12 @@ def assert_sound(checked: CheckedEntry | None, value: bytes, *, logged: VoidReas
 
 
 @pytest.mark.parametrize("value", ENTRIES)
-def test_every_sample_is_right_without_the_checks_one_by_one(value: bytes) -> None:
+def test_every_sample_passes_the_quick_check(value: bytes) -> None:
     assert check_quickly(value, partition_of_sample(value), GENESIS, EARLY, PARTITIONS) is not None
 
 
 def sealed_as_it_is(value: bytes) -> bytes:
-    """The entry with the commit and the hash of its bytes, canonical or not."""
+    """The entry with its commit and hash computed from its bytes, even if they are not canonical."""
     metadata = decode_entry(value).metadata_json
     data = bytes(metadata.data)
     commit = commit_hash(bytes.fromhex(metadata.salt or ""), data)
@@ -106,7 +106,7 @@ def sealed_as_it_is(value: bytes) -> bytes:
         ("CREATE_CONNECTION", b'"config":{', b'"config":{ '),
     ],
 )
-def test_bytes_that_are_not_canonical_are_not_right_whatever_was_hashed(name: str, old: bytes, new: bytes) -> None:
+def test_bytes_that_are_not_canonical_are_invalid_even_with_correct_hashes(name: str, old: bytes, new: bytes) -> None:
     right = samples()[f"{name}.v1.json"].value
     forged = sealed_as_it_is(right.replace(old, new))
     partition = partition_of_sample(right)
@@ -118,7 +118,7 @@ def test_bytes_that_are_not_canonical_are_not_right_whatever_was_hashed(name: st
     assert finding.check == "canonical"
 
 
-def test_an_entry_of_another_partitions_org_is_not_right() -> None:
+def test_an_entry_of_an_org_of_another_partition_is_invalid() -> None:
     value = samples()["RENAME_ORG.v1.json"].value
     partition = partition_of_sample(value)
     assert check_quickly(value, partition, GENESIS, EARLY, None) is not None
@@ -127,7 +127,7 @@ def test_an_entry_of_another_partitions_org_is_not_right() -> None:
 
 @settings(max_examples=1000, deadline=None)
 @given(st.sampled_from(ENTRIES), st.randoms(use_true_random=False), st.sampled_from([EARLY, LATE]))
-def test_a_mutated_entry_has_one_verdict(value: bytes, random: Random, last_time: str) -> None:
+def test_all_checks_agree_on_a_mutated_entry(value: bytes, random: Random, last_time: str) -> None:
     assert_agreed(mutated(random, value), partition_of_sample(value), last_time)
 
 
@@ -142,7 +142,7 @@ def test_the_mutations_reach_every_verdict() -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(ENTRIES), st.randoms(use_true_random=False), st.integers(-1, 1))
-def test_in_a_filtered_export_too(value: bytes, random: Random, last: int) -> None:
+def test_all_checks_agree_on_a_mutated_entry_of_a_filtered_export(value: bytes, random: Random, last: int) -> None:
     value, partition = mutated(random, value), partition_of_sample(value)
     chain = Chain(partition, "export", partitions=PARTITIONS, is_filtered=True)
     chain.head = Head(last, "")

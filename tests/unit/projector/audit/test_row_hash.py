@@ -1,4 +1,4 @@
-"""The golden values of rows and tables, which other programs are written against."""
+"""The golden hashes of rows and tables, on which other programs rely."""
 
 from daybook_projector.audit.checks.row_hash import TableDigest, json_value, row_bytes, row_hash
 from support.chain import jcs
@@ -25,7 +25,7 @@ def test_an_empty_table_has_the_hash_of_nothing() -> None:
     assert TableDigest().hexdigest() == EMPTY_TABLE
 
 
-def test_the_digest_depends_on_the_order_of_rows_only() -> None:
+def test_the_digest_depends_on_the_order_of_rows_but_not_on_pages() -> None:
     one, other, together = TableDigest(), TableDigest(), TableDigest()
     one.add([b"a" * 32, b"b" * 32])
     other.add([b"b" * 32, b"a" * 32])

@@ -1,5 +1,5 @@
-"""The history of a row: for every row of random logs, the entries that the tests' own fold names; and what quarantine,
-redaction and odd names do.
+"""The history of a row. For every row of random logs, it names the same entries as the tests' own fold. Other tests are
+about quarantine, redaction and the names of rows.
 """
 
 from typing import Any
@@ -26,7 +26,7 @@ def traced(log: Logbook, name: RowName, frozen: dict[str, int] | None = None) ->
 
 
 def origins_of(name: RowName, history: RowHistory) -> Origins:
-    """In the shape of the tests' own."""
+    """The row's history in the form in which the tests compute it."""
     row: Any = history.row or history.last_row
     columns = {
         column: (shown(name.projection, column, row[column]), history.steps[at].place)
@@ -51,7 +51,7 @@ def test_every_row_of_any_log_has_the_history_that_the_second_fold_gives(log: Lo
     assert found == expected
 
 
-def test_a_row_says_what_went_with_its_connection() -> None:
+def test_a_row_deleted_with_its_connection_says_so() -> None:
     log = busy()
     log.add(ORG, ANN, facts.ConnectionDeleted(connection_id=thing(1)))
     for table, at in (("dlq_events", 3), ("sync_runs", 2)):
@@ -62,7 +62,7 @@ def test_a_row_says_what_went_with_its_connection() -> None:
     assert deeds(traced(log, read_row_name("source_connections", [thing(1)])))[-1] == ("deleted", None)
 
 
-def test_an_id_that_is_used_again_has_both_lives() -> None:
+def test_the_history_of_an_id_that_is_used_again_has_both_rows() -> None:
     log = founded()
     connect(log)
     log.add(ORG, ANN, letter(thing(1)))
@@ -74,7 +74,7 @@ def test_an_id_that_is_used_again_has_both_lives() -> None:
     assert {history.steps[at].place for at in history.origins.values()} == {place.text}
 
 
-def test_writing_the_same_value_again_sets_nothing() -> None:
+def test_an_entry_that_writes_the_same_value_does_not_count_as_setting_it() -> None:
     log = founded()
     connect(log)
     set_at = log.add(ORG, ANN, facts.ConnectionUpdated(connection_id=thing(1), name="b"))[0]
@@ -141,7 +141,7 @@ def test_a_wrong_table_or_key_is_refused_with_advice(words: list[str], advice: s
         read_row_name(words[0], words[1:])
 
 
-def test_all_tables_but_the_log_can_be_explained() -> None:
+def test_rows_of_all_tables_except_the_log_can_be_explained() -> None:
     for table, (key, _) in COLUMNS.items():
         if table != "audit_log":
             assert read_row_name(table, [ORG] * len(key)).table == (table if "." in table else f"public.{table}")

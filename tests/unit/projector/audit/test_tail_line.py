@@ -19,7 +19,7 @@ def last_of(log: Logbook) -> Admitted:
     return Admitted(log.heads[0], value, None)
 
 
-def test_an_accepted_command_is_shown_with_its_place_and_who_acted() -> None:
+def test_an_accepted_command_is_shown_with_its_position_and_actor() -> None:
     log = log_with(ORG)
     log.add(ORG, ANN, facts.OrgRenamed(name="b"), principal="service:test")
     created_at = json.loads(last_of(log).value)["created_at"]
@@ -33,7 +33,7 @@ def test_a_rejected_command_is_shown_with_its_code() -> None:
     assert " 0.2 FORBIDDEN ADD_MEMBER " in show_text(last_of(log)).decode()
 
 
-def test_a_user_who_acts_in_their_own_name_is_shown_once() -> None:
+def test_a_user_who_is_both_sender_and_actor_is_shown_once() -> None:
     log = log_with(ORG)
     log.add(ORG, ANN, facts.OrgRenamed(name="b"))
     assert show_text(last_of(log)).decode().endswith(f" by user:{ANN}\n")
@@ -47,11 +47,11 @@ def test_json_is_the_entry_itself() -> None:
 @pytest.mark.parametrize(
     "value", [b'{"metadata_json":{"partition":3}}', b'{"metadata_json":{"partition":3},"action":1}']
 )
-def test_an_entry_that_cannot_be_read_is_shown_all_the_same(value: bytes) -> None:
+def test_an_entry_that_cannot_be_read_is_shown_too(value: bytes) -> None:
     assert show_text(Admitted(Head(7, ""), value, None)) == b"3.7 cannot be read as an entry\n"
 
 
-def test_what_others_wrote_cannot_control_the_terminal() -> None:
+def test_control_characters_in_an_entry_do_not_reach_the_terminal() -> None:
     log = log_with(ORG)
     value = last_of(log).value.replace(b'"CREATE_ORG"', b'"\\u001b[2J\\nx"')
     line = show_text(Admitted(Head(0, ""), value, None)).decode()

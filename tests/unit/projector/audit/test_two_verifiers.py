@@ -1,5 +1,5 @@
-"""`daybook audit verify --export` and docs/examples/verify.mjs, written apart from one page, say the same of every
-export, byte for byte.
+"""`daybook audit verify --export` and docs/examples/verify.mjs, two programs written independently from one page, print
+the same answer to every export, byte for byte.
 """
 
 from collections import Counter
@@ -29,7 +29,7 @@ def own_answer(folder: Path, *options: str) -> Answer:
 
 
 def differences(exports: Iterable[Export], root: Path) -> list[tuple[str, Answer, Answer]]:
-    """Where the answers differ; the line on stderr may."""
+    """The exports with different answers, and both answers. The line on stderr is not compared."""
     written = []
     for at, export in enumerate(exports):
         (root / str(at)).mkdir()
@@ -43,11 +43,11 @@ def differences(exports: Iterable[Export], root: Path) -> list[tuple[str, Answer
     ]
 
 
-def test_they_agree_on_every_export_with_a_known_finding(tmp_path: Path) -> None:
+def test_both_verifiers_agree_on_every_export_with_a_known_finding(tmp_path: Path) -> None:
     assert differences([*checkable_exports(), *uncheckable_exports()], tmp_path) == []
 
 
-def test_they_agree_on_more_findings_than_are_given(tmp_path: Path) -> None:
+def test_both_verifiers_agree_on_more_findings_than_are_listed(tmp_path: Path) -> None:
     files = {partition: [b"garbage\n"] * (1500 if partition == 2 else 300) for partition in (0, 2, 5)}
     assert (
         differences([Export("garbage", export_of(files)), Export("surplus", export_of({}) | SURPLUS)], tmp_path) == []
@@ -56,15 +56,15 @@ def test_they_agree_on_more_findings_than_are_given(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("batch", range(BATCHES))
-def test_they_agree_on_exports_tampered_with_at_random(batch: int, tmp_path: Path) -> None:
+def test_both_verifiers_agree_on_randomly_tampered_exports(batch: int, tmp_path: Path) -> None:
     assert differences(randomly_tampered(SEED + batch, BATCH), tmp_path) == []
 
 
-def test_they_agree_on_each_class_of_bytes_anywhere(tmp_path: Path) -> None:
+def test_both_verifiers_agree_on_each_class_of_bytes_at_random_places(tmp_path: Path) -> None:
     assert differences(with_each_class_of_bytes(SEED), tmp_path) == []
 
 
-def test_the_random_exports_have_every_finding(tmp_path: Path) -> None:
+def test_the_random_exports_cause_every_finding(tmp_path: Path) -> None:
     seen = Counter[str]()
     for batch in range(BATCHES):
         for at, export in enumerate(randomly_tampered(SEED + batch, BATCH)):
@@ -79,7 +79,7 @@ def test_the_random_exports_have_every_finding(tmp_path: Path) -> None:
     assert entries | manifest | {"valid", "could not check"} == set(seen), seen
 
 
-def test_they_print_the_same_text(tmp_path: Path) -> None:
+def test_both_verifiers_print_the_same_text(tmp_path: Path) -> None:
     for at, export in enumerate([*tampered_exports()][::25]):
         (tmp_path / str(at)).mkdir()
         folder = export.write(tmp_path / str(at))

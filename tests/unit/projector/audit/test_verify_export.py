@@ -1,4 +1,4 @@
-"""`daybook audit verify --export`: what it prints and how it exits, on the export of docs/verify.md and on others."""
+"""`daybook audit verify --export`: its output and exit codes, for the export in docs/verify.md and for others."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ def run(*args: str | Path) -> Result:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The export of the page."""
+    """The export that docs/verify.md shows."""
     (tmp_path / "partition-0006.jsonl").write_bytes(ENTRY)
     (tmp_path / "manifest.json").write_text(MANIFEST.strip())
     return tmp_path
@@ -92,7 +92,7 @@ def test_other_options_do_not_apply_to_an_export(folder: Path) -> None:
     assert "--export is verified as it is" in found.stderr
 
 
-def test_what_the_product_exports_is_valid(tmp_path: Path) -> None:
+def test_an_export_made_by_daybook_is_valid(tmp_path: Path) -> None:
     whole, chosen = tmp_path / "whole", tmp_path / "chosen"
     asyncio.run(write_export(whole, listed(a_log())))
     successes = EntryFilter(org_id=org_in(1, 4), results=frozenset({"success"}))
@@ -116,7 +116,7 @@ def test_a_large_export_is_verified_by_several_processes(tmp_path: Path, monkeyp
     assert together.output == alone.output
 
 
-def test_a_small_export_starts_no_processes_whatever_its_manifest_says(
+def test_a_small_export_with_huge_numbers_in_its_manifest_starts_no_processes(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     manifest = json.loads(MANIFEST)
@@ -129,7 +129,7 @@ def test_a_small_export_starts_no_processes_whatever_its_manifest_says(
     )
 
 
-def test_the_progress_is_the_number_of_lines(folder: Path) -> None:
+def test_progress_counts_the_lines(folder: Path) -> None:
     shown: list[object] = []
 
     @contextmanager
@@ -142,7 +142,7 @@ def test_the_progress_is_the_number_of_lines(folder: Path) -> None:
     assert sum(number for number in shown[1:] if isinstance(number, int)) == 1
 
 
-def test_an_export_has_a_certificate_that_a_later_one_continues(folder: Path, tmp_path_factory: Any) -> None:
+def test_a_later_export_can_continue_the_certificate_of_an_earlier_one(folder: Path, tmp_path_factory: Any) -> None:
     certificate = tmp_path_factory.mktemp("kept") / "certificate.json"
     assert run(folder, "--certificate", certificate).exit_code == 0
     certified = json.loads(certificate.read_bytes())

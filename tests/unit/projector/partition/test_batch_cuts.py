@@ -1,4 +1,4 @@
-"""However the log is cut into batches, the tables are the same. The tables are simulated, without a server."""
+"""The tables do not depend on how the log is cut into batches. The tables are simulated, without a server."""
 
 from hypothesis import given
 from hypothesis import strategies as st

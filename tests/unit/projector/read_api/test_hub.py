@@ -1,4 +1,4 @@
-"""The reader of all streams, and the queue of one: what is delivered to whom, without a database."""
+"""The hub of the live streams, and the queue of one stream: which entries each stream gets, without a database."""
 
 import asyncio
 import re
@@ -103,7 +103,7 @@ async def test_an_entry_goes_to_each_stream_of_its_org_once() -> None:
     assert await received(second) == [3, 4, 5]
 
 
-async def test_without_news_nothing_is_read() -> None:
+async def test_nothing_is_read_if_no_position_has_changed() -> None:
     world = World()
     world.joined()
     for _ in range(5):
@@ -111,7 +111,7 @@ async def test_without_news_nothing_is_read() -> None:
     assert world.reads.reads == 1
 
 
-async def test_who_joins_while_news_are_read_gets_them_with_the_next_tick() -> None:
+async def test_a_stream_that_joins_during_a_read_gets_the_entries_on_the_next_tick() -> None:
     world = World()
     first = world.joined()
     late: list[OpenStream] = []
@@ -122,7 +122,7 @@ async def test_who_joins_while_news_are_read_gets_them_with_the_next_tick() -> N
     assert (await received(first), await received(late[0])) == ([], [1, 2])
 
 
-async def test_who_has_lost_the_right_gets_nothing_of_that_snapshot() -> None:
+async def test_a_reader_who_lost_the_right_gets_no_entry_of_that_snapshot() -> None:
     world = World()
     stream = world.joined()
     await world.tick(1)
@@ -143,7 +143,7 @@ async def test_a_full_queue_ends_the_stream(monkeypatch: pytest.MonkeyPatch) -> 
     assert (await received(slow), await received(quick)) == ([], [4])
 
 
-async def test_one_large_event_always_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_event_always_fits_into_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(open_stream, "MAX_QUEUED_BYTES", 10)
     world = World()
     stream = world.joined()
@@ -153,7 +153,7 @@ async def test_one_large_event_always_fits(monkeypatch: pytest.MonkeyPatch) -> N
     assert stream.ended.result() is End.SLOW
 
 
-async def test_a_stream_that_left_is_not_fed() -> None:
+async def test_a_stream_that_has_left_gets_no_entries() -> None:
     world = World()
     stream = world.joined()
     world.hub.leave(stream)
@@ -161,7 +161,7 @@ async def test_a_stream_that_left_is_not_fed() -> None:
     assert await received(stream) == []
 
 
-async def test_a_comment_is_due_after_a_second_without_an_entry() -> None:
+async def test_a_comment_is_sent_after_a_second_without_an_entry() -> None:
     world = World()
     stream = world.joined()
     stream.beat()

@@ -20,12 +20,12 @@ def test_a_cursor_gives_its_values_back(moment: datetime, id_: object) -> None:
 
 
 @given(st.text() | st.text("ABCDefgh0123-_=", max_size=300))
-def test_any_other_text_is_no_cursor(text: str) -> None:
+def test_any_other_text_is_refused(text: str) -> None:
     with pytest.raises(InvalidCursor):
         decode_cursor(text, WALK, ("uuid",))
 
 
-def test_a_cursor_belongs_to_one_walk() -> None:
+def test_a_cursor_is_valid_only_for_its_own_collection_and_filters() -> None:
     hashes = {
         filter_hash("/a", {"org_id": "1"}, {}),
         filter_hash("/b", {"org_id": "1"}, {}),

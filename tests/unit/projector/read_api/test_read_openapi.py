@@ -1,4 +1,4 @@
-"""The read API's OpenAPI document: complete, with examples that are what they say."""
+"""The read API's OpenAPI document is complete, and its examples are valid."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ Operation = dict[str, Any]
 
 @pytest.fixture
 async def document() -> AsyncIterator[Json]:
-    """No server is needed: connections are made by the first request."""
+    """Needs no server, because the first request would open the connections."""
     settings = Settings.model_validate(
         {"jwt_secret": SecretStr(SECRET), "database_url": SecretStr("postgresql://nobody:x@localhost:1/none")}
     )

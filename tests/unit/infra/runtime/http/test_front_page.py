@@ -70,7 +70,7 @@ async def test_strangers_do_not_see_why_a_service_is_unready(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-async def test_the_page_runs_nothing_and_loads_nothing(name: str) -> None:
+async def test_the_page_runs_no_scripts_and_loads_nothing(name: str) -> None:
     page = await get(service(name, unready("<script>alert(1)</script>")))
     (style,) = re.findall("<style>(.*?)</style>", page.text, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
@@ -83,7 +83,7 @@ async def test_the_page_runs_nothing_and_loads_nothing(name: str) -> None:
     assert "&lt;script&gt;" in page.text
 
 
-async def test_the_projectors_page_leads_to_the_read_api_if_it_has_one() -> None:
+async def test_the_projectors_page_links_to_the_read_api_if_it_has_one() -> None:
     settings = Settings(jwt_secret=SecretStr(SECRET), database_url=SecretStr("postgresql://nobody:x@localhost:1/none"))
     async with open_app(settings, Health(), CollectorRegistry(), asyncio.Event()) as app:
         assert isinstance(app, FastAPI)
