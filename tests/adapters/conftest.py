@@ -24,7 +24,7 @@ from support.workload import Workload
 
 @pytest.fixture(scope="module")
 def shared_settings(request: pytest.FixtureRequest, lasting_settings: FreshSettings) -> Settings:
-    """Settings for all tests of a module."""
+    """Settings that all tests of a module share."""
     made = lasting_settings(**module_settings(request))
     if hasattr(request.module, "SEED_OF_LOG"):
         write(made, request.getfixturevalue("log"))

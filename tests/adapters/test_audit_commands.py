@@ -1,4 +1,4 @@
-"""`daybook audit verify` and `compare` as their users run them: exit codes, last lines, certificates."""
+"""`daybook audit verify` and `compare` as their users run them: exit codes, the last line of output, certificates."""
 
 import json
 from pathlib import Path
@@ -29,7 +29,7 @@ async def rename(pool: Pool) -> None:
         await unguarded(connection, f"UPDATE orgs SET name = 'altered' WHERE id = '{ORG}'")
 
 
-async def test_valid_is_the_last_line_and_exit_code_0(settings: Settings) -> None:
+async def test_a_valid_log_gives_valid_as_the_last_line_and_exit_code_0(settings: Settings) -> None:
     done = await run_daybook(settings, "audit", "verify")
     assert (done.code, done.stderr, done.stdout.splitlines()[-1]) == (0, "", "valid: topic, audit_log, tables")
 
@@ -43,7 +43,7 @@ async def test_the_last_line_names_the_first_bad_place(settings: Settings, pool:
     )
 
 
-async def test_what_cannot_be_checked_is_exit_code_2(settings: Settings) -> None:
+async def test_a_source_that_cannot_be_checked_gives_exit_code_2(settings: Settings) -> None:
     away = settings.model_copy(update={"kafka_bootstrap": "127.0.0.1:1"})
     done = await run_daybook(away, "audit", "verify", "--scope", "topic")
     assert (done.code, done.stdout) == (2, "")
@@ -53,7 +53,7 @@ async def test_what_cannot_be_checked_is_exit_code_2(settings: Settings) -> None
     assert "not reached: the topic" in others.stdout
 
 
-async def test_a_server_that_refuses_is_not_left_out_in_silence(settings: Settings) -> None:
+async def test_a_server_that_refuses_the_login_is_reported(settings: Settings) -> None:
     server = settings.database_url.get_secret_value().rpartition("@")[2]
     refused = settings.model_copy(update={"database_url": SecretStr(f"postgresql://nobody:wrong@{server}")})
     done = await run_daybook(refused, "audit", "verify")
@@ -84,7 +84,7 @@ async def test_a_file_that_is_no_certificate_is_refused(settings: Settings, tmp_
         assert "is not a certificate" in done.stderr
 
 
-async def test_an_org_alone_gives_no_certificate(settings: Settings) -> None:
+async def test_no_certificate_is_written_for_one_org(settings: Settings) -> None:
     assert (await run_daybook(settings, "audit", "verify", "--org", ORG)).code == 0
     refused = await run_daybook(settings, "audit", "verify", "--org", project(1), "--json")
     assert refused.code == 2

@@ -1,5 +1,5 @@
-"""`daybook audit explain` on real servers: for random rows of a long history, the entries that the tests' own fold
-names; and where it looks for them.
+"""`daybook audit explain` on real servers. For random rows of a long history, it names the same entries as the tests'
+own fold. Other tests are about where it searches.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ SETTINGS = {"partitions": PARTITIONS}
 SEED_OF_LOG = SEED = 12
 PARTS = 4
 ROWS, GONE = 200, 40
-"""Of the rows, so many are gone."""
+"""How many of the chosen rows no longer exist."""
 NOBODY = "00000000-0000-4000-8000-0000000000ee"
 
 
@@ -58,7 +58,7 @@ def some_rows(rows: dict[RowKey, Origins], random: Random) -> list[RowKey]:
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-async def test_every_column_of_random_rows_has_the_entry_that_the_second_fold_names(
+async def test_each_column_of_random_rows_was_set_by_the_entry_that_the_second_fold_names(
     settings: Settings, rows: dict[RowKey, Origins], part: int
 ) -> None:
     for number, row in enumerate(some_rows(rows, Random(SEED))[part::PARTS]):
@@ -75,13 +75,13 @@ async def run(settings: Settings, *arguments: str) -> Completed:
 
 
 def a_row(rows: dict[RowKey, Origins], table: str, *, exists: bool = True) -> RowKey:
-    """The one with the longest history."""
+    """The row of the table that has the longest history."""
     chosen = {row: each for row, each in rows.items() if row[0] == table and each.exists == exists}
     return max(chosen, key=lambda row: len(chosen[row].places))
 
 
 @pytest.mark.parametrize("table", ["dlq_events", "sync_runs", "integration_alerts", "secret_refs"])
-async def test_a_row_that_is_gone_is_found_by_its_entity(
+async def test_the_org_of_a_deleted_row_is_found_in_audit_log(
     settings: Settings, rows: dict[RowKey, Origins], table: str
 ) -> None:
     row = a_row(rows, table, exists=False)
@@ -90,7 +90,7 @@ async def test_a_row_that_is_gone_is_found_by_its_entity(
     assert found_origins(found) == rows[row]
 
 
-async def test_an_org_that_is_given_saves_the_search(
+async def test_with_org_nothing_is_searched(
     settings: Settings, rows: dict[RowKey, Origins], entries: list[Json]
 ) -> None:
     _, (run_id,) = a_row(rows, "sync_runs")
@@ -101,7 +101,7 @@ async def test_an_org_that_is_given_saves_the_search(
     assert found.history.row is not None
 
 
-async def test_a_row_of_no_entry_is_looked_for_everywhere(settings: Settings) -> None:
+async def test_a_row_of_no_entry_is_searched_in_all_partitions(settings: Settings) -> None:
     missing = await run(settings, "dlq_events", NOBODY, "--from", "audit_log")
     assert (missing.code, missing.stdout) == (1, "")
     assert missing.stderr == (
@@ -148,7 +148,7 @@ async def test_the_output_names_position_time_actor_action_and_command(
     assert (found["exists"], found["live_row_agrees"], found["key"]) == (True, True, list(row[1]))
 
 
-async def test_a_row_that_is_gone_says_by_what(settings: Settings, rows: dict[RowKey, Origins]) -> None:
+async def test_the_output_names_the_entry_that_deleted_a_row(settings: Settings, rows: dict[RowKey, Origins]) -> None:
     row = a_row(rows, "dlq_events", exists=False)
     shown = await run(settings, "dlq_events", *row[1], "--from", "audit_log")
     assert shown.code == 0
@@ -158,7 +158,9 @@ async def test_a_row_that_is_gone_says_by_what(settings: Settings, rows: dict[Ro
     )
 
 
-async def test_a_live_row_that_the_log_does_not_make_is_noted(settings: Settings, rows: dict[RowKey, Origins]) -> None:
+async def test_a_live_row_that_differs_from_the_log_gets_a_note(
+    settings: Settings, rows: dict[RowKey, Origins]
+) -> None:
     row = a_row(rows, "orgs")
     async with connect(settings, "test") as connection:
         await connection.execute("UPDATE orgs SET name = name || '!' WHERE id = $1", row[1][0])
@@ -171,10 +173,10 @@ async def test_a_live_row_that_the_log_does_not_make_is_noted(settings: Settings
     assert "!" not in noted.stdout
 
 
-async def test_a_row_whose_live_row_leads_astray_is_found_all_the_same(
+async def test_a_row_is_found_even_if_its_live_row_names_the_wrong_org(
     settings: Settings, rows: dict[RowKey, Origins]
 ) -> None:
-    """Somebody moved the secret reference to an org of another partition."""
+    """Somebody has moved the secret reference to an org of another partition."""
     row = a_row(rows, "secret_refs")
     async with connect(settings, "test") as connection:
         home = await connection.fetchval("SELECT org_id::text FROM secret_refs WHERE id = $1", row[1][0])

@@ -1,4 +1,4 @@
-"""`daybook audit export` on real servers: both sources give the same bytes, cut at one moment, none missing."""
+"""`daybook audit export` on real servers: both sources give the same bytes, up to one moment and without gaps."""
 
 import csv
 import json
@@ -65,13 +65,13 @@ def a_log() -> Logbook:
 
 
 LATER = a_log()
-"""What the topic has: an entry more than the tables."""
+"""The log in the topic. It has one entry more than the tables."""
 LATER.add(THERE, ANN, facts.OrgRenamed(name="later"))
 
 
 @pytest.fixture
 async def log(settings: Settings, pool: Pool) -> Logbook:
-    """What the tables have."""
+    """The part of the log that is in the tables."""
     if not any(LATER.published):
         await publish(settings, LATER)
     projected = a_log()
@@ -88,7 +88,7 @@ def content(values: Iterable[bytes]) -> bytes:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """All but the manifest."""
+    """All files except the manifest."""
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "manifest.json"}
 
 
@@ -168,7 +168,7 @@ async def test_a_copy_as_a_table_has_every_entry(settings: Settings, log: Logboo
 
 
 async def test_entries_are_exported_under_their_first_ids(settings: Settings, pool: Pool, tmp_path: Path) -> None:
-    """Also those whose rows have the second one, because the first was taken."""
+    """Even if the row has the second id, because the first was taken."""
     log = a_log()
     taken = [json.loads(value)["id"] for value in (entries(log, 1)[1], entries(log, 3)[2])]
     for id_ in taken:
@@ -180,7 +180,7 @@ async def test_entries_are_exported_under_their_first_ids(settings: Settings, po
     assert files(tmp_path) == {file_name(number): content(entries(log, number)) for number in (0, 1, 3)}
 
 
-async def test_a_redacted_entry_is_exported_as_it_is(
+async def test_a_redacted_entry_is_exported_without_its_data(
     settings: Settings, pool: Pool, log: Logbook, tmp_path: Path
 ) -> None:
     redacted: Any = parse_as_ecmascript(entries(log, 1)[3].decode())
@@ -199,7 +199,7 @@ async def test_a_redacted_entry_is_exported_as_it_is(
 
 @asynccontextmanager
 async def altering(pool: Pool) -> AsyncIterator[None]:
-    """Only the owner of the table can."""
+    """Lets the block change rows of audit_log, which only the table's owner can do."""
     await pool.execute("ALTER TABLE audit_log DISABLE TRIGGER audit_log_is_append_only")
     yield
     await pool.execute("ALTER TABLE audit_log ENABLE ALWAYS TRIGGER audit_log_is_append_only")
@@ -208,7 +208,7 @@ async def altering(pool: Pool) -> AsyncIterator[None]:
 @pytest.mark.parametrize(
     ("position", "fault"), [(1, "entry 1.1 is missing: 2 comes next"), (3, "the entries of partition 1 end before 1.3")]
 )
-async def test_an_entry_that_is_not_in_the_table_makes_the_export_fail(
+async def test_an_entry_missing_from_the_table_makes_the_export_fail(
     settings: Settings, pool: Pool, log: Logbook, tmp_path: Path, position: int, fault: str
 ) -> None:
     async with altering(pool):

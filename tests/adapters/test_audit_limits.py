@@ -1,4 +1,4 @@
-"""What `daybook audit verify` does not find, as docs/auditing.md lists it, and what shows it nevertheless."""
+"""Changes that `daybook audit verify` does not find, as docs/auditing.md lists them, and commands that show them."""
 
 import asyncio
 from pathlib import Path
@@ -36,7 +36,7 @@ NOT_FOUND = {
     "a trigger switched off": "ALTER TABLE audit_log DISABLE TRIGGER USER",
     "another table": "CREATE TABLE more AS TABLE orgs",
 }
-"""By what was done: the statement, none of which is undone."""
+"""SQL statements by the name of the change. The changes are not undone."""
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,9 @@ def certified(found: Verified) -> CertificateFile:
 
 
 @pytest.mark.parametrize("what", NOT_FOUND)
-async def test_what_is_not_found_is_valid(settings: Settings, log: Logbook, what: str) -> None:
+async def test_a_change_that_verify_does_not_find_leaves_the_result_valid(
+    settings: Settings, log: Logbook, what: str
+) -> None:
     before = certified(await verified(settings))
     async with open_database(settings) as owner:
         (tag,) = await unguarded(owner, NOT_FOUND[what])
@@ -78,7 +80,7 @@ async def test_what_is_not_found_is_valid(settings: Settings, log: Logbook, what
     assert certified(after).sha256 == before.sha256
 
 
-async def test_what_came_before_a_certificate_is_not_read_again(settings: Settings, log: Logbook) -> None:
+async def test_entries_before_a_certificate_are_not_read_again(settings: Settings, log: Logbook) -> None:
     earlier = certified(await verified(settings))
     altered = (
         f"UPDATE audit_log SET action = reverse(action) WHERE entity_id = '{OTHER_ORG}'",
@@ -94,7 +96,7 @@ async def test_what_came_before_a_certificate_is_not_read_again(settings: Settin
         await unguarded(owner, *altered)
 
 
-async def test_records_that_keep_every_rule_are_valid_whoever_wrote_them(settings: Settings, log: Logbook) -> None:
+async def test_forged_records_that_obey_every_rule_are_valid(settings: Settings, log: Logbook) -> None:
     earlier = certified(await verified(settings))
     log.void(0)
     await publish(settings, log)
@@ -113,7 +115,7 @@ async def test_records_that_keep_every_rule_are_valid_whoever_wrote_them(setting
     )
 
 
-async def test_an_export_cut_at_its_end_contradicts_only_an_earlier_certificate(
+async def test_only_an_earlier_certificate_shows_that_an_export_was_cut_at_its_end(
     settings: Settings, log: Logbook, tmp_path: Path
 ) -> None:
     starts = certified(await verified(settings)).starts()

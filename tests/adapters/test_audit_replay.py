@@ -1,4 +1,4 @@
-"""Replays on real servers: at random moments of a long history, all tables are those of the tests' own fold."""
+"""Replays on real servers: at random moments of a long history, all tables equal the tests' own fold."""
 
 from collections.abc import Iterator
 from random import Random
@@ -30,7 +30,7 @@ SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull
  WHERE c.relnamespace = $1::regnamespace AND c.relkind = 'r' AND a.attnum > 0 AND c.relname <> 'auth_users'
  ORDER BY c.relname, a.attnum
 """
-# In the replay, references and indexes stay within its schema.
+# In the replay, references and indexes refer to the replay's own schema.
 CONSTRAINTS_OF = """
 SELECT c.relname, conname,
        replace(replace(pg_get_constraintdef(k.oid), $1 || '.auth_users', 'auth.users'), $1 || '.', '')
@@ -48,7 +48,7 @@ SELECT pg_get_constraintdef(oid) FROM pg_constraint
 
 
 class Moment(NamedTuple):
-    """`words`: of the command line; `positions`: the last entry of each partition."""
+    """`words`: the arguments of --as-of. `positions`: the position of the last entry of each partition."""
 
     words: tuple[str, ...]
     positions: dict[int, int]
@@ -79,9 +79,7 @@ def taken(entries: list[Json], moment: Moment) -> list[Json]:
     ]
 
 
-async def test_at_random_moments_the_tables_are_those_of_the_second_fold(
-    settings: Settings, entries: list[Json]
-) -> None:
+async def test_at_random_moments_the_tables_equal_the_second_fold(settings: Settings, entries: list[Json]) -> None:
     random = Random(SEED)
     for number, moment in zip(range(MOMENTS), moments(entries, random), strict=False):
         await replay(settings, *moment.words, log="topic" if number % 2 else "audit_log")
@@ -89,7 +87,7 @@ async def test_at_random_moments_the_tables_are_those_of_the_second_fold(
         assert not wrong, (moment, wrong)
 
 
-async def test_at_random_moments_the_rows_of_one_org_are_those_of_the_second_fold(
+async def test_at_random_moments_the_rows_of_one_org_equal_the_second_fold(
     settings: Settings, log: Logbook, entries: list[Json]
 ) -> None:
     random = Random(SEED + 1)
@@ -106,7 +104,7 @@ async def test_at_random_moments_the_rows_of_one_org_are_those_of_the_second_fol
 
 
 async def test_the_last_position_of_each_partition_gives_the_live_tables(settings: Settings, log: Logbook) -> None:
-    """Ids, times and JSON are compared as PostgreSQL has them."""
+    """Ids, times and JSON are compared by PostgreSQL."""
     await replay(settings, *(f"{partition}.{head.position}" for partition, head in enumerate(log.heads)))
     async with connect(settings, "test") as connection:
         for name in COLUMNS:
@@ -133,7 +131,7 @@ async def test_a_position_that_is_not_projected_is_refused(settings: Settings, l
         await replay(settings, f"0.{log.heads[0].position + 1}")
 
 
-async def test_a_time_to_come_gives_the_tables_of_now_and_a_note(settings: Settings, entries: list[Json]) -> None:
+async def test_a_future_time_gives_the_present_tables_and_a_note(settings: Settings, entries: list[Json]) -> None:
     found = await replay(settings, "2999-01-01T00:00:00Z")
     assert found.notes == ("2999-01-01T00:00:00.000000Z is in the future: these are the tables as they are now",)
     assert not differences(past_tables(entries), await replayed_tables(settings))
@@ -151,7 +149,7 @@ async def test_an_org_needs_a_position_of_its_own_partition_and_an_entry(
 
 
 @pytest.mark.parametrize("source", LOGS)
-async def test_processes_find_what_one_thread_finds(
+async def test_several_processes_give_the_same_result_as_one_thread(
     settings: Settings, entries: list[Json], monkeypatch: pytest.MonkeyPatch, source: LogName
 ) -> None:
     monkeypatch.setattr(workers, "FEW_ENTRIES", 0)
@@ -160,7 +158,7 @@ async def test_processes_find_what_one_thread_finds(
     assert not differences(past_tables(entries[: at + 1]), await replayed_tables(settings))
 
 
-async def test_the_diff_is_the_difference_of_then_and_now(settings: Settings, entries: list[Json]) -> None:
+async def test_the_diff_has_every_difference_between_then_and_now(settings: Settings, entries: list[Json]) -> None:
     random = Random(SEED + 2)
     orgs = sorted({str(entry["org_id"]) for entry in entries if entry["org_id"] is not None})
     for org_id in (None, None, None, *random.sample(orgs, 3)):
@@ -177,7 +175,7 @@ async def test_the_diff_is_the_difference_of_then_and_now(settings: Settings, en
 
 
 def row_diffs(name: str, then: Tables, now: Tables) -> list[tuple[Any, ...]]:
-    """In the order of the keys: kind, key, and the columns that differ, as they were and as they are."""
+    """Kind, key, and the old and new values of the columns that differ, in the order of the keys."""
     columns, found = COLUMNS[name][1], list[tuple[Any, ...]]()
     for key in sorted(then[name].keys() | now[name].keys()):
         old, new = then[name].get(key), now[name].get(key)

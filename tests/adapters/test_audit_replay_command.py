@@ -1,4 +1,4 @@
-"""`daybook audit replay` as it is used: what it makes, refuses, removes and leaves behind."""
+"""`daybook audit replay` on the command line: which schema it makes, what it refuses, and how it removes the schema."""
 
 import asyncio
 import json
@@ -48,7 +48,7 @@ def before_the_last_two(log: Logbook) -> str:
 
 
 async def run(settings: Settings, *arguments: str) -> Completed:
-    """In this process, which is quicker."""
+    """Runs the command in this process, which is quicker than a new one."""
     command = partial(CliRunner().invoke, main, ["audit", "replay", *arguments], env=environment(settings))
     result = await asyncio.to_thread(command)
     return Completed(result.exit_code, result.stdout, result.stderr)
@@ -66,7 +66,7 @@ async def schemas(pool: Pool) -> list[str]:
     return [row[0] for row in await pool.fetch(SCHEMAS)]
 
 
-async def test_it_says_what_it_made_and_marks_the_schema(settings: Settings, pool: Pool, log: Logbook) -> None:
+async def test_a_replay_prints_a_summary_and_marks_its_schema(settings: Settings, pool: Pool, log: Logbook) -> None:
     place = before_the_last_two(log)
     made = await run(settings, "--as-of", place, "--from", "audit_log")
     assert (made.code, made.stderr) == (0, "")
@@ -82,7 +82,7 @@ async def test_it_says_what_it_made_and_marks_the_schema(settings: Settings, poo
     assert await names(pool, "public") == ["unknown", "after"]
 
 
-async def test_an_earlier_replay_is_replaced_only_if_told(settings: Settings, pool: Pool, log: Logbook) -> None:
+async def test_an_earlier_replay_is_replaced_only_with_replace(settings: Settings, pool: Pool, log: Logbook) -> None:
     for name in ((), ("--schema", "other_name")):
         assert (await run(settings, "--as-of", before_the_last_two(log), "--from", "audit_log", *name)).code == 0
         again = ("--as-of", f"0.{log.heads[0].position}", "--from", "audit_log", *name)
@@ -104,7 +104,7 @@ async def test_an_earlier_replay_is_replaced_only_if_told(settings: Settings, po
     ids=["made", "replaced", "dropped"],
 )
 @pytest.mark.parametrize("comment", ["", "COMMENT ON SCHEMA mine IS 'a replay of ours'"])
-async def test_a_schema_that_no_replay_made_is_never_touched(
+async def test_a_schema_that_no_replay_made_is_never_changed(
     settings: Settings, pool: Pool, log: Logbook, arguments: tuple[str, ...], comment: str
 ) -> None:
     await pool.execute(f"{FOREIGN}; {comment}")
@@ -116,7 +116,7 @@ async def test_a_schema_that_no_replay_made_is_never_touched(
     assert await names(pool, "public") == ["unknown", "after"]
 
 
-async def test_drop_removes_the_schema_and_says_if_there_is_none(settings: Settings, pool: Pool, log: Logbook) -> None:
+async def test_drop_removes_the_schema_or_says_that_there_is_none(settings: Settings, pool: Pool, log: Logbook) -> None:
     assert (await run(settings, "--as-of", "0.0", "--from", "audit_log")).code == 0
     assert (await run(settings, "--drop")) == Completed(0, "schema daybook_replay is removed\n", "")
     assert await schemas(pool) == []
@@ -130,7 +130,7 @@ async def test_drop_removes_the_schema_and_says_if_there_is_none(settings: Setti
         "CREATE VIEW public.past AS SELECT * FROM daybook_replay.orgs",
     ],
 )
-async def test_what_others_keep_in_a_replay_or_base_on_it_is_not_dropped_with_it(
+async def test_a_schema_with_other_objects_or_dependents_is_not_dropped(
     settings: Settings, pool: Pool, log: Logbook, other: str
 ) -> None:
     made = ("--as-of", "0.9", "--from", "audit_log")
@@ -167,13 +167,17 @@ async def test_a_login_needs_the_right_to_make_a_schema(settings: Settings, pool
         assert await names(pool) == ["a", "a"]
 
 
-async def test_default_privileges_open_the_schema_to_nobody(settings: Settings, pool: Pool, log: Logbook) -> None:
+async def test_default_privileges_give_nobody_access_to_the_schema(
+    settings: Settings, pool: Pool, log: Logbook
+) -> None:
     await pool.execute("ALTER DEFAULT PRIVILEGES GRANT USAGE ON SCHEMAS TO PUBLIC")
     assert (await run(settings, "--as-of", "0.9", "--from", "audit_log")).code == 0
     assert not await pool.fetchval("SELECT has_schema_privilege('pg_read_all_stats', 'daybook_replay', 'USAGE')")
 
 
-async def test_the_diff_shows_what_changed_and_how_much_more(settings: Settings, pool: Pool, log: Logbook) -> None:
+async def test_the_diff_shows_the_first_changes_and_counts_the_rest(
+    settings: Settings, pool: Pool, log: Logbook
+) -> None:
     arguments = ("--as-of", before_the_last_two(log), "--from", "audit_log", "--diff")
     shown = await run(settings, *arguments)
     assert (shown.code, shown.stderr) == (0, "")
@@ -214,7 +218,7 @@ async def test_wrong_usage_exits_with_2_and_makes_nothing(
 
 @asynccontextmanager
 async def blocked(settings: Settings, pool: Pool, folder: Path) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A replay that waits, in its transaction, for a lock that somebody else has."""
+    """A replay whose transaction waits for a lock of another session."""
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("LOCK TABLE secret_refs")
         command = ("audit", "replay", "--as-of", "0.9", "--from", "audit_log")

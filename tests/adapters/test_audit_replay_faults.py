@@ -33,7 +33,7 @@ from support.tables import COLUMNS, Tables, differences
 from support.taken_ids import cut_first_ids, other_tables, second_id_of
 
 SHARED_DATABASE = True
-# As only the owner can.
+# Only the owner of the table can do this.
 CHANGED = """
 ALTER TABLE audit_log DISABLE TRIGGER audit_log_is_append_only;
 {}
@@ -63,7 +63,7 @@ def folded(tables: Tables) -> Tables:
 
 # audit_log has no column for an unknown member, so the hash of such an entry can only be checked in the topic.
 @pytest.mark.parametrize("poison", [each for each in POISONS if each is not an_unknown_member_with_a_huge_name])
-async def test_an_org_in_quarantine_is_as_it_was(settings: Settings, pool: Pool, poison: Poisoning) -> None:
+async def test_an_org_in_quarantine_is_replayed_as_it_was(settings: Settings, pool: Pool, poison: Poisoning) -> None:
     log = founded()
     place = poison(log)
     for number, org_id in enumerate((ORG, OTHER_ORG), start=1):
@@ -83,7 +83,7 @@ async def test_an_org_in_quarantine_is_as_it_was(settings: Settings, pool: Pool,
     await assert_like_live(pool)
 
 
-async def test_entries_with_one_id_have_the_ids_of_their_live_rows(
+async def test_entries_with_the_same_first_id_get_the_ids_of_their_live_rows(
     settings: Settings, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cut_first_ids(monkeypatch)
@@ -95,7 +95,7 @@ async def test_entries_with_one_id_have_the_ids_of_their_live_rows(
     await assert_like_live(pool)
 
 
-async def test_without_a_live_row_the_earliest_of_entries_with_one_id_keeps_it(
+async def test_without_a_live_row_the_earliest_of_entries_with_the_same_id_keeps_it(
     fresh_settings: FreshSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cut_first_ids(monkeypatch)
@@ -123,7 +123,7 @@ async def a_refusal_and_a_renaming(settings: Settings, pool: Pool) -> tuple[Logb
     return log, refused, renamed
 
 
-async def test_what_a_redacted_entry_changed_is_read_from_the_topic_or_not_at_all(
+async def test_a_redacted_entry_can_only_be_replayed_from_the_topic(
     fresh_settings: FreshSettings,
 ) -> None:
     settings = fresh_settings(partitions=1)
@@ -150,14 +150,14 @@ async def test_what_a_redacted_entry_changed_is_read_from_the_topic_or_not_at_al
 
 @pytest.mark.parametrize("statement", [ALTER, MOVED, REMOVE], ids=["altered", "moved in time", "removed"])
 @pytest.mark.parametrize("org_id", [None, ORG], ids=["all", "one org"])
-async def test_an_altered_audit_log_is_refused_by_name(
+async def test_an_altered_entry_of_audit_log_is_refused_and_named(
     settings: Settings, pool: Pool, statement: str, org_id: str | None
 ) -> None:
     log, _, renamed = await a_refusal_and_a_renaming(settings, pool)
     await change(pool, statement, renamed)
     await replay(settings, f"0.{renamed.position - 1}", org_id=org_id)
     if statement == REMOVE and org_id is not None:
-        return  # That an org's entries are all there cannot be seen in them.
+        return  # The entries of one org do not show whether one of them is missing.
     with pytest.raises(LogBroken, match=r"entry 0\.\d+ of audit_log is not what was logged.*daybook audit verify"):
         await replay(settings, f"0.{log.heads[0].position}", org_id=org_id)
 
@@ -168,7 +168,7 @@ async def test_a_topic_that_ends_early_is_refused(settings: Settings, pool: Pool
         await replay(settings, f"0.{log.heads[0].position}", log="topic")
 
 
-async def test_users_of_an_identity_provider_are_those_that_are_named(fresh_settings: FreshSettings) -> None:
+async def test_users_of_an_identity_provider_are_replayed_if_an_entry_names_them(fresh_settings: FreshSettings) -> None:
     settings = fresh_settings(init=False, partitions=1, users="external")
     async with connect(settings, "test") as connection:
         await connection.execute("CREATE SCHEMA auth; CREATE TABLE auth.users (id uuid PRIMARY KEY, email text)")

@@ -1,5 +1,5 @@
-"""`daybook audit restore-topic` on real servers: a lost topic is written again, byte for byte, whatever interrupts it.
-What it must not touch is refused.
+"""`daybook audit restore-topic` on real servers: it writes a lost topic again, byte for byte, even after interruptions,
+and refuses to change any other topic.
 """
 
 import signal
@@ -40,7 +40,7 @@ BIG_COMMANDS = 8
 
 
 def a_log() -> Logbook:
-    """With voids, and with commands of which two and a half would fill a batch."""
+    """A log with void records, and with commands so large that two and a half of them would fill a batch."""
     log = log_with(ORG, OTHER, users=(ANN, BOB), partitions=PARTITIONS)
     for number in range(BIG_COMMANDS):
         log.void(HERE)
@@ -94,7 +94,7 @@ async def is_missing(settings: Settings) -> bool:
 
 
 async def check_restored(settings: Settings, pool: Pool, log: Logbook) -> None:
-    """Every entry stands at the offset that is its position, and the checkpoints say so."""
+    """Asserts that each entry's offset is its position, and that the checkpoints have these offsets."""
     found = await records(settings)
     assert [[record.value for record in each] for each in found] == admitted(log)
     for partition, each in enumerate(found):
@@ -111,7 +111,9 @@ def framed(entry: Json) -> tuple[bytes, list[tuple[str, bytes]]]:
     return key.encode(), entry_headers(entry["id"], key, entry["created_at"])
 
 
-async def test_a_lost_topic_is_written_again_and_goes_on(settings: Settings, pool: Pool, log: Logbook) -> None:
+async def test_a_lost_topic_is_written_again_and_projection_continues(
+    settings: Settings, pool: Pool, log: Logbook
+) -> None:
     await lose_topic(settings)
     done = await restore(settings, *LOSE)
     assert (done.code, done.stderr, done.stdout.endswith(DONE)) == (0, "", True), done
@@ -139,7 +141,7 @@ async def test_a_row_with_its_second_id_is_written_under_its_first(settings: Set
     assert await values(settings) == log.records
 
 
-async def test_repeating_it_changes_nothing(settings: Settings, pool: Pool, log: Logbook) -> None:
+async def test_a_second_run_changes_nothing(settings: Settings, pool: Pool, log: Logbook) -> None:
     await lose_topic(settings)
     await ensure_topics(settings)
     assert (await restore(settings, *LOSE)).code == 0
@@ -148,7 +150,9 @@ async def test_repeating_it_changes_nothing(settings: Settings, pool: Pool, log:
     await check_restored(settings, pool, log)
 
 
-async def test_a_killed_run_leaves_whole_commands_and_goes_on(settings: Settings, pool: Pool, log: Logbook) -> None:
+async def test_a_killed_run_leaves_whole_commands_and_can_be_continued(
+    settings: Settings, pool: Pool, log: Logbook
+) -> None:
     await lose_topic(settings)
     before = await load_checkpoints(pool)
     killed = await restore(settings, *LOSE, dies_at="restore-begun:2")
@@ -174,7 +178,7 @@ async def test_a_run_killed_before_the_checkpoints_are_set_is_finished_without_a
     await check_restored(settings, pool, log)
 
 
-async def test_without_consent_nothing_is_done(settings: Settings, log: Logbook) -> None:
+async def test_without_consent_nothing_is_changed(settings: Settings, log: Logbook) -> None:
     await lose_topic(settings)
     unasked = await restore(settings, "--yes")
     assert (unasked.code, "is missing, so nobody can know" in unasked.stderr) == (1, True), unasked
@@ -199,7 +203,7 @@ async def test_a_damaged_audit_log_is_refused(settings: Settings, pool: Pool, lo
     assert await is_missing(settings)
 
 
-async def test_a_topic_with_other_records_is_left_alone(settings: Settings, pool: Pool, log: Logbook) -> None:
+async def test_a_topic_with_other_records_is_not_changed(settings: Settings, pool: Pool, log: Logbook) -> None:
     before = await values(settings)
     sound = await restore(settings, *LOSE)
     assert (sound.code, f"partition {HERE}, has {len(before[HERE])} records" in sound.stderr) == (1, True), sound
@@ -223,7 +227,7 @@ async def test_a_topic_with_other_settings_is_refused(settings: Settings, pool: 
     assert (refused.code, "has 1 partitions" in refused.stderr) == (1, True), refused
 
 
-async def test_running_services_are_noticed(settings: Settings, pool: Pool, log: Logbook) -> None:
+async def test_running_services_are_refused(settings: Settings, pool: Pool, log: Logbook) -> None:
     async with projecting(settings) as projector:
         await until(lambda: projector.health.ready, "it is ready")
         await lose_topic(settings)
@@ -234,12 +238,12 @@ async def test_running_services_are_noticed(settings: Settings, pool: Pool, log:
     assert await is_missing(settings)
 
 
-async def test_too_few_partitions_are_noticed(settings: Settings, log: Logbook) -> None:
+async def test_too_few_partitions_are_refused(settings: Settings, log: Logbook) -> None:
     refused = await restore(settings.model_copy(update={"partitions": 1}), *LOSE)
     assert (refused.code, "DAYBOOK_PARTITIONS is 1" in refused.stderr) == (1, True), refused
 
 
-async def test_a_server_that_is_away_is_no_refusal(settings: Settings, log: Logbook) -> None:
+async def test_a_server_that_is_away_gives_exit_code_2(settings: Settings, log: Logbook) -> None:
     away = settings.model_copy(update={"kafka_bootstrap": "127.0.0.1:1"})
     unfinished = await restore(away, *LOSE)
     assert (unfinished.code, "could not finish: Kafka is not reachable" in unfinished.stderr) == (2, True), unfinished

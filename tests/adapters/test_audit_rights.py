@@ -1,4 +1,4 @@
-"""The rights and ACLs of docs/auditing.md: the auditors' commands need them, all of them, and nothing else."""
+"""The rights and ACLs in docs/auditing.md are sufficient for the auditors' commands, and each of them is needed."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -20,7 +20,7 @@ from support.stack import FreshSettings
 from support.tables import SCHEMA
 
 ORG = org(1)
-# Without it, verify leaves out a server that it cannot reach.
+# Without --scope, verify leaves out a server that it cannot reach.
 EVERYTHING = ("--scope", "topic", "--scope", "audit_log", "--scope", "tables")
 READING = [
     ("audit", "verify", *EVERYTHING),
@@ -69,7 +69,7 @@ def auditor(roles: Granted) -> Settings:
 
 
 async def run(settings: Settings, *arguments: str) -> tuple[int, str]:
-    """In this process, which is quicker. Returns the exit code and all output."""
+    """Runs the command in this process, which is quicker. Returns the exit code and all output."""
     result = await asyncio.to_thread(invoke, settings, *arguments)
     return result.exit_code, result.output
 
@@ -118,7 +118,7 @@ async def test_verify_needs_a_policy_that_hides_nothing(roles: Granted) -> None:
     assert (code, "could not check audit_log and the tables: row-level security" in output) == (2, True), output
 
 
-async def test_nothing_of_an_identity_provider_is_needed(fresh_settings: FreshSettings) -> None:
+async def test_with_external_users_no_right_on_schema_auth_is_needed(fresh_settings: FreshSettings) -> None:
     settings = fresh_settings(init=False, partitions=1, users="external")
     async with open_database(settings) as owner:
         await owner.execute("CREATE SCHEMA auth; CREATE TABLE auth.users (id uuid PRIMARY KEY, email text)")

@@ -1,4 +1,4 @@
-"""`daybook audit verify` with parts of the sources, for one org, after a certificate, and on damaged topics."""
+"""`daybook audit verify` with some of the sources, for one org, after a certificate, and on damaged topics."""
 
 from dataclasses import replace
 
@@ -79,7 +79,7 @@ async def test_each_scope_alone_gives_the_same_heads_and_digests(settings: Setti
     ]
 
 
-async def test_two_certificates_of_one_state_differ_in_their_time_only(
+async def test_two_certificates_of_one_state_differ_only_in_their_time(
     settings: Settings, pool: Pool, log: Logbook
 ) -> None:
     before = certificate_of(await verified(settings))
@@ -91,7 +91,7 @@ async def test_two_certificates_of_one_state_differ_in_their_time_only(
 
 
 async def empty(pool: Pool) -> None:
-    """As if PostgreSQL were lost and set up anew."""
+    """Empties the tables, as if PostgreSQL had been lost and set up again."""
     async with pool.acquire() as connection:
         await unguarded(
             connection,
@@ -100,7 +100,7 @@ async def empty(pool: Pool) -> None:
         )
 
 
-async def test_what_follows_a_certificate_continues_it(settings: Settings, pool: Pool, log: Logbook) -> None:
+async def test_later_entries_continue_a_certificate(settings: Settings, pool: Pool, log: Logbook) -> None:
     earlier = read(certificate_of(await verified(settings)))
     log.add(ORG, ANN, facts.OrgRenamed(name="later"))
     await project_all(settings, pool, log)
@@ -174,7 +174,7 @@ async def test_redacted_entries_are_listed_and_leave_the_rest_valid(
     assert alone.unchecked == ("the tables: entry 0.7 is redacted",)
 
 
-async def test_a_quarantined_org_is_a_finding_at_its_poison_entry(settings: Settings, pool: Pool) -> None:
+async def test_a_quarantined_org_gives_a_finding_at_its_poison_entry(settings: Settings, pool: Pool) -> None:
     log = a_log()
     poison = log.add(ORG, ANN, facts.MemberUpdated(role="viewer", user_id=user(9)))[0]
     log.add(ORG, ANN, facts.ProjectCreated(name="later", project_id=project(50)))
@@ -184,7 +184,7 @@ async def test_a_quarantined_org_is_a_finding_at_its_poison_entry(settings: Sett
     assert [(each.org_id, each.position) for each in found.quarantined] == [(ORG, poison.position)]
 
 
-async def test_a_void_record_is_counted_and_no_finding(settings: Settings, pool: Pool, log: Logbook) -> None:
+async def test_a_void_record_is_counted_but_is_not_a_finding(settings: Settings, pool: Pool, log: Logbook) -> None:
     log.void(0)
     log.add(ORG, ANN, facts.OrgRenamed(name="later"))
     await project_all(settings, pool, log)
@@ -209,7 +209,7 @@ async def replace_topic(settings: Settings, records: list[bytes | None]) -> None
     await publish(settings, replaced)
 
 
-async def test_a_topic_that_was_cut_off_misses_its_last_entries(settings: Settings, log: Logbook) -> None:
+async def test_the_last_entries_of_a_topic_that_was_cut_are_missing(settings: Settings, log: Logbook) -> None:
     records = log.records[0][:-10]
     await replace_topic(settings, records)
     found = await verified(settings)
@@ -227,7 +227,7 @@ async def test_a_broken_topics_void_records_are_counted_once(settings: Settings,
     assert (found.partitions[0].entries, found.partitions[0].voids) == (24, 10)
 
 
-async def test_what_is_asked_for_by_name_must_be_there(settings: Settings, log: Logbook) -> None:
+async def test_a_scope_that_is_asked_for_by_name_must_be_reachable(settings: Settings, log: Logbook) -> None:
     away = settings.model_copy(update={"kafka_bootstrap": "127.0.0.1:1"})
     with pytest.raises(DaybookError, match="the topic"):
         await verified(away, "topic")

@@ -1,4 +1,6 @@
-"""The auditors' fold beside the tables of a real PostgreSQL: equal byte for byte, and every change is found."""
+"""Compares the auditors' fold with the tables of a real PostgreSQL: they are equal byte for byte, and every change is
+found.
+"""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -42,7 +44,7 @@ CHECKED = {
     ("dlq_events", "status"): "'resolved'",
     ("integration_alerts", "severity"): "'critical'",
 }
-"""Columns that take some values only."""
+"""Other values for columns that accept only certain values."""
 REFERENCES = """
 SELECT conrelid::regclass::text AS child, attname AS column, confrelid::regclass::text AS parent
   FROM pg_constraint JOIN pg_attribute ON attrelid = conrelid AND attnum = conkey[1]
@@ -70,7 +72,7 @@ def one_of_each() -> Logbook:
 
 
 def history(seed: int, commands: int) -> Logbook:
-    """Commands of three orgs in three partitions. All users are in partition 0, which is written first."""
+    """A log of commands of three orgs in three partitions. All users are in partition 0, which is written first."""
     orgs = [org_in(partition, 3) for partition in range(3)]
     users = [user_in(0, 3, number) for number in range(4)]
     log, deciders = Logbook(3), Deciders()
@@ -91,7 +93,7 @@ async def compare(
 
 @asynccontextmanager
 async def undone(connection: Connection) -> AsyncIterator[None]:
-    """Changes without checks of foreign keys, which are taken back."""
+    """Lets the block make changes without checks of foreign keys, and rolls them back."""
     transaction = connection.transaction()
     await transaction.start()
     try:
@@ -101,7 +103,7 @@ async def undone(connection: Connection) -> AsyncIterator[None]:
         await transaction.rollback()
 
 
-async def test_after_a_long_history_the_tables_are_the_fold_of_the_log(
+async def test_after_a_long_history_the_tables_equal_the_fold_of_the_log(
     fresh_settings: FreshSettings, tmp_path: Path
 ) -> None:
     log = history(7, 1500)
@@ -121,7 +123,7 @@ async def test_after_a_long_history_the_tables_are_the_fold_of_the_log(
     assert sum(total.rows for total in totals.values()) > 200
 
 
-async def test_the_rows_of_one_org_are_the_fold_of_its_entries(fresh_settings: FreshSettings, tmp_path: Path) -> None:
+async def test_the_rows_of_one_org_equal_the_fold_of_its_entries(fresh_settings: FreshSettings, tmp_path: Path) -> None:
     log = history(8, 300)
     async with database(fresh_settings(partitions=3)) as pool, pool.acquire() as connection:
         await post(pool, log, kind=StrictWriter)
@@ -197,7 +199,7 @@ async def test_a_deleted_and_an_added_row_of_any_table_are_found(pool: Pool, tmp
         (f"UPDATE dlq_events SET payload_json = '{'[' * 600}{']' * 600}'", "payload_json", "nested deeper than 512"),
     ],
 )
-async def test_a_value_that_no_entry_can_give_is_found(
+async def test_a_value_that_no_entry_can_cause_is_found(
     pool: Pool, tmp_path: Path, change: str, field: str, found: str | None
 ) -> None:
     log = one_of_each()
@@ -212,7 +214,7 @@ async def test_a_value_that_no_entry_can_give_is_found(
 
 @pytest.mark.parametrize("limit", [1, 5000])
 @pytest.mark.parametrize("poison", POISONS, ids=lambda poison: poison.__name__)
-async def test_the_fold_stops_an_org_where_the_projector_does(
+async def test_the_fold_stops_an_org_at_the_same_entry_as_the_projector(
     pool: Pool, tmp_path: Path, poison: Poisoning, limit: int
 ) -> None:
     log = founded()
@@ -231,7 +233,7 @@ async def test_the_fold_stops_an_org_where_the_projector_does(
     assert {each.org_id: each.position for each in found} | frozen == stopped
 
 
-async def test_the_parents_of_rows_are_those_of_the_foreign_keys(database: Connection) -> None:
+async def test_the_folds_parents_match_the_foreign_keys(database: Connection) -> None:
     found = {(row["child"], row["column"], row["parent"]) for row in await database.fetch(REFERENCES)}
     assert found == {
         (table_name(table), column, table_name(parent))

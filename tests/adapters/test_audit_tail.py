@@ -1,4 +1,4 @@
-"""`daybook audit tail` on real servers: what it shows, where it begins, and how it ends."""
+"""`daybook audit tail` on real servers: which entries it shows, where it begins, and how it ends."""
 
 import asyncio
 import os
@@ -56,7 +56,7 @@ async def shown(settings: Settings, positions: dict[int, int], number: int) -> l
     raise AssertionError
 
 
-async def test_it_begins_with_the_next_entry(settings: Settings, pool: Pool) -> None:
+async def test_tail_begins_with_the_next_entry(settings: Settings, pool: Pool) -> None:
     log = a_log()
     await publish(settings, log)
     await post(pool, log)
@@ -72,7 +72,7 @@ async def test_it_begins_with_the_next_entry(settings: Settings, pool: Pool) -> 
     assert found == news
 
 
-async def test_without_checkpoints_it_begins_with_the_next_entry_too(settings: Settings, pool: Pool) -> None:
+async def test_tail_begins_with_the_next_entry_even_without_checkpoints(settings: Settings, pool: Pool) -> None:
     log = a_log()
     await publish(settings, log)
     places = await find_places(settings, range(PARTITIONS), {}, print)
@@ -86,8 +86,10 @@ async def test_without_checkpoints_it_begins_with_the_next_entry_too(settings: S
                 return
 
 
-async def test_it_begins_after_a_position(settings: Settings, pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever is projected, and although copies of entries stand between them."""
+async def test_tail_begins_after_a_given_position(
+    settings: Settings, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The start depends neither on what is projected nor on copies of entries in the topic."""
     monkeypatch.setattr(earlier_heads, "BLOCK_RECORDS", 2)
     log = a_log()
     for number in range(3):
@@ -106,7 +108,7 @@ async def test_it_begins_after_a_position(settings: Settings, pool: Pool, monkey
             assert await shown(settings, {0: after}, 7 - after) == [f"0.{each}" for each in range(after + 1, 8)]
 
 
-async def test_a_position_that_is_yet_to_come_is_waited_for(settings: Settings, pool: Pool) -> None:
+async def test_tail_waits_for_a_position_that_does_not_exist_yet(settings: Settings, pool: Pool) -> None:
     log = a_log()
     for number in range(3):
         rename(log, HERE, f"{number}")
@@ -115,7 +117,7 @@ async def test_a_position_that_is_yet_to_come_is_waited_for(settings: Settings, 
     assert await shown(settings, {0: 3}, 1) == ["0.4"]
 
 
-async def test_a_log_that_is_not_the_projected_one_is_refused(settings: Settings, pool: Pool) -> None:
+async def test_a_log_other_than_the_projected_one_is_refused(settings: Settings, pool: Pool) -> None:
     log, other = a_log(), Logbook(PARTITIONS)
     other.register(ANN)
     other.add(HERE, ANN, facts.OrgCreated(name="other"))
@@ -135,7 +137,7 @@ async def test_a_log_that_was_cut_is_refused(settings: Settings, pool: Pool) -> 
     )
 
 
-async def test_a_log_that_is_cut_while_it_is_followed_is_noticed(settings: Settings) -> None:
+async def test_a_log_that_is_cut_while_tail_follows_it_is_an_error(settings: Settings) -> None:
     log = a_log()
     await publish(settings, log)
     places = {0: LogReading(log.heads[0], next_offset=len(log.records[0]) + 1)}
@@ -161,7 +163,7 @@ async def lines(process: asyncio.subprocess.Process, number: int) -> list[str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_it_ends_on_a_signal_and_says_how_to_go_on(
+async def test_tail_ends_on_a_signal_and_says_how_to_continue(
     settings: Settings, pool: Pool, number: signal.Signals
 ) -> None:
     log = a_log()
@@ -181,7 +183,7 @@ async def test_it_ends_on_a_signal_and_says_how_to_go_on(
     assert line.split()[1:4] == [new, "success", "RENAME_ORG"]
 
 
-async def test_it_ends_when_its_reader_goes_though_nothing_happens(settings: Settings, pool: Pool) -> None:
+async def test_tail_ends_with_its_reader_even_if_no_entry_comes(settings: Settings, pool: Pool) -> None:
     await publish(settings, a_log())
     reader, writer = os.pipe()
     process = await asyncio.create_subprocess_exec(
@@ -195,7 +197,7 @@ async def test_it_ends_when_its_reader_goes_though_nothing_happens(settings: Set
     assert said.decode().startswith("to go on from here: --after 0.1 ")
 
 
-async def test_a_signal_ends_it_while_its_reader_is_slow(settings: Settings, pool: Pool) -> None:
+async def test_a_signal_ends_tail_while_its_reader_is_slow(settings: Settings, pool: Pool) -> None:
     log = a_log()
     for number in range(500):
         rename(log, HERE, f"{number}")
@@ -232,14 +234,14 @@ async def test_only_the_entries_of_an_org_are_shown(settings: Settings, pool: Po
         (("--org", HERE, "--after", "1.4"), f"partition 1 is not that of org {HERE}"),
     ],
 )
-async def test_a_position_that_cannot_be_is_refused(settings: Settings, arguments: tuple[str, ...], fault: str) -> None:
+async def test_an_impossible_position_is_refused(settings: Settings, arguments: tuple[str, ...], fault: str) -> None:
     ended = await run_daybook(settings, "audit", "tail", *arguments)
     assert ended.code == 2
     assert fault in " ".join(ended.stderr.split())
 
 
 @pytest.mark.timeout(240)
-async def test_it_waits_for_kafka_to_come_back() -> None:
+async def test_tail_waits_while_kafka_is_away() -> None:
     with own_stack() as stack:
         settings, log = Fresh(stack.servers())(partitions=PARTITIONS), a_log()
         await publish(settings, log)

@@ -1,6 +1,5 @@
-"""`daybook audit verify` on real servers: what was projected is valid, and every kind of damage is found at its place.
-
-Each case of the tamper matrix is undone, and then everything is valid again.
+"""`daybook audit verify` on real servers: projected entries and rows are valid, and every kind of damage is found at
+its place. After each case of the tamper matrix, the damage is undone.
 """
 
 import asyncio
@@ -52,7 +51,7 @@ async def project(settings: Settings, log: Logbook) -> None:
 
 @asynccontextmanager
 async def tampered(pool: Pool, statement: str) -> AsyncIterator[None]:
-    """With the triggers and constraints of the tables switched off, as their owner can; undone afterwards."""
+    """Damages the tables with their triggers and constraints switched off, as their owner can. Undoes it afterwards."""
     names = [table.name for table in (*TABLES, AUDIT_LOG) if table.name.removeprefix("public.") in statement]
     async with pool.acquire() as connection:
         for name in names:
@@ -75,7 +74,7 @@ def bare(name: str) -> str:
     return name.replace(".", "_")
 
 
-async def test_what_was_projected_is_valid(settings: Settings, log: Logbook) -> None:
+async def test_a_projected_log_is_valid(settings: Settings, log: Logbook) -> None:
     found = await verified(settings)
     assert found.findings == ()
     assert found.scope == ("topic", "audit_log", "tables")
@@ -102,9 +101,9 @@ def place_of(finding: Finding) -> tuple[object, object]:
     return (finding.table, None) if finding.place == "tables" else (finding.place, finding.position)
 
 
-def test_the_page_names_the_damage_that_is_done() -> None:
+def test_the_page_lists_exactly_the_damage_of_the_test_cases() -> None:
     assert {case.damage for case in [*audit_log_cases(), *table_cases()]} == CHECKS.keys()
 
 
-async def test_after_undoing_everything_is_valid_again(settings: Settings, log: Logbook) -> None:
+async def test_after_the_damage_is_undone_everything_is_valid_again(settings: Settings, log: Logbook) -> None:
     assert (await verified(settings)).findings == ()

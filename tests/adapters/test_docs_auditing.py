@@ -35,8 +35,8 @@ def settings(lasting_settings: FreshSettings, log: Logbook) -> Settings:
 
 
 @pytest.mark.parametrize("line", [*PAST, *ROW])
-def test_each_line_does_what_the_page_says(settings: Settings, line: str) -> None:
-    """In their order: the last line on the past removes what the others made."""
+def test_each_command_of_the_page_succeeds(settings: Settings, line: str) -> None:
+    """The commands run in the order of the page: the last one about the past removes the schema of the others."""
     command, _, does = re.split(r"(  +)", line, maxsplit=1)
     assert does, line
     words = shlex.split(command.replace("ORG USER", f"{ORG} {ANN}").replace("3.1042", "0.9"))

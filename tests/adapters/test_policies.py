@@ -1,4 +1,6 @@
-"""Row-level security: what every pair of roles sees of every table, who the user is, and what other roles see."""
+"""Row-level security: which rows of every table each pair of roles sees, how the user is identified, and what other
+roles see.
+"""
 
 import asyncio
 from collections import Counter
@@ -75,14 +77,16 @@ async def seen_by(readers: Readers, claims: Claims, *, login: str = "gateway", r
 
 
 @pytest.mark.parametrize("roles", USERS, ids=str)
-async def test_roles_see_what_the_rules_say(readers: Readers, roles: tuple[str | None, str | None]) -> None:
+async def test_each_pair_of_roles_sees_exactly_the_rows_of_the_rules(
+    readers: Readers, roles: tuple[str | None, str | None]
+) -> None:
     expected = {table: expected_scopes(table, *roles) for table in PLACES}
     everything = await see(readers.owner)
     assert await seen_by(readers, {"sub": USERS[roles]}) == restrict(everything, expected)
 
 
 @pytest.mark.parametrize("claims", NOBODY)
-async def test_nobody_sees_nothing(readers: Readers, claims: Claims) -> None:
+async def test_without_valid_claims_no_row_is_visible(readers: Readers, claims: Claims) -> None:
     assert await seen_by(readers, claims) == NOTHING
 
 
@@ -94,7 +98,7 @@ async def test_a_service_sees_everything(readers: Readers) -> None:
 
 
 @pytest.mark.parametrize("login", ["listed", "unlisted"])
-async def test_claims_of_a_login_that_is_no_gateway_do_not_count(readers: Readers, login: str) -> None:
+async def test_claims_are_ignored_unless_the_login_is_a_gateway(readers: Readers, login: str) -> None:
     assert await seen_by(readers, {"sub": OWNER}, login=login) == NOTHING
 
 
@@ -124,7 +128,7 @@ async def test_claims_do_not_outlast_their_transaction(readers: Readers) -> None
 
 @asynccontextmanager
 async def with_new_member(readers: Readers) -> AsyncIterator[str]:
-    """An admin of the org and the project."""
+    """Adds a user as an admin of the org and the project."""
     user = str(uuid4())
     await readers.owner.execute("INSERT INTO auth.users VALUES ($1, now())", user)
     await readers.owner.execute("INSERT INTO org_members VALUES ($1, $2, 'admin', now())", ORG, user)
@@ -140,7 +144,7 @@ async def remove(readers: Readers, user: str) -> None:
     await readers.owner.execute("DELETE FROM org_members WHERE user_id = $1", user)
 
 
-async def test_a_removed_member_sees_nothing_from_the_next_statement_on(readers: Readers) -> None:
+async def test_a_removed_member_sees_no_row_from_the_next_statement_on(readers: Readers) -> None:
     async with with_new_member(readers) as user, readers.reading({"sub": user}) as connection:
         assert all((await see(connection)).values())
         await remove(readers, user)
@@ -148,7 +152,7 @@ async def test_a_removed_member_sees_nothing_from_the_next_statement_on(readers:
 
 
 @pytest.mark.parametrize("table", PLACES)
-async def test_readers_write_nothing(readers: Readers, table: str) -> None:
+async def test_readers_cannot_write(readers: Readers, table: str) -> None:
     column = SCHEMA[table][0].name
     for statement in (f"DELETE FROM {table}", f"UPDATE {table} SET {column} = {column}", f"TRUNCATE {table} CASCADE"):
         async with readers.reading({"sub": OWNER}, read_only=False) as connection:
@@ -156,7 +160,7 @@ async def test_readers_write_nothing(readers: Readers, table: str) -> None:
                 await connection.execute(statement)
 
 
-async def test_the_functions_of_the_policies_name_orgs_and_projects(readers: Readers) -> None:
+async def test_the_functions_of_the_policies_return_the_users_orgs_and_projects(readers: Readers) -> None:
     async with readers.reading({"sub": USERS["viewer", "editor"]}) as connection:
         found = await connection.fetchrow(
             "SELECT daybook.my_orgs()::text[], daybook.my_orgs('owner', 'viewer')::text[], daybook.my_orgs('owner'), "
@@ -172,7 +176,7 @@ async def test_a_row_that_is_hidden_is_not_found_by_its_id(readers: Readers) -> 
         assert (await connection.fetchval(found, PROJECT), await connection.fetchval(found, SIBLING)) == (1, 0)
 
 
-async def test_the_page_shows_what_every_role_sees(readers: Readers) -> None:
+async def test_the_table_on_the_page_matches_what_each_role_sees(readers: Readers) -> None:
     measured = {roles: await seen_by(readers, {"sub": user}) for roles, user in USERS.items()}
     others = {
         "nobody, a stranger, a removed member": await seen_by(readers, {"sub": STRANGER}),

@@ -1,4 +1,4 @@
-"""Auditors' tools under row-level security: they read on only if no policy can hide a row from their login."""
+"""Auditors' tools under row-level security: they refuse to read if a policy can hide a row from their login."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -82,7 +82,7 @@ async def test_policies_cannot_change_while_an_auditor_reads(settings: Settings,
 async def test_the_command_line_reads_as_an_auditor(settings: Settings, readers: Readers) -> None:
     auditor = logged_in(settings, readers, "auditor")
     verified = await asyncio.to_thread(invoke, auditor, "audit", "verify", "--scope", "audit_log", "--scope", "tables")
-    # It sees the org, which no entry of the log has made.
+    # The command sees the org, which no entry of the log has created.
     assert (verified.exit_code, "surplus: tables, table orgs" in verified.output) == (1, True), verified.output
     listed = await asyncio.to_thread(invoke, auditor, "alerts")
     assert listed.exit_code == 0, listed.output

@@ -1,4 +1,4 @@
-"""The schema, beside Supabase's roles, passes the checks that a linter makes of a schema under row-level security."""
+"""The schema passes the checks of a linter for row-level security, in a database that also has Supabase's roles."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -15,7 +15,7 @@ from support.supabase import hub, in_database, supabase
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    """A superuser's, of a database that the owner has migrated."""
+    """A superuser's URL of a database that the owner has migrated."""
     with supabase() as superuser:
         name = f"hub_{uuid4().hex[:8]}"
         asyncio.run(set_up(superuser, name))
@@ -41,7 +41,7 @@ async def findings(database: OwnConnection, check: Check) -> set[str]:
 
 
 @pytest.mark.parametrize("name", CHECKS)
-async def test_the_schema_passes(database: OwnConnection, name: str) -> None:
+async def test_the_schema_passes_the_check(database: OwnConnection, name: str) -> None:
     assert await findings(database, CHECKS[name]) == ACCEPTED.get(name, set())
 
 

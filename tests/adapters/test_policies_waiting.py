@@ -1,5 +1,5 @@
-"""What readers may call: `daybook.wait_for` tells them of a quarantine only if they may see the org, and the SQL of
-docs/reading.md works as it says.
+"""Readers may call `daybook.wait_for`. It reports a quarantine only to readers who may see the org. The SQL in
+docs/reading.md works as the page says.
 """
 
 import re
@@ -53,7 +53,7 @@ async def is_told(
         return False
 
 
-async def test_a_quarantine_is_told_to_those_who_see_the_org(readers: Readers) -> None:
+async def test_a_quarantine_is_reported_only_to_those_who_see_the_org(readers: Readers) -> None:
     assert await is_told(readers, ORG, {"sub": MEMBER})
     assert not await is_told(readers, ORG, {"sub": STRANGER})
     assert not await is_told(readers, ORG, None)
@@ -62,7 +62,7 @@ async def test_a_quarantine_is_told_to_those_who_see_the_org(readers: Readers) -
 
 
 @pytest.mark.parametrize("org_id", [ORG, UNKNOWN_ORG], ids=["an org", "an org without a row"])
-async def test_a_quarantine_is_told_to_those_who_see_everything(readers: Readers, org_id: str) -> None:
+async def test_a_quarantine_is_reported_to_those_who_see_everything(readers: Readers, org_id: str) -> None:
     assert await is_told(readers, org_id, None, role=AUDITOR)
     assert await is_told(readers, org_id, None, login="auditor", role=None)
     with pytest.raises(asyncpg.ObjectNotInPrerequisiteStateError):
@@ -70,7 +70,7 @@ async def test_a_quarantine_is_told_to_those_who_see_everything(readers: Readers
     assert not await is_told(readers, UNKNOWN_ORG, {"sub": MEMBER})
 
 
-async def test_readers_wait_without_rights_on_the_bookkeeping(readers: Readers) -> None:
+async def test_readers_can_wait_without_rights_on_tables_of_schema_daybook(readers: Readers) -> None:
     async with readers.reading({"sub": MEMBER}) as connection:
         assert await connection.fetchval(WAIT, NOW, None) is True
     for table in ("checkpoints", "quarantine", "reader_logins", "migrations"):

@@ -1,5 +1,5 @@
-"""Reading through PostgREST, beside Supabase's roles and without them: its statements see the rows of the user, and
-what the user has written. The SQL of docs/reading.md sets the databases up.
+"""Reads with PostgREST's statements, with and without Supabase's roles: users see their rows and their own writes. The
+databases are set up with the SQL of docs/reading.md.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ def superuser() -> Iterator[str]:
 
 @pytest.fixture
 async def settings(superuser: str) -> Settings:
-    """Of the owner of a new project, in which two users have signed up."""
+    """Settings of the owner of a new project, in which two users have signed up."""
     name = f"hub_{uuid4().hex[:8]}"
     settings = await hub(superuser, name)
     await migrate(settings)
@@ -51,7 +51,7 @@ async def settings(superuser: str) -> Settings:
 
 @pytest.fixture
 def log() -> Logbook:
-    """Not projected yet. The org's first entry is 0.1."""
+    """A log that is not projected yet. The org's first entry is 0.1."""
     return log_with(ORG)
 
 
@@ -66,7 +66,7 @@ async def project(settings: Settings, log: Logbook) -> None:
         assert await post(pool, log, managed=settings.users == "managed") == []
 
 
-async def test_a_request_reads_what_its_user_has_written(
+async def test_users_read_their_own_writes(
     superuser: str, settings: Settings, log: Logbook, authenticator: OwnConnection
 ) -> None:
     assert await get(authenticator, "orgs", OWNER, {}) == []
@@ -88,7 +88,7 @@ async def test_users_read_their_own_rows_and_services_all(
     assert found == {"owner": 1, "stranger": 0, "service": 1}
 
 
-async def test_a_position_that_is_not_reached_is_answered_with_504(
+async def test_a_position_that_is_not_reached_in_time_is_answered_with_504(
     settings: Settings, log: Logbook, authenticator: OwnConnection
 ) -> None:
     await project(settings, log)
@@ -111,7 +111,7 @@ async def test_without_a_token_nothing_is_readable(authenticator: OwnConnection)
         await get(authenticator, "orgs", {}, {}, pre_request=HOOKED)
 
 
-async def test_the_hook_waits_for_users_and_lets_others_pass(
+async def test_the_hook_lets_anonymous_requests_pass_and_waits_for_those_of_users(
     superuser: str, settings: Settings, log: Logbook, authenticator: OwnConnection
 ) -> None:
     await run(

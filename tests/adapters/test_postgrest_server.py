@@ -1,5 +1,5 @@
-"""Reading through a real PostgREST, or a server that is compatible with it. No package of this project brings one, so
-these tests run only if POSTGREST is the path of its program. It is configured by variables PGRST_*.
+"""Reads through a real PostgREST, or a compatible server. No dependency of this project contains one, so these tests
+run only if the variable POSTGREST has the path of its program. The program is configured with variables PGRST_*.
 """
 
 import asyncio
@@ -107,20 +107,22 @@ async def test_a_user_reads_what_it_has_written(superuser: str, settings: Settin
     assert (answer.status_code, [row["id"] for row in answer.json()]) == (200, [ORG])
 
 
-async def test_others_see_what_they_may(settings: Settings, client: httpx.AsyncClient) -> None:
+async def test_strangers_see_no_row_and_services_see_all(settings: Settings, client: httpx.AsyncClient) -> None:
     await project(settings, log_with(ORG))
     assert (await get(client, settings, STRANGER, "0.1")).json() == []
     assert [row["id"] for row in (await get(client, settings, "service:billing", "0.1")).json()] == [ORG]
     assert (await client.get("/orgs")).status_code == 401
 
 
-async def test_positions_that_are_not_there_have_their_status(settings: Settings, client: httpx.AsyncClient) -> None:
+async def test_late_and_malformed_positions_are_answered_with_504_and_400(
+    settings: Settings, client: httpx.AsyncClient
+) -> None:
     late, malformed = await get(client, settings, OWNER, "0.7"), await get(client, settings, OWNER, "late")
     assert (late.status_code, late.json()["message"]) == (504, "position 0.7 is not in the tables yet")
     assert malformed.status_code == 400
 
 
-async def test_nobody_writes(settings: Settings, client: httpx.AsyncClient) -> None:
+async def test_nobody_can_write(settings: Settings, client: httpx.AsyncClient) -> None:
     await project(settings, log_with(ORG))
     headers = {"Authorization": f"Bearer {token(settings, OWNER)}"}
     answers = [
@@ -128,5 +130,5 @@ async def test_nobody_writes(settings: Settings, client: httpx.AsyncClient) -> N
         await client.delete("/orgs", params={"id": f"eq.{ORG}"}, headers=headers),
         await client.post("/orgs", json={"id": org(2), "name": "Mine"}, headers=headers),
     ]
-    # PostgREST answers 403; others confuse a missing right with a missing token.
+    # PostgREST answers 403; other servers answer as if the token were missing.
     assert {answer.status_code for answer in answers} <= {401, 403}

@@ -39,7 +39,7 @@ CREATE TRIGGER no_room BEFORE INSERT ON public.audit_log EXECUTE FUNCTION no_roo
 """
 
 
-async def test_a_projector_that_lost_its_checkpoint_writes_nothing_and_starts_over(
+async def test_a_projector_that_lost_its_checkpoint_writes_nothing_and_takes_over_again(
     settings: Settings, pool: Pool
 ) -> None:
     log = log_with(ORG)

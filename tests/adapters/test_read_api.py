@@ -1,4 +1,4 @@
-"""The read API on a real database: what each caller sees, filters, pages and refusals."""
+"""The read API on a real database: which rows each caller sees, filters, pages and refusals."""
 
 import asyncio
 import base64
@@ -78,7 +78,7 @@ VISIBLE = {
 
 
 @pytest.mark.parametrize("person", VISIBLE)
-async def test_the_policies_decide_what_a_person_sees(api: ReadApi, scene: ReadScene, person: str) -> None:
+async def test_each_person_sees_the_rows_that_the_policies_allow(api: ReadApi, scene: ReadScene, person: str) -> None:
     principal, paths = f"user:{getattr(scene.own, person)}", [each.format(*scene.own.projects) for each in COLLECTIONS]
     found = [await api.walk(f"{scene.own.path}/{path}", principal, limit=3) for path in paths]
     assert tuple(map(len, found)) == VISIBLE[person]
@@ -137,7 +137,7 @@ async def test_a_filter_without_an_index_looks_at_few_rows_per_page(
     assert [entry["id"] for entry in found] == [scene.own.entries[at] for at in (8, 4, 0)]
 
 
-async def test_a_page_of_large_rows_has_fewer_of_them(
+async def test_a_page_of_large_rows_has_fewer_items(
     api: ReadApi, scene: ReadScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "MAX_PAGE_BYTES", 200)
@@ -190,7 +190,7 @@ async def test_a_wrong_query_is_refused(api: ReadApi, scene: ReadScene, query: d
     assert problem_of(answer) == (400, "INVALID_QUERY")
 
 
-async def test_made_up_cursors_are_refused_or_start_elsewhere(api: ReadApi, scene: ReadScene) -> None:
+async def test_forged_cursors_are_refused_or_start_at_another_row(api: ReadApi, scene: ReadScene) -> None:
     path, principal = f"{scene.own.path}/audit-log", f"user:{scene.own.owner}"
     walk = filter_hash("/v1/orgs/{org_id}/audit-log", {"org_id": scene.own.org_id}, {})
     for made in ([walk], [walk, "now", fresh_id()], [walk, TIME, "1"], [walk, TIME, 1], {"a": 1}, [walk, TIME, TIME]):
@@ -201,7 +201,7 @@ async def test_made_up_cursors_are_refused_or_start_elsewhere(api: ReadApi, scen
     assert len(await api.items(path, principal, cursor=cursor)) == 3
 
 
-async def test_without_a_valid_token_nothing_is_said(api: ReadApi, scene: ReadScene) -> None:
+async def test_without_a_valid_token_every_request_is_refused(api: ReadApi, scene: ReadScene) -> None:
     for path in ("/v1/orgs", f"{scene.own.path}/members?colour=red", "/v1/positions/0.1"):
         assert problem_of(await api.client.get(path)) == (401, "UNAUTHENTICATED")
         wrong = {"Authorization": "Bearer x.y.z"}

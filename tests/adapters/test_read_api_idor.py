@@ -1,4 +1,6 @@
-"""Every endpoint of the read API, with every id of another org, as a user and as a stranger: always the same 404."""
+"""Requests every endpoint of the read API with every id of another org, as a user and as a stranger. All answers are
+the same 404.
+"""
 
 from collections.abc import Iterator
 from itertools import product
@@ -29,7 +31,7 @@ def ids_of(org: ReadOrg, parameter: str) -> tuple[str, ...]:
 
 
 def paths(api: ReadApi) -> list[str]:
-    """Of the app's own document, so that no endpoint is forgotten."""
+    """The paths in the app's OpenAPI document, so that none is forgotten."""
     found = [path for path in documented(api) if path.startswith("/v1/orgs/{")]
     assert {path for r in RESOURCES for path in (r.path, r.item_path)} - {"/v1/orgs"} <= set(found)
     return found
@@ -58,7 +60,7 @@ def foreign_urls(path: str, own: ReadOrg, other: ReadOrg) -> Iterator[str]:
             yield path.format(**dict(zip(parameters(path), (id_ for id_, _ in chosen), strict=True)))
 
 
-async def test_another_orgs_ids_are_as_unknown_as_any(api: ReadApi, scene: ReadScene) -> None:
+async def test_ids_of_another_org_are_answered_like_unknown_ids(api: ReadApi, scene: ReadScene) -> None:
     urls = {url for path in paths(api) for url in foreign_urls(path, scene.own, scene.other)}
     urls -= {f"{scene.own.path}/members/{user}" for user in scene.own.people}
     assert len(urls) > 200
@@ -70,7 +72,7 @@ async def test_another_orgs_ids_are_as_unknown_as_any(api: ReadApi, scene: ReadS
     assert len(bodies) == 1
 
 
-async def test_a_stranger_finds_nothing_at_all(api: ReadApi, scene: ReadScene) -> None:
+async def test_a_stranger_finds_nothing(api: ReadApi, scene: ReadScene) -> None:
     bodies = set()
     for path in paths(api):
         for org in (scene.own, scene.other):

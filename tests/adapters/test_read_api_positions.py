@@ -44,7 +44,9 @@ async def test_a_request_waits_until_a_position_is_in_the_tables(pool: Pool, api
     assert [(await each).status_code for each in waiting] == [200, 200, 204]
 
 
-async def test_a_position_that_does_not_come_is_504(pool: Pool, settings: Settings, scene: ReadScene) -> None:
+async def test_a_position_that_is_not_projected_in_time_is_504(
+    pool: Pool, settings: Settings, scene: ReadScene
+) -> None:
     async with reading(settings.model_copy(update={"wait_seconds": 0.05})) as api:
         principal = f"user:{scene.own.owner}"
         for asked in (

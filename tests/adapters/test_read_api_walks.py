@@ -1,4 +1,4 @@
-"""Walks by cursor while rows come and go: every row that was there throughout is visited exactly once."""
+"""Clients read page after page while rows come and go. Each row that exists throughout is visited exactly once."""
 
 import asyncio
 import random
@@ -17,7 +17,7 @@ ROWS = 300
 
 
 async def walk_while(api: ReadApi, path: str, org: ReadOrg, change: "asyncio.Task[None]") -> list[Counter[str]]:
-    """What each client visited; some started before the changes ended."""
+    """How often each client visited each row. Some clients started before the changes ended."""
     limits = [random.Random(at).randint(7, 120) for at in range(CLIENTS)]
     walks = [asyncio.create_task(api.walk(f"{org.path}/{path}", f"user:{org.owner}", limit=limit)) for limit in limits]
     found = [Counter(item["id"] for item in await walk) for walk in walks]
@@ -25,7 +25,9 @@ async def walk_while(api: ReadApi, path: str, org: ReadOrg, change: "asyncio.Tas
     return found
 
 
-async def test_dead_letters_come_change_and_go(pool: Pool, api: ReadApi, scene: ReadScene) -> None:
+async def test_dead_letters_that_are_there_throughout_are_visited_once(
+    pool: Pool, api: ReadApi, scene: ReadScene
+) -> None:
     org = scene.own
     lasting = [fresh_id() for _ in range(ROWS)]
     await plant(
@@ -60,7 +62,7 @@ async def test_a_dead_letter_that_is_resolved_meanwhile_is_visited_once(
     assert sorted(row["id"] for row in [*first["items"], *rest]) == sorted(org.letters)
 
 
-async def test_entries_are_appended_while_the_log_is_walked(pool: Pool, api: ReadApi, scene: ReadScene) -> None:
+async def test_entries_are_visited_once_while_others_are_appended(pool: Pool, api: ReadApi, scene: ReadScene) -> None:
     org = scene.own
     made = [fresh_id() for _ in range(ROWS)]
 
@@ -73,7 +75,7 @@ async def test_entries_are_appended_while_the_log_is_walked(pool: Pool, api: Rea
         assert set(visited.values()) == {1}
 
 
-async def test_runs_start_and_end_while_they_are_walked(pool: Pool, api: ReadApi, scene: ReadScene) -> None:
+async def test_runs_are_visited_once_while_others_start_and_end(pool: Pool, api: ReadApi, scene: ReadScene) -> None:
     org = scene.own
     lasting = [fresh_id() for _ in range(ROWS)]
     times = [f"2026-11-22T14:{at // 60:02d}:{at % 60:02d}Z" for at in range(ROWS)]

@@ -1,4 +1,4 @@
-"""A rebuild on a real PostgreSQL: whatever is wrong with the tables is found, told and put right."""
+"""A rebuild on a real PostgreSQL finds, reports and corrects every kind of damage to the tables."""
 
 import pytest
 
@@ -13,7 +13,7 @@ SHARED_DATABASE = True
 
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.name)
-async def test_damage_is_found_and_put_right(settings: Settings, pool: Pool, damage: Damage) -> None:
+async def test_damage_is_found_and_corrected(settings: Settings, pool: Pool, damage: Damage) -> None:
     log = full()
     assert await post(pool, log) == []
     await hurt(pool, damage)

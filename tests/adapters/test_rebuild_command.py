@@ -1,4 +1,4 @@
-"""`daybook projector rebuild`: what it asks, prints and changes."""
+"""`daybook projector rebuild`: the confirmation, the output and the changes."""
 
 import asyncio
 import json
@@ -63,7 +63,7 @@ async def test_nothing_is_changed_without_a_confirmation(settings: Settings, poo
     assert await generations(pool) == {ORG: 1, OTHER_ORG: 1}
 
 
-async def test_the_certificate_after_a_rebuild_is_the_one_before_the_damage(
+async def test_the_certificate_after_a_rebuild_equals_the_one_from_before_the_damage(
     settings: Settings, pool: Pool, tmp_path: Path
 ) -> None:
     log = full()
@@ -129,13 +129,15 @@ def renamed_in_capitals(entry: Columns, fact: facts.OrgRenamed) -> Iterable[Chan
 
 
 class OtherVersion(Writer):
-    """Folds one kind of entry otherwise."""
+    """Folds one kind of entry differently."""
 
     def __init__(self, pool: Pool, rules: Folds) -> None:
         super().__init__(pool, {**rules, facts.OrgRenamed: (renamed_in_capitals,)})
 
 
-async def test_a_version_that_folds_otherwise_only_tells_the_differences(settings: Settings, pool: Pool) -> None:
+async def test_a_version_that_folds_differently_shows_the_differences_before_any_change(
+    settings: Settings, pool: Pool
+) -> None:
     await post(pool, full(), kind=OtherVersion)
     told = await run_rebuild(settings, "--from", "audit_log")
     assert (told.code, told.stdout) == (1, f"public.orgs: 0 missing, 1 different, 0 surplus\n  different {ORG}: name\n")

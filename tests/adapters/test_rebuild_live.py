@@ -1,4 +1,4 @@
-"""A rebuild while the log goes on: it follows entries, quarantines and heals; a killed one leaves no harm."""
+"""A rebuild while entries are projected: it follows new entries, quarantines and heals. Killing it does no harm."""
 
 import asyncio
 import signal
@@ -51,7 +51,7 @@ async def test_entries_after_the_comparison_are_included(settings: Settings, poo
     assert not await compare(settings)
 
 
-async def test_an_org_that_goes_into_quarantine_meanwhile_stays_in_it(settings: Settings, pool: Pool) -> None:
+async def test_an_org_that_goes_into_quarantine_meanwhile_stays_there(settings: Settings, pool: Pool) -> None:
     log = full()
     await post(pool, log)
     await hurt(pool, COLUMN)
@@ -71,7 +71,7 @@ async def test_an_org_that_goes_into_quarantine_meanwhile_stays_in_it(settings: 
     assert not await compare(settings)
 
 
-async def test_an_org_that_is_healed_meanwhile_refuses_the_rebuild(settings: Settings, pool: Pool) -> None:
+async def test_a_rebuild_is_refused_if_an_org_was_healed_meanwhile(settings: Settings, pool: Pool) -> None:
     log = full()
     assert len(await post(pool, log, kind=older_than(facts.OrgRenamed))) == 1
     await hurt(pool, BY_NAME["a column of public.orgs"])
@@ -121,7 +121,7 @@ async def test_all_partitions_wait_for_the_correction_and_no_longer(settings: Se
         async with locked(pool, LOCK_MEMBER):
             applying = asyncio.create_task(rebuilding.apply())
             await wait_until_blocked(pool, "daybook-rebuild")
-            # Its rows are locked by nobody.
+            # Nobody locks the rows of this org.
             log.add(OTHER_ORG, ANN, facts.OrgRenamed(name="after"))
             waiting = asyncio.create_task(post_rest(pool, log))
             await wait_until_blocked(pool, "test")
@@ -145,7 +145,7 @@ async def test_a_rebuild_gives_up_on_a_row_that_stays_locked_and_changes_nothing
     assert await tables(pool) == before
 
 
-async def test_an_interrupted_rebuild_says_so_and_cleans_up(settings: Settings, pool: Pool) -> None:
+async def test_an_interrupted_rebuild_reports_it_and_drops_its_schema(settings: Settings, pool: Pool) -> None:
     await post(pool, full())
     await hurt(pool, COLUMN)
     before = await tables(pool)
@@ -159,9 +159,7 @@ async def test_an_interrupted_rebuild_says_so_and_cleans_up(settings: Settings, 
     assert await pool.fetchval(LEFT_OVER) == 0
 
 
-async def test_a_row_that_postgresql_does_not_give_back_as_it_was_copied_is_noticed(
-    settings: Settings, pool: Pool
-) -> None:
+async def test_a_row_that_postgresql_returns_differently_is_an_error(settings: Settings, pool: Pool) -> None:
     await post(pool, full())
     async with open_whole_rebuild(settings, "audit_log", unseen) as rebuilding:
         await rebuilding.compare()
@@ -177,7 +175,7 @@ async def test_a_row_that_postgresql_does_not_give_back_as_it_was_copied_is_noti
             require_same(found)
 
 
-async def test_a_checkpoint_that_was_set_back_meanwhile_refuses_the_rebuild(settings: Settings, pool: Pool) -> None:
+async def test_a_rebuild_is_refused_if_a_checkpoint_was_set_back_meanwhile(settings: Settings, pool: Pool) -> None:
     await post(pool, full())
     async with open_whole_rebuild(settings, "audit_log", unseen) as rebuilding:
         await rebuilding.compare()

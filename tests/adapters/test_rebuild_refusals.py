@@ -1,4 +1,4 @@
-"""Where a rebuild reads the log, what makes it refuse, and what it does about users and rights."""
+"""The sources of a rebuild, the reasons why it is refused, and its treatment of users and rights."""
 
 import pytest
 
@@ -76,7 +76,7 @@ async def test_an_altered_audit_log_is_refused(settings: Settings, pool: Pool, c
     assert await pool.fetchval(LEFT_OVER) == 0
 
 
-async def test_another_topic_than_the_projected_one_is_refused(settings: Settings, pool: Pool) -> None:
+async def test_a_topic_other_than_the_projected_one_is_refused(settings: Settings, pool: Pool) -> None:
     log, other = full(), full()
     await post(pool, log)
     with pytest.raises(LogBroken, match=r"^the topic is not the log that was projected: see entry 0\.0\. Run"):
@@ -130,7 +130,7 @@ async def test_a_user_who_is_not_in_the_log_stays_while_referred_to(settings: Se
     assert await rebuild(settings) == [Difference("auth.users", surplus=1)]
 
 
-async def test_the_projectors_role_rebuilds_an_org_and_is_told_what_it_lacks_for_all(
+async def test_the_projectors_role_can_rebuild_an_org_but_lacks_a_right_to_rebuild_all(
     settings: Settings, pool: Pool
 ) -> None:
     log = full()

@@ -1,4 +1,4 @@
-"""A rebuild under traffic: readers see no gap, and the tables are those of the log."""
+"""A rebuild under traffic: readers never miss a row, and the tables equal the fold of the log."""
 
 import asyncio
 from itertools import count
@@ -18,7 +18,7 @@ SELECT (SELECT count(*) FROM orgs WHERE id = ANY ($1::uuid[])), (SELECT count(*)
 
 
 class Traffic:
-    """Commands' entries in both partitions, until it is stopped. Their rows are others than those that are damaged."""
+    """Appends entries to both partitions until it is stopped. They change other rows than those that are damaged."""
 
     def __init__(self, settings: Settings, log: Logbook, actor: str, org_ids: list[str]) -> None:
         self._settings = settings
@@ -40,7 +40,7 @@ class Traffic:
 
 
 async def watch(pool: Pool, org_ids: list[str], stopped: asyncio.Event) -> int:
-    """Reads again and again what is there throughout; returns how often."""
+    """Reads rows that exist throughout, again and again; returns how often."""
     for polls in count(1):
         assert tuple(await pool.fetchrow(SEEN, org_ids) or ()) == (4, 4, 2)
         if stopped.is_set():
@@ -48,7 +48,7 @@ async def watch(pool: Pool, org_ids: list[str], stopped: asyncio.Event) -> int:
     raise AssertionError
 
 
-async def test_readers_and_the_projector_go_on_during_a_rebuild(fresh_settings: FreshSettings) -> None:
+async def test_readers_and_the_projector_continue_during_a_rebuild(fresh_settings: FreshSettings) -> None:
     settings = fresh_settings(partitions=2)
     ann, bob = user_in(0, 2), user_in(1, 2)
     calm, busy = ([org_in(partition, 2, number) for partition in (0, 1)] for number in (0, 1))

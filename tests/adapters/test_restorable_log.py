@@ -1,5 +1,5 @@
-"""The entries of `audit_log` as a lost topic had them: all bytes of a whole log, and a refusal that names the first
-entry that is missing, altered or redacted.
+"""Reads the entries of `audit_log` as a lost topic had them: all their bytes, or a refusal that names the first entry
+that is missing, altered or redacted.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ from support.taken_ids import cut_first_ids, plant
 SHARED_DATABASE = True
 ORG, ANN = org(1), user(1)
 AT = 3
-"""The position of the entry that cases damage."""
+"""The position of the entry that the test cases damage."""
 ENTRIES = 6
 
 
@@ -56,7 +56,7 @@ def admitted(log: Logbook) -> list[bytes]:
     "poisoned",
     [a_row_that_is_not_there, a_wrong_id, an_unknown_action, an_unknown_version, data_that_does_not_fit],
 )
-async def test_every_entry_that_was_admitted_is_restored(pool: Pool, poisoned: Poisoning) -> None:
+async def test_every_admitted_entry_is_restored(pool: Pool, poisoned: Poisoning) -> None:
     log = founded()
     poisoned(log)
     log.add(ORG, ANN, facts.OrgRenamed(name="after"))
@@ -87,7 +87,7 @@ def metadata(member: str, jsonb: str) -> str:
 
 
 def damages() -> Iterator[tuple[str, str, str]]:
-    """A name, the statement, and what the refusal says."""
+    """For each kind of damage: its name, the SQL statement, and the refusal."""
     columns = "org_id, project_id, actor_user_id, action, entity_type, entity_id, result, metadata_json, created_at"
     again = f"INSERT INTO audit_log (id, {columns}) SELECT gen_random_uuid(), {columns} FROM audit_log {HERE}"
     redacted = f"""UPDATE audit_log SET metadata_json = metadata_json || '{{"data": null, "salt": null}}' {HERE}"""
@@ -113,7 +113,7 @@ async def test_the_first_damaged_entry_is_named(pool: Pool, statement: str, name
             await restorable(connection)
 
 
-async def test_the_rows_must_end_where_the_checkpoint_does(pool: Pool) -> None:
+async def test_the_rows_must_end_at_the_checkpoint(pool: Pool) -> None:
     log = a_log()
     await post(pool, log)
     async with pool.acquire() as connection:
@@ -123,7 +123,7 @@ async def test_the_rows_must_end_where_the_checkpoint_does(pool: Pool) -> None:
             await restorable(connection, Head(ENTRIES - 1, "f" * 64))
 
 
-async def test_another_number_of_partitions_is_noticed(pool: Pool) -> None:
+async def test_another_number_of_partitions_is_refused(pool: Pool) -> None:
     await post(pool, a_log())
     async with pool.acquire() as connection:
         with pytest.raises(Refused, match=r"entry 0\.1 belongs to partition 2: DAYBOOK_PARTITIONS"):

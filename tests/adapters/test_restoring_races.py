@@ -1,5 +1,5 @@
-"""A topic is restored while others write to the topic or the checkpoints, or restore it too: nothing is kept that is
-not what was checked.
+"""A topic is restored while others write to the topic or the checkpoints, or restore the same topic. The command then
+fails, and the checkpoints are not set.
 """
 
 from collections.abc import AsyncIterator
@@ -30,7 +30,7 @@ ORG, ANN = org(1), user(1)
 
 @pytest.fixture
 async def log(settings: Settings, pool: Pool) -> Logbook:
-    """Projected after a void record, so that the checkpoint has to be set. The topic is empty."""
+    """A log that was projected after a void record, so that the checkpoint has to be set. Its topic is empty."""
     log = log_with(ORG)
     log.void(0)
     for name in "abc":
@@ -50,12 +50,12 @@ def entries(log: Logbook) -> list[bytes | None]:
 
 
 async def check_unset(pool: Pool, log: Logbook) -> None:
-    """The checkpoint still is that of the lost topic."""
+    """Asserts that the checkpoint still has the offsets of the lost topic."""
     head, end = log.heads[0], len(log.records[0])
     assert await load_checkpoints(pool) == {0: Checkpoint(end, head, end - 1)}
 
 
-async def test_a_record_that_comes_before_the_entries_is_noticed(settings: Settings, pool: Pool, log: Logbook) -> None:
+async def test_a_foreign_record_before_the_entries_is_an_error(settings: Settings, pool: Pool, log: Logbook) -> None:
     async with checked(settings) as (restoration, plan):
         await append(settings, 0, [b"another"])
         with pytest.raises(DaybookError, match="at offset 1 instead of 0, so somebody else writes there"):
@@ -63,7 +63,7 @@ async def test_a_record_that_comes_before_the_entries_is_noticed(settings: Setti
     await check_unset(pool, log)
 
 
-async def test_a_record_that_comes_after_the_entries_is_noticed(settings: Settings, pool: Pool, log: Logbook) -> None:
+async def test_a_foreign_record_after_the_entries_is_an_error(settings: Settings, pool: Pool, log: Logbook) -> None:
     await append(settings, 0, entries(log))
     async with checked(settings) as (restoration, plan):
         assert (plan.to_write, plan.unset, plan.is_done) == (0, 1, False)
@@ -73,7 +73,7 @@ async def test_a_record_that_comes_after_the_entries_is_noticed(settings: Settin
     await check_unset(pool, log)
 
 
-async def test_what_is_read_back_must_be_what_was_checked(settings: Settings, pool: Pool, log: Logbook) -> None:
+async def test_records_that_differ_when_read_back_are_an_error(settings: Settings, pool: Pool, log: Logbook) -> None:
     async with checked(settings) as (restoration, plan):
         other = replace(plan, parts=(replace(plan.parts[0], sum=b"another"),))
         with pytest.raises(DaybookError, match="has other records than were written"):
@@ -81,7 +81,7 @@ async def test_what_is_read_back_must_be_what_was_checked(settings: Settings, po
     await check_unset(pool, log)
 
 
-async def test_checkpoints_that_have_moved_are_left_alone(settings: Settings, pool: Pool, log: Logbook) -> None:
+async def test_checkpoints_that_have_moved_are_not_changed(settings: Settings, pool: Pool, log: Logbook) -> None:
     async with checked(settings) as (restoration, plan):
         await pool.execute("UPDATE daybook.checkpoints SET next_offset = 99")
         with pytest.raises(DaybookError, match="the checkpoints have changed meanwhile"):
@@ -89,7 +89,7 @@ async def test_checkpoints_that_have_moved_are_left_alone(settings: Settings, po
     assert await pool.fetchval("SELECT next_offset FROM daybook.checkpoints") == 99
 
 
-async def test_a_service_that_starts_after_the_check_is_noticed(settings: Settings, pool: Pool, log: Logbook) -> None:
+async def test_a_service_that_starts_after_the_check_is_refused(settings: Settings, pool: Pool, log: Logbook) -> None:
     async with checked(settings) as (restoration, plan), projecting(settings) as projector:
         await until(lambda: bool(projector.health.reasons.get("partition 0", "").startswith("stopped")), "it stops")
         with pytest.raises(Refused, match="services are running"):
@@ -97,7 +97,7 @@ async def test_a_service_that_starts_after_the_check_is_noticed(settings: Settin
     await check_unset(pool, log)
 
 
-async def test_two_do_not_restore_one_topic(settings: Settings, log: Logbook) -> None:
+async def test_a_second_restoration_of_the_same_topic_is_refused(settings: Settings, log: Logbook) -> None:
     async with checked(settings):
         with pytest.raises(Refused, match="another `daybook audit restore-topic` is running"):
             async with checked(settings):
@@ -117,7 +117,7 @@ async def test_a_topic_that_lost_its_beginning_is_refused(settings: Settings, lo
 
 
 async def test_a_topic_with_offsets_that_have_no_record_is_refused(settings: Settings, log: Logbook) -> None:
-    """As the ends of transactions leave them."""
+    """Transactions leave such offsets at their ends."""
     topic = Topics(settings.topic_prefix).audit_log
     async with AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap, transactional_id=topic) as producer:
         for value in entries(log)[:2]:

@@ -1,4 +1,4 @@
-"""The roles that `daybook init` makes: once a cluster, whoever runs it, in however many databases at once."""
+"""`daybook init` makes its roles once in a cluster, even if it runs in several databases or with several logins."""
 
 import asyncio
 from collections.abc import Iterator
@@ -82,7 +82,7 @@ def assert_roles_are_those_of_init(found: dict[str, dict[str, bool]]) -> None:
 
 
 @pytest.mark.parametrize("statement", ["CREATE ROLE daybook_command", "ALTER ROLE daybook_projector BYPASSRLS"])
-async def test_an_init_waits_for_that_of_another_database_and_takes_its_roles(superuser: str, statement: str) -> None:
+async def test_init_waits_for_an_init_in_another_database_and_uses_its_roles(superuser: str, statement: str) -> None:
     await run(superuser, "CREATE ROLE daybook_projector")
     settings = await new_database(superuser, await new_login(superuser, "SUPERUSER"))
     async with open_connection(superuser) as other, other.transaction():
@@ -95,14 +95,14 @@ async def test_an_init_waits_for_that_of_another_database_and_takes_its_roles(su
     assert_roles_are_those_of_init(await roles(superuser))
 
 
-async def test_inits_of_several_databases_at_once_make_the_roles(superuser: str) -> None:
+async def test_simultaneous_inits_of_several_databases_make_the_roles(superuser: str) -> None:
     owner = await new_login(superuser, "SUPERUSER")
     databases = [await new_database(superuser, owner) for _ in range(4)]
     await asyncio.gather(*map(migrate, databases))
     assert_roles_are_those_of_init(await roles(superuser))
 
 
-async def test_existing_roles_are_taken_as_they_are(superuser: str) -> None:
+async def test_existing_roles_are_kept(superuser: str) -> None:
     await run(superuser, "CREATE ROLE daybook_reader LOGIN; CREATE ROLE daybook_command")
     owner = await new_login(superuser, "CREATEROLE BYPASSRLS")
     assert await migrate(await new_database(superuser, owner))
@@ -113,7 +113,7 @@ async def test_existing_roles_are_taken_as_they_are(superuser: str) -> None:
     assert found["daybook_projector"]["rolbypassrls"]
 
 
-async def test_an_owner_without_createrole_makes_tables_and_names_what_is_left(superuser: str) -> None:
+async def test_an_owner_without_createrole_makes_tables_and_prints_the_missing_statements(superuser: str) -> None:
     settings = await new_database(superuser, await new_login(superuser))
     assert await migrate(settings)
     assert await roles(superuser) == {}
@@ -127,7 +127,9 @@ async def test_an_owner_without_createrole_makes_tables_and_names_what_is_left(s
     await verify_privileges(await as_member(superuser, settings, "daybook_command"), NEEDS)
 
 
-async def test_an_administrator_makes_what_the_owner_could_not(superuser: str, migrations_folder: Path) -> None:
+async def test_an_administrator_can_make_roles_that_the_owner_may_not_make(
+    superuser: str, migrations_folder: Path
+) -> None:
     owner = await new_login(superuser)
     settings = await new_database(superuser, owner)
     await migrate(settings)
@@ -139,7 +141,7 @@ async def test_an_administrator_makes_what_the_owner_could_not(superuser: str, m
     assert await ask(database, OWNERS) == [owner]
 
 
-async def test_an_older_version_takes_no_right_of_a_newer_one(superuser: str, migrations_folder: Path) -> None:
+async def test_an_older_version_does_not_revoke_rights_of_a_newer_one(superuser: str, migrations_folder: Path) -> None:
     settings = await new_database(superuser, await new_login(superuser, "SUPERUSER"))
     later = "-- last: a newer version\nGRANT SELECT ON daybook.checkpoints TO daybook_gateway"
     (migrations_folder / "0900_later.sql").write_text(later, encoding="utf-8")
@@ -151,7 +153,7 @@ async def test_an_older_version_takes_no_right_of_a_newer_one(superuser: str, mi
 
 
 @pytest.mark.parametrize("right", ["USAGE ON SCHEMA daybook", "SELECT (id) ON auth.users"])
-async def test_statements_for_the_administrator_are_about_rights_too(superuser: str, right: str) -> None:
+async def test_statements_for_the_administrator_include_grants(superuser: str, right: str) -> None:
     settings = await new_database(superuser, await new_login(superuser, "SUPERUSER"))
     await migrate(settings)
     await run(settings.database_url.get_secret_value(), f"REVOKE {right} FROM daybook_command")
@@ -167,7 +169,7 @@ async def test_a_login_that_cannot_be_made_is_a_clear_error(superuser: str) -> N
         await ensure_logins(settings.model_copy(update={"command_password": SecretStr("secret")}))
 
 
-async def test_inits_of_several_databases_at_once_make_the_logins(superuser: str) -> None:
+async def test_simultaneous_inits_of_several_databases_make_the_logins(superuser: str) -> None:
     owner = await new_login(superuser, "SUPERUSER")
     passwords = {"command_password": SecretStr("it's"), "projector_password": SecretStr(PASSWORD)}
     databases = [(await new_database(superuser, owner)).model_copy(update=passwords) for _ in range(4)]

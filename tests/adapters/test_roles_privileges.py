@@ -1,5 +1,5 @@
-"""Least privilege: what each role and login may do, tried out on every table, function and schema, is what the table of
-docs/security.md says, and nothing that would change the schema is allowed to any of them.
+"""Least privilege: tries every operation on every table, function and schema, as each role and login. The results match
+the table in docs/security.md, and none of the roles and logins can change the schema.
 """
 
 import re
@@ -30,7 +30,7 @@ COLUMNS = {
     "daybook_reader": ("daybook_reader", "authenticated"),
     "daybook_auditor": ("daybook_auditor", "service_role"),
 }
-"""The columns of the table on the page, and the roles that each is about."""
+"""The columns of the table on the page, and the roles for each."""
 NOBODY = ("daybook_gateway", "anon", PASSER_BY)
 ROLES = (*(role for roles in COLUMNS.values() for role in roles), *NOBODY)
 LOGINS = {COMMAND.name: "daybook_command", PROJECTOR.name: "daybook_projector"}
@@ -106,7 +106,7 @@ def superuser() -> Iterator[str]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def settings(superuser: str) -> Settings:
-    """Of a login without further rights; an administrator has run `daybook init`."""
+    """Settings of a login without further rights; an administrator has run `daybook init`."""
     name = f"hub_{uuid4().hex[:8]}"
     await run(superuser, f"CREATE ROLE hub LOGIN PASSWORD '{PASSWORD}'")
     await run(superuser, f'CREATE DATABASE "{name}" OWNER hub')
@@ -129,7 +129,7 @@ async def database(settings: Settings) -> AsyncIterator[OwnConnection]:
 
 
 async def is_allowed(connection: OwnConnection, role: str | None, statement: str) -> bool:
-    """Whether the role, or the login itself, lacks no right for it. What it does is rolled back."""
+    """Whether the role, or the login itself, has all rights for the statement. Its changes are rolled back."""
     transaction = connection.transaction()
     await transaction.start()
     try:
@@ -137,7 +137,7 @@ async def is_allowed(connection: OwnConnection, role: str | None, statement: str
             await connection.execute(f"SET LOCAL ROLE {role}")
         await connection.execute(statement)
     except asyncpg.InsufficientPrivilegeError as error:
-        # A function that the role may call may still fail for want of another right.
+        # A function that the role may call can still fail because another right is missing.
         is_call = statement.startswith("SELECT daybook.")
         return is_call and re.match(r"permission denied for (function|schema daybook)", str(error)) is None
     except asyncpg.UndefinedFunctionError:
@@ -150,7 +150,7 @@ async def is_allowed(connection: OwnConnection, role: str | None, statement: str
 
 
 async def rights_of(connection: OwnConnection, role: str | None, relation: asyncpg.Record) -> str:
-    """The cell of the page."""
+    """The cell of the table on the page."""
     column = relation["columns"][0]
     rights = {
         right.format(column=column): await is_allowed(
@@ -197,20 +197,20 @@ def printed_column(role: str) -> list[str]:
 
 
 @pytest.mark.parametrize("index", range(2))
-async def test_each_role_may_do_what_the_page_says(database: OwnConnection, index: int) -> None:
+async def test_each_role_may_do_exactly_what_the_page_says(database: OwnConnection, index: int) -> None:
     roles = [roles[min(index, len(roles) - 1)] for roles in COLUMNS.values()]
     assert "\n".join(await found_rows(database, database, roles)) == "\n".join(printed_rows())
 
 
 @pytest.mark.parametrize("role", NOBODY)
-async def test_all_others_may_do_nothing(database: OwnConnection, role: str) -> None:
+async def test_other_roles_may_do_nothing(database: OwnConnection, role: str) -> None:
     rows = await found_rows(database, database, [role])
     assert len(rows) >= 20
     assert [row for row in rows if not row.endswith(" |  |")] == []
 
 
 @pytest.mark.parametrize("login", LOGINS)
-async def test_a_services_login_may_do_what_its_role_may(
+async def test_a_services_login_has_exactly_the_rights_of_its_role(
     database: OwnConnection, settings: Settings, login: str
 ) -> None:
     url = as_role(settings.admin_database_url.get_secret_value(), login)
@@ -238,7 +238,7 @@ async def test_no_role_has_other_privileges_or_may_pass_one_on(database: OwnConn
         (PROJECTOR.name, projector_privileges.required_privileges(managed_users=True)),
     ],
 )
-async def test_a_services_login_has_all_that_the_service_needs(
+async def test_a_services_login_has_all_rights_that_the_service_needs(
     settings: Settings, login: str, needs: Sequence[RequiredPrivilege]
 ) -> None:
     url = as_role(settings.admin_database_url.get_secret_value(), login)

@@ -76,7 +76,7 @@ def test_no_secret_has_a_default(compose: dict[str, Any]) -> None:
         assert set(uses) == {":?"}
 
 
-def test_each_service_has_a_login_of_its_own_and_only_init_that_of_the_owner(compose: dict[str, Any]) -> None:
+def test_each_service_has_its_own_login_and_only_init_uses_the_owners(compose: dict[str, Any]) -> None:
     logins = {
         (service, setting, login)
         for service, declared in compose["services"].items()

@@ -86,7 +86,7 @@ def test_up_starts_everything_keeps_its_data_and_leaves_no_process_behind(clone:
     assert all(map(has_ended, started))
 
 
-def test_data_of_a_version_without_roles_are_taken_along(clone: Clone, migrations_folder: Path) -> None:
+def test_data_of_a_version_without_roles_still_works(clone: Clone, migrations_folder: Path) -> None:
     run(clone, "stack", "up")
     for file in migrations_folder.iterdir():
         if BEFORE_ROLES < int(file.name[:4]) != CLOSING:

@@ -1,4 +1,4 @@
-"""The live stream of an org's log on a real database: what comes, how it resumes, and when it ends."""
+"""The live stream of an org's log on a real database: which entries come, how a stream resumes, and when it ends."""
 
 import asyncio
 import time
@@ -42,7 +42,7 @@ async def test_new_entries_come_as_they_are_projected(pool: Pool, api: ReadApi, 
     assert [entry for _, entry in stream.events[1:]] == page[::-1]
 
 
-async def test_a_stream_resumes_where_it_was(pool: Pool, api: ReadApi, scene: ReadScene) -> None:
+async def test_a_stream_resumes_after_the_last_entry(pool: Pool, api: ReadApi, scene: ReadScene) -> None:
     org, owner = scene.own, f"user:{scene.own.owner}"
     async with following(api, org.path, owner, after="0.9") as stream:
         await stream.until(10, 11)
@@ -55,7 +55,7 @@ async def test_a_stream_resumes_where_it_was(pool: Pool, api: ReadApi, scene: Re
             await stream.until(*expected)
 
 
-async def test_nothing_is_missed_or_repeated_by_streams_that_come_and_go(
+async def test_clients_that_reconnect_get_each_entry_once(
     pool: Pool, api: ReadApi, scene: ReadScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(log_reads, "MISSED_ROWS", 3)
@@ -89,7 +89,7 @@ async def test_nothing_is_missed_or_repeated_by_streams_that_come_and_go(
 async def test_an_entry_that_comes_while_a_stream_catches_up_is_not_missed(
     pool: Pool, api: ReadApi, scene: ReadScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The other stream has it already, so that the reader of all streams has moved on."""
+    """Another stream has the entry already, so the hub does not read it again for this one."""
     org, read = scene.own, log_reads.missed_entries
     async with following(api, org.path, f"user:{org.admin}") as other:
 
@@ -119,12 +119,14 @@ async def test_a_comment_comes_each_second_while_nothing_happens(api: ReadApi, s
     ],
     ids=["removed", "demoted"],
 )
-async def test_a_stream_ends_with_the_right_to_read(pool: Pool, api: ReadApi, scene: ReadScene, change: str) -> None:
+async def test_a_stream_ends_when_its_user_loses_the_right_to_read(
+    pool: Pool, api: ReadApi, scene: ReadScene, change: str
+) -> None:
     org, admin = scene.own, f"user:{scene.own.admin}"
     async with following(api, org.path, admin) as stream, following(api, org.path, "service:worker") as service:
         await append(pool, org, [24])
         await stream.until(24)
-        # The entry of the removal, and later ones, are for those alone who still have the right.
+        # Only readers who still have the right get the entry of the removal and later ones.
         await append(pool, org, [25], change)
         await service.until(24, 25)
         await stream.until_ended()
@@ -134,7 +136,7 @@ async def test_a_stream_ends_with_the_right_to_read(pool: Pool, api: ReadApi, sc
     assert problem_of(again) == (404, "NOT_FOUND")
 
 
-async def test_a_right_that_goes_without_an_entry_ends_the_stream_too(
+async def test_a_stream_ends_even_if_the_right_is_lost_without_an_entry(
     pool: Pool, api: ReadApi, scene: ReadScene
 ) -> None:
     async with following(api, scene.own.path, f"user:{scene.own.admin}") as stream:
@@ -142,8 +144,8 @@ async def test_a_right_that_goes_without_an_entry_ends_the_stream_too(
         await until(lambda: stream.ended, "the stream ends", 5)
 
 
-async def test_a_stream_ends_with_its_token(api: ReadApi, scene: ReadScene) -> None:
-    # Tokens are accepted for 5 seconds longer, for clocks that differ.
+async def test_a_stream_ends_when_its_token_expires(api: ReadApi, scene: ReadScene) -> None:
+    # Tokens are accepted for 5 more seconds, because clocks may differ.
     claims = {"exp": int(time.time()) - 3}
     async with following(api, scene.own.path, f"user:{scene.own.owner}", claims=claims) as stream:
         await until(lambda: stream.ended, "the stream ends", 10)
@@ -164,7 +166,7 @@ async def test_only_those_who_may_read_the_log_can_follow_it(api: ReadApi, scene
     assert problem_of(await api.client.get(f"{org.path}/audit-log/stream")) == (401, "UNAUTHENTICATED")
 
 
-async def test_a_user_has_few_streams_and_an_instance_a_limit(
+async def test_the_streams_of_a_user_and_of_an_instance_are_limited(
     api: ReadApi, scene: ReadScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hub, "MAX_STREAMS_OF_ONE", 1)

@@ -1,4 +1,4 @@
-"""Readers of a stream that are slow, dead or many: what they cost the others."""
+"""Slow, dead and many readers of streams do not affect other readers."""
 
 import asyncio
 import socket
@@ -47,7 +47,7 @@ async def append_large(pool: Pool, org: ReadOrg, first: int) -> None:
         await set_checkpoint(pool, 0, at)
 
 
-async def test_a_reader_that_stops_reading_is_cut_off_and_the_others_miss_nothing(
+async def test_a_reader_that_stops_reading_is_disconnected_and_others_miss_nothing(
     pool: Pool, api: ReadApi, scene: ReadScene
 ) -> None:
     org = scene.own
@@ -63,7 +63,7 @@ async def test_a_reader_that_stops_reading_is_cut_off_and_the_others_miss_nothin
 
 
 def read_all(raw: socket.socket) -> int:
-    """How many bytes there still are."""
+    """Reads until the connection ends; returns the number of bytes."""
     raw.settimeout(10)
     total = 0
     try:
@@ -74,15 +74,15 @@ def read_all(raw: socket.socket) -> int:
     return total
 
 
-async def test_a_client_that_leaves_frees_its_place(api: ReadApi, scene: ReadScene) -> None:
+async def test_a_client_that_disconnects_frees_its_place(api: ReadApi, scene: ReadScene) -> None:
     async with following(api, scene.own.path, f"user:{scene.own.owner}"):
         assert api.metric("daybook_read_streams") == 1
     await until(lambda: api.metric("daybook_read_streams") == 0, "the place is free")
     assert api.metric("daybook_read_streams_ended_total", reason="client_gone") == 1
 
 
-async def test_many_streams_are_fed_from_one_reader(pool: Pool, api: ReadApi, scene: ReadScene) -> None:
-    """However many streams are open, an entry is read once."""
+async def test_the_hub_reads_an_entry_once_for_all_streams(pool: Pool, api: ReadApi, scene: ReadScene) -> None:
+    """The number of reads does not depend on the number of open streams."""
     async with AsyncExitStack() as open_streams:
         streams = [
             await open_streams.enter_async_context(following(api, org.path, principal))
@@ -96,7 +96,7 @@ async def test_many_streams_are_fed_from_one_reader(pool: Pool, api: ReadApi, sc
         assert all(stream.positions == [] for stream in streams[len(streams) // 2 :])
 
 
-async def test_streams_end_if_their_rights_cannot_be_asked(
+async def test_streams_end_if_the_database_cannot_be_asked_for_rights(
     pool: Pool, api: ReadApi, scene: ReadScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("daybook_projector.read_api.stream.hub.UNCERTAIN_SECONDS", 0.5)

@@ -120,7 +120,7 @@ async def allowed(database: OwnConnection, role: str, statements: list[str]) -> 
 
 
 async def privileges(database: OwnConnection) -> dict[str, set[str]]:
-    """Of all roles but the owner."""
+    """The privileges of all roles except the owner."""
     found: dict[str, set[str]] = {}
     for row in await database.fetch(PRIVILEGES):
         found.setdefault(row["grantee"], set()).add(row["privilege"])
@@ -143,14 +143,14 @@ async def test_other_roles_cannot_call_functions(database: OwnConnection, role: 
     assert await allowed(database, role, calls) == []
 
 
-async def test_supabases_roles_have_what_the_reading_roles_have(database: OwnConnection) -> None:
+async def test_supabases_roles_have_the_rights_of_the_reading_roles(database: OwnConnection) -> None:
     found = await privileges(database)
     assert set(found) == {*OWN_ROLES, *READING}
     for role, own in READING.items():
         assert found[role] == found[own]
 
 
-async def test_an_administrator_is_told_what_the_providers_table_needs(
+async def test_init_prints_the_grants_on_the_providers_table(
     superuser: str, database: OwnConnection, owner: Settings
 ) -> None:
     statements = await find_statements_for_administrator(owner)
@@ -168,11 +168,11 @@ async def test_an_administrator_is_told_what_the_providers_table_needs(
         await verify_privileges(owner.model_copy(update={"database_url": url}), needs)
 
 
-async def test_supabases_login_is_a_gateway(database: OwnConnection) -> None:
+async def test_supabases_authenticator_is_a_gateway(database: OwnConnection) -> None:
     assert await database.fetchval("SELECT pg_has_role('authenticator', 'daybook_gateway', 'MEMBER')")
 
 
-async def test_objects_of_a_later_migration_are_closed_in_the_same_run(
+async def test_other_roles_lose_access_to_objects_of_a_later_migration_in_the_same_run(
     database: OwnConnection, owner: Settings, migrations_folder: Path
 ) -> None:
     before = await privileges(database)
@@ -198,7 +198,7 @@ async def test_grants_to_a_custom_role_survive_later_migrations(
     assert await allowed(database, role, ["SELECT * FROM orgs"]) == ["SELECT * FROM orgs"]
 
 
-async def test_managed_users_are_closed_to_other_roles(superuser: str) -> None:
+async def test_other_roles_cannot_access_managed_users(superuser: str) -> None:
     name = f"hub_{uuid4().hex[:8]}"
     settings = (await hub(superuser, name)).model_copy(update={"users": "managed"})
     await run(in_database(superuser, name), "DROP SCHEMA auth CASCADE")

@@ -27,7 +27,7 @@ TROUBLE = re.compile(r'"level": ?"(warning|error|critical)"|Traceback')
 PARTITION = re.compile(r"^partition \d+: entries (\d+)", re.MULTILINE)
 
 
-async def test_a_running_system_is_always_valid_and_not_disturbed(systems: Systems) -> None:
+async def test_a_running_system_is_always_valid_and_undisturbed(systems: Systems) -> None:
     workload = Workload(SEED, orgs=40, users=60, commands=3000)
     settings = (system := systems.start()).settings
     async with (

@@ -1,5 +1,5 @@
 """From an empty Supabase project to the first read through its API, as docs/reading.md describes it: with the project's
-login, its users, its tokens and its roles, and PostgREST played by its statements.
+login, users, tokens and roles. The test sends the statements that PostgREST would send.
 """
 
 import re
@@ -58,11 +58,11 @@ async def system(superuser: str, fresh_settings: FreshSettings, tmp_path: Path) 
 
 
 def service_settings(settings: Settings) -> Settings:
-    """What services sign their tokens with."""
+    """Settings with the key that signs services' tokens."""
     return settings.model_copy(update={"jwt_secret": settings.service_jwt_secret})
 
 
-async def test_a_user_reads_what_it_wrote_from_an_empty_project_on(superuser: str, system: System) -> None:
+async def test_a_user_of_an_empty_project_creates_an_org_and_reads_it(superuser: str, system: System) -> None:
     settings, user, org_id = system.settings, fresh_id(), fresh_id()
     database_url = settings.database_url.get_secret_value()
     await run(in_database(superuser, database_url.rpartition("/")[2]), f"INSERT INTO auth.users VALUES ('{user}')")
@@ -86,7 +86,7 @@ async def test_a_user_reads_what_it_wrote_from_an_empty_project_on(superuser: st
         assert await get(authenticator, "orgs", claims | {"sub": fresh_id()}, after, pre_request=HOOKED) == []
 
 
-def test_the_page_sets_settings_that_exist() -> None:
+def test_every_setting_on_the_page_exists() -> None:
     named = re.findall(r"^export DAYBOOK_(\w+)=", SHELL.text, re.MULTILINE)
     known = {name.upper() for name in Settings.model_fields}
     assert len(named) == 6

@@ -53,7 +53,7 @@ async def test_threads_share_one_client(daybook: Daybook, tenant: Tenant) -> Non
     assert [(type(outcome), outcome.command) for outcome in outcomes] == [(Accepted, rename) for rename in renames]
 
 
-def test_without_daybook_outcomes_are_unknown_and_later_ones_are_held_back() -> None:
+def test_without_daybook_outcomes_are_unknown_and_later_commands_are_held_back() -> None:
     org = uuid4()
     renames = [commands.RenameOrg(org_id=org, name=f"{at}") for at in range(3)]
     with Daybook.over_http(f"http://127.0.0.1:{free_port()}", token="t") as daybook:

@@ -20,7 +20,7 @@ async def daybook(system: System) -> AsyncIterator[Daybook]:
         yield daybook
 
 
-async def test_an_accepted_command_is_visible_under_its_foretold_id(
+async def test_an_accepted_command_is_visible_under_its_computed_id(
     daybook: Daybook, database: Connection, tenant: Tenant
 ) -> None:
     command = commands.CreateProject(org_id=tenant.org_id, actor_user_id=tenant.owner, name="Storefront")
@@ -31,7 +31,7 @@ async def test_an_accepted_command_is_visible_under_its_foretold_id(
     assert (name, outcome.entries[0].entity_id) == ("Storefront", new_id_of(command))
 
 
-async def test_a_command_that_is_sent_again_has_its_first_outcome(daybook: Daybook, tenant: Tenant) -> None:
+async def test_a_command_that_is_sent_again_gets_its_first_outcome(daybook: Daybook, tenant: Tenant) -> None:
     command = commands.CreateProject(org_id=tenant.org_id, actor_user_id=tenant.owner, name="Once")
     assert await daybook.send(command) == await daybook.send(command)
 
@@ -45,7 +45,7 @@ async def test_a_rejection_is_a_value(daybook: Daybook, tenant: Tenant) -> None:
     assert outcome.entry_id is not None
 
 
-async def test_what_daybook_refuses_unread_is_a_rejection_without_a_place_in_the_log(daybook: Daybook) -> None:
+async def test_a_command_refused_without_an_entry_is_a_rejection_without_a_position(daybook: Daybook) -> None:
     outcome = await daybook.send(commands.RenameOrg(org_id="no id", name=""))
     assert isinstance(outcome, Rejected)
     assert (outcome.code, outcome.position) == (Code.INVALID_COMMAND, None)

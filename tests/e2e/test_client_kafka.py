@@ -19,7 +19,7 @@ async def daybook(system: System) -> AsyncIterator[Daybook]:
         yield daybook
 
 
-async def test_an_accepted_command_has_its_foretold_id_and_its_sender(
+async def test_an_accepted_command_has_its_computed_id_and_its_sender(
     daybook: Daybook, database: Connection, tenant: Tenant
 ) -> None:
     command = commands.CreateProject(org_id=tenant.org_id, actor_user_id=tenant.owner, name="Storefront")
@@ -31,7 +31,7 @@ async def test_an_accepted_command_has_its_foretold_id_and_its_sender(
     assert (name, await database.fetchval(sender, new_id_of(command))) == ("Storefront", "service:shop")
 
 
-async def test_a_command_that_is_sent_again_has_its_first_outcome(daybook: Daybook, tenant: Tenant) -> None:
+async def test_a_command_that_is_sent_again_gets_its_first_outcome(daybook: Daybook, tenant: Tenant) -> None:
     command = commands.CreateProject(org_id=tenant.org_id, actor_user_id=tenant.owner, name="Once")
     assert await daybook.send(command) == await daybook.send(command)
 
@@ -73,13 +73,13 @@ async def test_without_kafka_the_outcome_is_unknown_at_the_deadline() -> None:
     assert outcome.command is command
 
 
-async def test_the_read_api_is_needed_to_wait_for_the_tables(daybook: Daybook, tenant: Tenant) -> None:
+async def test_waiting_for_the_tables_without_the_read_api_is_misuse(daybook: Daybook, tenant: Tenant) -> None:
     outcome = await daybook.send(commands.RenameOrg(org_id=tenant.org_id, actor_user_id=tenant.owner, name="New"))
     assert isinstance(outcome, Accepted)
     with pytest.raises(Misuse, match="read_url"):
         await outcome.visible()
 
 
-def test_a_principal_has_a_form() -> None:
+def test_a_malformed_principal_is_misuse() -> None:
     with pytest.raises(Misuse, match="principal"):
         Daybook.over_kafka("127.0.0.1:9092", principal="shop")

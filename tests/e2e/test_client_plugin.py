@@ -67,7 +67,7 @@ def run_pytest(folder: Path, text: str, **env: str) -> "subprocess.Popen[str]":
 
 
 @pytest.mark.timeout(240)
-def test_a_projects_tests_run_on_a_real_daybook(stack: Servers, tmp_path: Path) -> None:
+def test_the_tests_of_another_project_run_on_a_real_daybook(stack: Servers, tmp_path: Path) -> None:
     env = {"DAYBOOK_KAFKA_BOOTSTRAP": stack.kafka_bootstrap, "DAYBOOK_DATABASE_URL": stack.database_url}
     with run_pytest(tmp_path, TESTS, **env) as running:
         output, _ = running.communicate(timeout=220)
@@ -75,7 +75,7 @@ def test_a_projects_tests_run_on_a_real_daybook(stack: Servers, tmp_path: Path) 
 
 
 @pytest.mark.timeout(240)
-def test_nothing_is_left_running_when_pytest_is_killed(tmp_path: Path) -> None:
+def test_no_process_is_left_when_pytest_is_killed(tmp_path: Path) -> None:
     with run_pytest(tmp_path, HANGING) as running:
         assert running.stdout is not None
         lines = list(takewhile(lambda line: "started" not in line, running.stdout))

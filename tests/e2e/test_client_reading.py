@@ -1,4 +1,4 @@
-"""The client reads what it wrote over the read API."""
+"""The client reads its own writes over the read API."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,7 @@ async def daybook(system: System, tenant: Tenant) -> AsyncIterator[Daybook]:
 
 
 async def new_projects(daybook: Daybook, tenant: Tenant, count: int) -> str:
-    """The position of the last one."""
+    """Creates projects; returns the position of the last one."""
     creates = [commands.CreateProject(org_id=tenant.org_id, name=f"{at}") for at in range(count)]
     outcomes = [outcome async for outcome in daybook.send_many(creates)]
     last = outcomes[-1]
@@ -31,7 +31,9 @@ async def new_projects(daybook: Daybook, tenant: Tenant, count: int) -> str:
     return last.position
 
 
-async def test_a_walk_has_every_item_once_over_all_pages(daybook: Daybook, tenant: Tenant, system: System) -> None:
+async def test_an_iterator_yields_every_item_of_all_pages_once(
+    daybook: Daybook, tenant: Tenant, system: System
+) -> None:
     position = await new_projects(daybook, tenant, 7)
     session = Session(system.projectors[0].url, token(system.settings, f"user:{tenant.owner}"))
     reader = Reader(session, page_items=3)
@@ -41,12 +43,12 @@ async def test_a_walk_has_every_item_once_over_all_pages(daybook: Daybook, tenan
     assert {str(project.org_id) for project in found} == {tenant.org_id}
 
 
-async def test_an_accepted_command_is_visible_when_the_read_api_says_so(daybook: Daybook, tenant: Tenant) -> None:
+async def test_an_accepted_command_becomes_visible_over_the_read_api(daybook: Daybook, tenant: Tenant) -> None:
     await daybook.wait_for(await new_projects(daybook, tenant, 1), timeout=20)
     assert [project.name async for project in daybook.read.projects(tenant.org_id)] == ["0"]
 
 
-async def test_filters_choose(daybook: Daybook, tenant: Tenant) -> None:
+async def test_filters_choose_items(daybook: Daybook, tenant: Tenant) -> None:
     position = await new_projects(daybook, tenant, 2)
     read = daybook.read
     owners = [str(member.user_id) async for member in read.members(tenant.org_id, role="owner", after=position)]
@@ -59,7 +61,7 @@ async def test_filters_choose(daybook: Daybook, tenant: Tenant) -> None:
     assert [entry async for entry in read.audit_log(tenant.org_id, since=later)] == []
 
 
-async def test_what_is_not_there_is_not_visible(daybook: Daybook) -> None:
+async def test_reading_an_unknown_org_raises_not_visible(daybook: Daybook) -> None:
     with pytest.raises(NotVisible):
         await anext(daybook.read.projects(uuid4()))
 
@@ -69,7 +71,7 @@ async def test_a_time_without_a_zone_is_misuse(daybook: Daybook, tenant: Tenant)
         await anext(daybook.read.sync_runs(tenant.org_id, since=datetime(2026, 1, 1)))  # noqa: DTZ001 - the mistake
 
 
-async def test_a_position_that_nothing_reaches_is_a_timeout(daybook: Daybook, tenant: Tenant) -> None:
+async def test_waiting_for_a_position_that_never_comes_times_out(daybook: Daybook, tenant: Tenant) -> None:
     partition = (await new_projects(daybook, tenant, 1)).partition(".")[0]
     with pytest.raises(TimeoutError):
         await daybook.wait_for(f"{partition}.999999999", timeout=0.5)

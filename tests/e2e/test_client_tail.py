@@ -65,7 +65,7 @@ async def over_kafka(system: System) -> AsyncIterator[Daybook]:
 
 
 async def rename(daybook: Daybook, tenant: Tenant, count: int) -> str:
-    """The position of the last entry that this made."""
+    """Renames the org `count` times; returns the position of the last entry."""
     renames = [commands.RenameOrg(org_id=tenant.org_id, actor_user_id=tenant.owner, name=f"{n}") for n in range(count)]
     outcomes = [outcome async for outcome in daybook.send_many(renames)]
     last = outcomes[-1]
@@ -74,7 +74,7 @@ async def rename(daybook: Daybook, tenant: Tenant, count: int) -> str:
 
 
 async def until(tail: Tail, position: str) -> list[str]:
-    """The positions that come, up to this one."""
+    """The positions of the entries that come, up to this one."""
     found = list[str]()
     async for entry in tail:
         found.append(entry.position)
@@ -145,7 +145,7 @@ async def test_over_kafka_each_entry_of_an_org_comes_once(system: System, over_k
     assert len(seen) == 20
 
 
-async def test_over_kafka_it_begins_when_kafka_is_there_again(
+async def test_over_kafka_following_begins_once_kafka_is_back(
     system: System, tenant: Tenant, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "daybook_client")
@@ -174,7 +174,7 @@ def _has(event: str, caplog: pytest.LogCaptureFixture) -> Callable[[], Awaitable
     return has
 
 
-async def test_over_kafka_a_new_connection_goes_on_after_the_last_one(system: System, tenant: Tenant) -> None:
+async def test_over_kafka_a_new_connection_continues_after_the_last_entry(system: System, tenant: Tenant) -> None:
     chain = await chain_of(system, tenant)
     connection, start = KafkaConnection(system.settings.kafka_bootstrap), {chain.partition: -1}
     tail = LogTail(connection, system.settings.topic_prefix, UUID(tenant.org_id), start, lambda: True)
@@ -189,13 +189,13 @@ async def test_over_kafka_a_new_connection_goes_on_after_the_last_one(system: Sy
         await anext(tail.entries())
 
 
-async def test_without_a_position_it_begins_with_the_next_entry(
+async def test_without_a_position_following_begins_with_the_next_entry(
     system: System, over_http: Daybook, over_kafka: Daybook, tenant: Tenant
 ) -> None:
     for daybook in (over_http, over_kafka):
         async with aclosing(daybook.tail(tenant.org_id)) as tail:
             first = asyncio.create_task(anext(tail))
-            # Entries that come before the start is known are not given.
+            # Entries from before the start is known are not yielded.
             sent = list[str]()
             while not first.done():
                 sent.append(await rename(daybook, tenant, 1))
@@ -204,7 +204,7 @@ async def test_without_a_position_it_begins_with_the_next_entry(
             assert await until(tail, following[-1]) == following
 
 
-async def test_the_pages_lines_follow_both_ways(
+async def test_the_program_of_the_page_works_over_http_and_kafka(
     over_http: Daybook, over_kafka: Daybook, tenant: Tenant, capsys: pytest.CaptureFixture[str]
 ) -> None:
     names: dict[str, object] = {}
@@ -217,7 +217,9 @@ async def test_the_pages_lines_follow_both_ways(
         assert [line.split()[1:] for line in lines] == [["RENAME_ORG", "success"]] * 2
 
 
-async def test_who_may_not_read_the_log_is_told(system: System, tenant: Tenant, over_kafka: Daybook) -> None:
+async def test_following_without_the_right_or_with_a_wrong_position_raises_an_error(
+    system: System, tenant: Tenant, over_kafka: Daybook
+) -> None:
     bearer, url = token(system.settings, f"user:{tenant.stranger}"), system.projectors[0].url
     async with Daybook.over_http(system.commands[0].url, token=bearer, read_url=url) as stranger:
         with pytest.raises(NotVisible):

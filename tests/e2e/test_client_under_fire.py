@@ -1,5 +1,5 @@
-"""The client while connections are cut, delayed, half-closed and swallowed, and services are killed: no command is lost
-or decided twice, each org's commands are decided in their order, and every unknown outcome is known in the end.
+"""The client while connections are cut, delayed and half-closed, data is discarded, and services are killed. No command
+is lost or decided twice, each org's commands are decided in order, and every unknown outcome is known in the end.
 """
 
 import asyncio
@@ -82,7 +82,7 @@ async def inject(scene: Scene, door: Proxy, random: Random, faults: Counter[str]
 
 
 async def found_orgs(daybook: Daybook, orgs: Sequence[str]) -> str:
-    """Makes the orgs; returns their owner."""
+    """Creates the orgs; returns their owner."""
     (user,) = fresh_ids(1)
     registered = await daybook.send(commands.RegisterUser(user_id=user))
     assert isinstance(registered, Accepted)
@@ -103,7 +103,7 @@ def shuffled(random: Random, owner: str, orgs: Sequence[str], count: int) -> lis
 
 
 async def send_until_known(daybook: Daybook, asked: Sequence[Command], faults: Counter[str]) -> dict[str, Outcome]:
-    """Sends what is unknown again, in order, until nothing is. Counts unknown outcomes."""
+    """Sends commands with unknown outcomes again, in order, until all outcomes are known. Counts the unknown ones."""
     known: dict[str, Outcome] = {}
     for _ in range(ROUNDS):
         left = [command for command in asked if command.id not in known]

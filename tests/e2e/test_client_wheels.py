@@ -1,4 +1,4 @@
-"""The wheels of the client and the contracts, alone in an empty virtual environment: the client page's program runs."""
+"""In a virtual environment with only the wheels of the client and the contracts, the program in docs/client.md runs."""
 
 import subprocess
 import sys
@@ -26,7 +26,7 @@ def run(*arguments: str | Path, text: str = "") -> str:
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of an environment with the two wheels and what they depend on."""
+    """The interpreter of an environment with the two wheels and their dependencies."""
     folder = tmp_path_factory.mktemp("wheels")
     for package in ("contracts", "contracts/client"):
         run(UV, "build", "--wheel", "--no-build-isolation", "--python", sys.executable, "-o", folder, ROOT / package)
@@ -38,7 +38,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return interpreter
 
 
-async def test_the_pages_program_has_its_commands_accepted(python: Path, system: System) -> None:
+async def test_the_commands_of_the_pages_program_are_accepted(python: Path, system: System) -> None:
     program = PROGRAM.text.replace(URL, system.commands[0].url)
     assert program != PROGRAM.text
     output = run(python, "-I", "-c", program, text=token(system.settings, "service:shop") + "\n")
@@ -47,12 +47,12 @@ async def test_the_pages_program_has_its_commands_accepted(python: Path, system:
     assert all(" at " in line for line in lines), output
 
 
-def test_importing_the_client_loads_nothing_slow(python: Path) -> None:
+def test_importing_the_client_loads_no_slow_module(python: Path) -> None:
     program = f"import sys, daybook_client; print(sys.modules.keys() & {SLOW})"
     assert run(python, "-I", "-c", program).strip() == "set()"
 
 
-def test_the_environment_has_nothing_else_of_daybook(python: Path) -> None:
+def test_the_environment_has_no_other_package_of_daybook(python: Path) -> None:
     listed = run(UV, "pip", "list", "--python", python, "--format", "freeze")
     assert [line.split("==")[0] for line in listed.splitlines() if "daybook" in line] == [
         "daybook-client",

@@ -1,5 +1,5 @@
-"""What docs/disasters.md promises, with running services: each loss is noticed and mended as the page says, and a
-certificate proves it. A restored backup of PostgreSQL is in test_degraded_histories.py.
+"""The procedures of docs/disasters.md with running services: each loss shows as the page says, the steps restore the
+data, and a certificate proves it. test_degraded_histories.py restores a backup of PostgreSQL.
 """
 
 import json
@@ -34,7 +34,7 @@ OF_PLACES = ("offset", "voids")
 
 
 class Company:
-    """A system with a history, and all that was answered in it."""
+    """A system with a history, and the answers to its commands."""
 
     def __init__(self, system: System, tenants: Sequence[Tenant]) -> None:
         self.system = system
@@ -43,13 +43,13 @@ class Company:
         self.answers: list[tuple[Send, Json]] = []
 
     async def work(self) -> None:
-        """Every tenant sends some commands, and all of them are projected."""
+        """Sends some commands of every tenant, and waits until all of them are projected."""
         positions = await self.send()
         async with open_database(self.settings) as database:
             await until_projected(database, positions)
 
     async def send(self) -> list[str]:
-        """Every tenant sends some commands. Returns the positions of their entries."""
+        """Sends some commands of every tenant. Returns the positions of their entries."""
         sends = [tenant.rename(f"{len(self.answers)} {number}") for tenant in self.tenants for number in range(5)]
         sends += [tenant.by(tenant.viewer, "RENAME_ORG", name="no") for tenant in self.tenants]
         async with doors(self.settings, self.system.commands[0].url) as (door,):
@@ -59,7 +59,7 @@ class Company:
         return [answer["position"] for answer in answers]
 
     async def check_goes_on(self) -> None:
-        """Repeats get their first answers, new commands are decided, and the tables are the fold of the log."""
+        """Asserts that repeats get their first answers, new commands are decided, and the tables equal the fold."""
         async with doors(self.settings, self.system.commands[0].url) as (door,):
             assert [await send_until_decided(send, door) for send, _ in self.answers] == [
                 answer for _, answer in self.answers
@@ -80,7 +80,7 @@ async def found_company(systems: Systems) -> Company:
 
 
 async def certificate(settings: Settings, folder: Path, name: str = "before") -> Json:
-    """Of a valid state."""
+    """Verifies everything, which must be valid; returns the certificate."""
     file = folder / name
     verified = await run_daybook(settings, "audit", "verify", "--certificate", str(file))
     assert verified.code == 0, verified
@@ -181,7 +181,7 @@ async def test_a_cut_topic_is_completed_from_audit_log(systems: Systems, tmp_pat
     await until_unready(f"partition {CUT}", "before the checkpoint's", *system.services)
     assert await first_finding(settings) == f"invalid: missing: topic {CUT}.{end - LOST}"
     system.stop()
-    # The void record makes the rest another log than audit_log; without it, the rest is its beginning.
+    # Because of the void record, the rest of the topic is not the beginning of audit_log. Without it, it would be.
     refused = await restore(settings, *LOSE)
     assert (refused.code, "has other records than audit_log" in refused.stderr) == (1, True), refused
     await lose_topic(settings)

@@ -39,7 +39,7 @@ def node(folder: Path, *arguments: str, **env: str) -> str:
     return done.stdout
 
 
-def test_typescript_has_types_from_the_openapi_document(system: System, folder: Path) -> None:
+def test_the_typescript_program_compiles_and_runs(system: System, folder: Path) -> None:
     url = system.commands[0].url
     document = httpx.get(f"{url}/openapi.json", timeout=20).raise_for_status().content
     (folder / "openapi.json").write_bytes(document)
@@ -55,7 +55,7 @@ def test_typescript_has_types_from_the_openapi_document(system: System, folder: 
     ]
 
 
-def test_typescript_finds_a_wrong_field(system: System, folder: Path) -> None:
+def test_the_typescript_compiler_finds_a_wrong_field(system: System, folder: Path) -> None:
     document = httpx.get(f"{system.commands[0].url}/openapi.json", timeout=20).raise_for_status().content
     (folder / "openapi.json").write_bytes(document)
     text = (EXAMPLES / "send_command.ts").read_text("utf-8")

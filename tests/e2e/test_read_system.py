@@ -1,5 +1,5 @@
-"""The read API of a running system with two instances of each service: reading one's own writes, a removed member, and
-a stream across instances.
+"""The read API of a running system with two instances of each service: writers read their own writes, a removed member
+loses access, and a stream moves from one instance to another.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ AT_ONCE = 8
 
 @pytest_asyncio.fixture
 async def apis(system: System) -> AsyncIterator[tuple[ReadApi, ...]]:
-    """One for each projector."""
+    """One client for each projector."""
     clients = [httpx.AsyncClient(base_url=each.url, timeout=30) for each in system.projectors]
     yield tuple(ReadApi(client, system.settings, FastAPI(), CollectorRegistry()) for client in clients)
     for client in clients:
@@ -35,12 +35,12 @@ async def apis(system: System) -> AsyncIterator[tuple[ReadApi, ...]]:
 
 
 @pytest.mark.timeout(180)
-async def test_one_reads_ones_own_writes_on_every_instance(door: Door, apis: tuple[ReadApi, ...]) -> None:
-    """Each writer renames an org of its own and reads it at once. `make bench` has more writes."""
+async def test_writers_read_their_own_writes_on_every_instance(door: Door, apis: tuple[ReadApi, ...]) -> None:
+    """Each writer renames its own org and reads it at once. `make bench` does this with more writes."""
     readers = cycle(apis)
 
     async def write_and_read(writer: int) -> None:
-        # A user for each writer: the rate limit of one would not allow so many commands.
+        # Each writer is another user, because the rate limit of one user would not allow so many commands.
         own = Tenant(fresh_id())
         await send_accepted(door, registration(own.owner, fresh_id()))
         await send_accepted(door, own.by(own.owner, "CREATE_ORG", name="new"))
@@ -56,14 +56,14 @@ async def test_one_reads_ones_own_writes_on_every_instance(door: Door, apis: tup
             group.create_task(write_and_read(writer))
 
 
-async def test_a_sender_without_sql_waits_for_its_user(door: Door, apis: tuple[ReadApi, ...]) -> None:
+async def test_a_sender_can_wait_for_a_registered_user_without_sql(door: Door, apis: tuple[ReadApi, ...]) -> None:
     answer = await send_accepted(door, registration(fresh_id(), fresh_id()))
     for api in apis:
         waited = await api.get(f"/v1/positions/{answer['position']}", "service:sender", wait=5)
         assert waited.status_code == 204
 
 
-async def test_a_removed_member_loses_its_stream_and_the_org(
+async def test_the_streams_of_a_removed_member_end_and_the_org_is_hidden(
     door: Door, database: Connection, tenant: Tenant, apis: tuple[ReadApi, ...]
 ) -> None:
     api, path, admin = apis[0], f"/v1/orgs/{tenant.org_id}", f"user:{tenant.admin}"
@@ -79,7 +79,7 @@ async def test_a_removed_member_loses_its_stream_and_the_org(
         assert problem_of(answer) == (404, "NOT_FOUND")
 
 
-async def test_a_stream_moves_to_another_instance(
+async def test_a_stream_continues_on_another_instance(
     door: Door, database: Connection, tenant: Tenant, apis: tuple[ReadApi, ...]
 ) -> None:
     path, owner, last, found = f"/v1/orgs/{tenant.org_id}", f"user:{tenant.owner}", None, []

@@ -1,4 +1,4 @@
-"""A running system whose tables were damaged: after a rebuild its decisions, too, are those of the log."""
+"""A running system decides wrongly on damaged tables. After a rebuild, its decisions are right again."""
 
 import asyncio
 

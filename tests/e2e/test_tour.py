@@ -1,5 +1,5 @@
 """The tours of the README, docs/reading.md and docs/auditing.md: each line is run in a shell against a running Daybook,
-and each output is compared. Each tour goes on where the one before ends.
+and each output is compared. Each tour continues where the previous one ends.
 """
 
 import re
@@ -22,12 +22,12 @@ PROJECTOR = "http://127.0.0.1:8001"
 # Commands that read the tables, which may lag behind the log.
 READS = ("psql", "daybook status", "daybook alerts")
 CATCH_UP_SECONDS = 15
-# On a slow machine, long work says how far it has come.
+# On a slow machine, long work prints its progress.
 PROGRESS = re.compile(r"^\d+ of \d+ entries .*\n", re.MULTILINE)
 
 
 class Reader:
-    """Types the steps of both tours in one shell. `mismatches` are those of the README's tour."""
+    """Types the steps of all tours in one shell. `mismatches` are those of the README's tour."""
 
     def __init__(self, shell: Shell, door: str, projector: str) -> None:
         self._shell = shell
@@ -58,7 +58,7 @@ def with_urls(lines: str, urls: dict[str, str]) -> str:
 
 @pytest.fixture(scope="module")
 def reader() -> Iterator[Reader]:
-    """Has followed the README's tour."""
+    """A reader who has followed the README's tour."""
     with running_clone() as clone, Shell(clone) as shell:
         yield Reader(shell, clone.door, clone.projector)
 
