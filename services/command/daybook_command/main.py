@@ -34,7 +34,7 @@ from daybook_infra.runtime.http.serving import cancel_and_wait, serve
 from daybook_infra.runtime.http.sites import sites
 from daybook_infra.runtime.kafka.options import connection_of
 from daybook_infra.runtime.logs import get_logger
-from daybook_infra.runtime.postgres.connections import Pool, close_pool, open_pool
+from daybook_infra.runtime.postgres.connections import Pool, close_pool, keep_session, open_pool
 from daybook_infra.runtime.retrying import retry_at_start
 from daybook_infra.runtime.services_file import load_service_policy
 from daybook_infra.runtime.settings import Settings, require_token_keys
@@ -88,7 +88,7 @@ async def open_service(settings: Settings, policy: ServicePolicy | None) -> Asyn
     health = Health()
     await verify_servers(settings, required_privileges(managed_users=settings.users == "managed"), topics.command_group)
     async with AsyncExitStack() as closing:
-        pool = await retry_at_start(lambda: open_pool(settings, "daybook-command"))
+        pool = await retry_at_start(lambda: open_pool(settings, "daybook-command", reset=keep_session))
         closing.push_async_callback(close_pool, pool)
         connection = connection_of(settings)
         replies = Replies(connection, topics.results, "daybook-command-replies", partitions=settings.partitions)
@@ -102,7 +102,7 @@ async def open_service(settings: Settings, policy: ServicePolicy | None) -> Asyn
         effects = _effect_runner(settings, topics, pool, replies, health, closing)
         engine = Engine(_config(settings, policy), effects, subscriber, health)
         # A pool of its own, so that HTTP requests do not use up the shards' connections.
-        door_pool = await retry_at_start(lambda: open_pool(settings, "daybook-command-door"))
+        door_pool = await retry_at_start(lambda: open_pool(settings, "daybook-command-door", reset=keep_session))
         closing.push_async_callback(close_pool, door_pool)
         users, outcomes = KnownUsers(door_pool), OutcomeReader(door_pool)
         app = create_app(DoorDependencies(settings, publisher, replies, users, outcomes, health, policy))

@@ -1,7 +1,7 @@
 """Reads the stored checkpoints: partitions in, checkpoints out. The projector alone writes them."""
 
-from collections.abc import Collection
-from typing import Final
+from collections.abc import Collection, Iterable
+from typing import Any, Final
 
 from daybook_contracts.log.head import NOTHING_PROJECTED, Checkpoint, Head
 from daybook_infra.runtime.postgres.connections import Connection, Pool
@@ -17,10 +17,14 @@ async def load_checkpoints(
     connection: Connection | Pool, partitions: Collection[int] | None = None
 ) -> dict[int, Checkpoint]:
     """The stored checkpoints by partition: of the given partitions, or of all. Wrap the call in `translated`."""
-    rows = await connection.fetch(CHECKPOINTS, None if partitions is None else list(partitions))
+    return checkpoints_of(await connection.fetch(CHECKPOINTS, None if partitions is None else list(partitions)))
+
+
+def checkpoints_of(rows: Iterable[Any]) -> dict[int, Checkpoint]:
+    """The checkpoints in rows of CHECKPOINTS, by partition."""
     return {
-        row["partition"]: Checkpoint(row["next_offset"], Head(row["position"], row["hash"]), row["head_offset"])
-        for row in rows
+        partition: Checkpoint(next_offset, Head(position, hash_), head_offset)
+        for partition, next_offset, position, hash_, head_offset in rows
     }
 
 

@@ -120,6 +120,12 @@ async def open_pool(
         return await asyncpg.create_pool(**{**options, "min_size": 1, "max_size": max_size, **more})
 
 
+async def keep_session(_: Connection) -> None:
+    """For a pool whose users change no setting of a session: `open_pool(…, reset=keep_session)`. asyncpg would send a
+    statement that resets the session after each use. A transaction that was left open is rolled back in any case.
+    """
+
+
 async def close_pool(pool: Pool, seconds: float = GRACE_SECONDS) -> None:
     """Waits up to `seconds` for connections in use, then aborts them."""
     try:

@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -16,21 +16,68 @@ from daybook_command.postgres.org_loader import load_orgs
 from daybook_command.shard.snapshot import LoadedOrg, Needs, Snapshot
 from daybook_contracts.log.head import NOTHING_PROJECTED, Checkpoint
 from daybook_infra.runtime.errors import DatabaseAway
-from daybook_infra.runtime.postgres.checkpoints import load_checkpoint, load_checkpoints
+from daybook_infra.runtime.postgres.checkpoints import checkpoints_of, load_checkpoint
 from daybook_infra.runtime.postgres.connections import Connection, Pool, translated
 
 _NO_CHILDREN = Children()
 
 
 @dataclass(frozen=True, slots=True)
+class _Rows:
+    """What the other statements have read: entries, orgs, and the ids that other orgs have, by partition."""
+
+    entries: FoundEntries
+    orgs: Mapping[str, LoadedOrg]
+    taken: Mapping[int, frozenset[tuple[str, str]]]
+
+
+@dataclass(frozen=True, slots=True)
 class _Known:
-    """The result of one statement for all needs: PostgreSQL's time, and which entries, users and quarantines exist."""
+    """The result of `KNOWN` for all needs: PostgreSQL's time, and which checkpoints, entries, users and quarantines
+    exist. `read_at`: this machine's monotonic clock, in seconds.
+    """
 
     now_us: int
-    entry_ids: Sequence[str]
+    read_at: float
+    checkpoints: Mapping[int, Checkpoint]
+    entry_ids: frozenset[str]
     users: frozenset[str]
     pinned: frozenset[str]
     quarantine: Mapping[str, tuple[int, bool]]
+
+    def suffices(self, needs: Mapping[int, Needs]) -> bool:
+        """Whether no entry of the commands is in the table, and the shard's copies of all orgs are valid."""
+        copies_are_valid = all(
+            each.generation == self.standing(each.org_id)[0] for need in needs.values() for each in need.orgs
+        )
+        return copies_are_valid and not self.entry_ids
+
+    def standing(self, org_id: str) -> tuple[int, bool]:
+        """The number of the org's quarantines, and whether it is in quarantine now."""
+        return self.quarantine.get(org_id, (0, False))
+
+    def unread_orgs(self, needs: Mapping[int, Needs]) -> dict[str, LoadedOrg]:
+        """The orgs of the needs, if no row of them was read."""
+        asked = (each.org_id for need in needs.values() for each in need.orgs)
+        return {org_id: LoadedOrg(None, False, *self.standing(org_id)) for org_id in asked}
+
+    def snapshots(self, needs: Mapping[int, Needs], rows: _Rows) -> dict[int, Snapshot]:
+        # Loading large orgs takes time, which must not be taken for clock skew.
+        now_us = self.now_us + int((time.monotonic() - self.read_at) * 1e6)
+        next_offsets = {partition: each.next_offset for partition, each in self.checkpoints.items()}
+        return {
+            partition: Snapshot(
+                checkpoint=self.checkpoints.get(partition, NOTHING_PROJECTED),
+                database_us=now_us,
+                entries=rows.entries,
+                orgs={each.org_id: rows.orgs[each.org_id] for each in need.orgs},
+                known_users=self.users,
+                pinned_users=self.pinned,
+                taken_ids=rows.taken.get(partition, frozenset()),
+                next_offsets=next_offsets if need.next_offsets else {},
+            )
+            for partition, need in needs.items()
+        }
 
 
 class SnapshotReader:
@@ -54,8 +101,7 @@ class SnapshotReader:
         with translated():
             async with self._pool.acquire() as connection:
                 await self._reserve_ids(connection, needs)
-                async with connection.transaction(isolation="repeatable_read", readonly=True):
-                    return await self._read(connection, needs)
+                return await self._read(connection, needs)
 
     async def _reserve_ids(self, connection: Connection, needs: Mapping[int, Needs]) -> None:
         chosen = sorted({(chosen_id, org_id) for need in needs.values() for _, chosen_id, org_id in need.chosen_ids})
@@ -74,59 +120,63 @@ class SnapshotReader:
         return frozenset(user_ids).difference(row["user_id"] for row in pinned)
 
     async def _read(self, connection: Connection, needs: Mapping[int, Needs]) -> dict[int, Snapshot]:
-        every = any(need.next_offsets for need in needs.values())
-        checkpoints = await load_checkpoints(connection, None if every else needs)
-        known = await self._find_known(connection, needs)
-        known_at = time.monotonic()
-        entries = await _load_outcomes(connection, needs, frozenset(known.entry_ids)) if known.entry_ids else {}
-        orgs = await _load_orgs(connection, needs, known.quarantine)
-        taken = {
-            partition: await _find_taken_ids(connection, need) for partition, need in needs.items() if need.chosen_ids
-        }
-        next_offsets = {partition: each.next_offset for partition, each in checkpoints.items()} if every else {}
-        # Loading large orgs takes time, which must not be taken for clock skew.
-        now_us = known.now_us + int((time.monotonic() - known_at) * 1e6)
-        snapshots = {}
-        for partition, need in needs.items():
-            snapshots[partition] = Snapshot(
-                checkpoint=checkpoints.get(partition, NOTHING_PROJECTED),
-                database_us=now_us,
-                entries=entries,
-                orgs={each.org_id: orgs[each.org_id] for each in need.orgs},
-                known_users=known.users,
-                pinned_users=known.pinned,
-                taken_ids=taken.get(partition, frozenset()),
-                next_offsets=next_offsets,
-            )
-        return snapshots
+        """Tries a single statement first if it may suffice: a transaction would take three round trips more."""
+        if all(map(_needs_no_rows, needs.values())):
+            known = await self._find_known(connection, needs)
+            if known.suffices(needs):
+                return known.snapshots(needs, _Rows({}, known.unread_orgs(needs), {}))
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            known = await self._find_known(connection, needs)
+            return known.snapshots(needs, await _load_rows(connection, needs, known))
 
     async def _find_known(self, connection: Connection, needs: Mapping[int, Needs]) -> _Known:
+        every = any(need.next_offsets for need in needs.values())
         row = await connection.fetchrow(
             sql.KNOWN,
             [identity.first_id() for need in needs.values() for identity in need.identities],
             [user_id for need in needs.values() for user_id in need.users],
             [each.org_id for need in needs.values() for each in need.orgs],
+            None if every else list(needs),
         )
         if row is None or row["standby"]:
             raise DatabaseAway("PostgreSQL is away: this is a standby, and decisions need the primary")
-        quarantine = {org_id: (generation, active) for org_id, generation, active in row["quarantine"]}
-        users, pinned = frozenset(row["users"]), frozenset(row["pinned"])
-        return _Known(row["now_us"], row["entry_ids"], users, pinned, quarantine)
+        return _Known(
+            now_us=row["now_us"],
+            read_at=time.monotonic(),
+            checkpoints=checkpoints_of(row["checkpoints"]),
+            entry_ids=frozenset(row["entry_ids"]),
+            users=frozenset(row["users"]),
+            pinned=frozenset(row["pinned"]),
+            quarantine={org_id: (generation, active) for org_id, generation, active in row["quarantine"]},
+        )
 
 
-async def _load_orgs(
-    connection: Connection, needs: Mapping[int, Needs], quarantine: Mapping[str, tuple[int, bool]]
-) -> dict[str, LoadedOrg]:
+def _needs_no_rows(need: Needs) -> bool:
+    """Whether all that is needed may be in the shard's memory and in the result of `KNOWN`."""
+    return not need.chosen_ids and all(
+        each.generation is not None and not each.named and each.filtered is None for each in need.orgs
+    )
+
+
+async def _load_rows(connection: Connection, needs: Mapping[int, Needs], known: _Known) -> _Rows:
+    entries = await _load_outcomes(connection, needs, known.entry_ids) if known.entry_ids else {}
+    orgs = await _load_orgs(connection, needs, known)
+    taken = {partition: await _find_taken_ids(connection, need) for partition, need in needs.items() if need.chosen_ids}
+    return _Rows(entries, orgs, taken)
+
+
+async def _load_orgs(connection: Connection, needs: Mapping[int, Needs], known: _Known) -> dict[str, LoadedOrg]:
     """The rows of all orgs of the needs. Reads an org only if the shard has no copy, or a copy from before a
     quarantine. Reads the children of all orgs.
     """
     asked = {each.org_id: each for need in needs.values() for each in need.orgs}
-    current = {org_id: quarantine.get(org_id, (0, False)) for org_id in asked}
-    stale = {org_id for org_id, each in asked.items() if each.generation != current[org_id][0]}
+    stale = {org_id for org_id, each in asked.items() if each.generation != known.standing(org_id)[0]}
     loaded = await load_orgs(connection, sorted(stale)) if stale else {}
     children = await load_children(connection, list(asked.values()), stale)
     return {
-        org_id: LoadedOrg(loaded.get(org_id), org_id in stale, *current[org_id], children.get(org_id, _NO_CHILDREN))
+        org_id: LoadedOrg(
+            loaded.get(org_id), org_id in stale, *known.standing(org_id), children.get(org_id, _NO_CHILDREN)
+        )
         for org_id in asked
     }
 

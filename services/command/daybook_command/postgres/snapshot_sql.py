@@ -1,8 +1,11 @@
 """The statements of a shard's look-up, except for those in child_sql.py. They run in one REPEATABLE READ transaction,
-except for `RESERVE`, `PIN_USERS`, `PINNED_USERS`, `CLOCK` and `OVERDUE`.
+except for `RESERVE`, `PIN_USERS`, `PINNED_USERS`, `CLOCK` and `OVERDUE`. If `KNOWN` is the only statement, it needs no
+transaction.
 """
 
 from typing import Final
+
+from daybook_infra.runtime.postgres.checkpoints import CHECKPOINTS
 
 # Runs before the snapshot. An id that a sender chose belongs to the first org that reserved it.
 RESERVE: Final = """
@@ -22,8 +25,8 @@ PINNED_USERS: Final = "SELECT user_id::text FROM daybook.known_users WHERE user_
 
 CLOCK: Final = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 
-# $1: first ids of the entries that the commands may have, $2: users, $3: orgs.
-KNOWN: Final = """
+# $1: first ids of the entries that the commands may have, $2: users, $3: orgs, $4: partitions, or NULL for all.
+_KNOWN: Final = """
     SELECT
         pg_is_in_recovery() AS standby,
         (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now_us,
@@ -33,8 +36,10 @@ KNOWN: Final = """
         ARRAY(
             SELECT ROW(org_id::text, generation, released_at IS NULL)
             FROM daybook.quarantine WHERE org_id = ANY($3::uuid[])
-        ) AS quarantine
+        ) AS quarantine,
+        ARRAY(SELECT ROW(c.*) FROM ({checkpoints}) AS c) AS checkpoints
 """
+KNOWN: Final = _KNOWN.format(checkpoints=CHECKPOINTS.replace("$1", "$4"))
 
 # `claimed_actor`: the actor that the command named, if the tables had no such user.
 ENTRIES: Final = """
