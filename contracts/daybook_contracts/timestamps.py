@@ -1,6 +1,7 @@
 """`created_at` as text (RFC 3339 in UTC, with six fraction digits and `Z`) and as microseconds since the epoch."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -8,8 +9,13 @@ _MICROSECOND = timedelta(microseconds=1)
 
 def timestamp(microseconds_since_epoch: int) -> str:
     """Text such as 2026-11-22T15:10:13.123456Z. Raises OverflowError beyond the year 9999."""
-    moment = _EPOCH + timedelta(microseconds=microseconds_since_epoch)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    seconds, fraction = divmod(microseconds_since_epoch, 1_000_000)
+    return f"{_second(seconds)}.{fraction:06d}Z"
+
+
+@lru_cache(maxsize=4)  # the entries of a batch are of the same second, or of two
+def _second(seconds_since_epoch: int) -> str:
+    return (_EPOCH + timedelta(seconds=seconds_since_epoch)).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def microseconds(text: str) -> int:

@@ -2,6 +2,7 @@
 are UUIDs as lower-case text, and none is random.
 """
 
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final, Literal, NamedTuple
 from uuid import UUID, uuid5
@@ -62,6 +63,7 @@ def thing_id(key: str, command_id: str) -> str:
     return Identity("org", key, None, command_id).second_id()
 
 
+@lru_cache(maxsize=20_000)
 def policy_alert_id(connection_id: str, rule: str) -> str:
     """The id of a policy's alert: the UUIDv5 of the rule, in the namespace of the connection. Because it is computed,
     one look-up by primary key tells whether the alert is open.

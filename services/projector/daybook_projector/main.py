@@ -17,7 +17,7 @@ from daybook_infra.runtime.http.sites import sites
 from daybook_infra.runtime.kafka import clients as kafka
 from daybook_infra.runtime.kafka.outages import translated
 from daybook_infra.runtime.logs import get_logger
-from daybook_infra.runtime.postgres.connections import Pool, close_pool, open_pool
+from daybook_infra.runtime.postgres.connections import Pool, close_pool, keep_session, open_pool
 from daybook_infra.runtime.retrying import retry_at_start
 from daybook_infra.runtime.services_file import load_service_policy
 from daybook_infra.runtime.settings import Settings, has_token_keys, split_origins
@@ -128,7 +128,7 @@ def _worker_maker(settings: Settings, pool: Pool, bounds: LogBounds, report: Pro
 
 @asynccontextmanager
 async def _opened_pool(settings: Settings) -> AsyncIterator[Pool]:
-    pool = await retry_at_start(lambda: open_pool(settings, NAME, max_size=CONNECTIONS))
+    pool = await retry_at_start(lambda: open_pool(settings, NAME, max_size=CONNECTIONS, reset=keep_session))
     try:
         yield pool
     finally:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from daybook_command.shard.effects import Answer
 from daybook_command.shard.machine import Shard
+from daybook_infra.runtime.retrying import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS
 
 # A shard queues at most this many commands; later ones stay in Kafka.
 MAX_QUEUED = 2_000
@@ -71,3 +72,8 @@ class Assignment:
         queued = len(inbox.queue) + len(inbox.aside)
         fill = max(queued / MAX_QUEUED, inbox.size / MAX_QUEUED_BYTES, self.answering / MAX_ANSWERING)
         return fill >= (0.5 if self.paused else 1)
+
+
+def retake_pause(retakes: int) -> float:
+    """Seconds to wait before the log is folded again. The first time there is no pause: a lost race is no outage."""
+    return min(FIRST_PAUSE_SECONDS * 2.0 ** min(retakes - 2, 10), LONGEST_PAUSE_SECONDS) if retakes > 1 else 0.0

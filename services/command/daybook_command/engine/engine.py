@@ -5,7 +5,7 @@ import time
 from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any, assert_never
 
-from daybook_command.engine.assignment import Assignment, CommandConsumer
+from daybook_command.engine.assignment import Assignment, CommandConsumer, retake_pause
 from daybook_command.engine.effect_runner import EffectRunner
 from daybook_command.engine.report import EngineReport, oldest_command_fault
 from daybook_command.shard.effects import (
@@ -26,10 +26,11 @@ from daybook_command.shard.machine import Shard
 from daybook_command.shard.records import CommandRecord
 from daybook_command.shard.state import ShardConfig, ShardPhase
 from daybook_infra.runtime.health import Health
-from daybook_infra.runtime.retrying import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS
 
 TICK_SECONDS = 0.25
 IDLE_POLL_SECONDS = 0.01
+# A commit costs as much as ten commands. After a crash, those answered since the last commit are read again as repeats.
+COMMIT_PAUSE_SECONDS = 0.05
 # How long a rebalance waits for a batch in progress. The consumer's session would end after 6 s.
 REVOKE_SECONDS = 2.0
 
@@ -204,6 +205,7 @@ class Engine:
             await self._commit_requested.wait()
             self._commit_requested.clear()
             await self._commit()
+            await asyncio.sleep(COMMIT_PAUSE_SECONDS)
 
     async def _commit(self) -> None:
         commits, self._commits = self._commits, {}
@@ -242,8 +244,3 @@ class Engine:
         if pause is not assignment.paused:
             assignment.paused = pause
             (self._consumer.pause if pause else self._consumer.resume)(assignment.partition)
-
-
-def retake_pause(retakes: int) -> float:
-    """Seconds to wait before the log is folded again. The first time there is no pause: a lost race is no outage."""
-    return min(FIRST_PAUSE_SECONDS * 2.0 ** min(retakes - 2, 10), LONGEST_PAUSE_SECONDS) if retakes > 1 else 0.0

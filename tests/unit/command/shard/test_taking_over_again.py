@@ -2,9 +2,9 @@
 
 from typing import cast
 
-from daybook_command.engine.assignment import Assignment, CommandConsumer
+from daybook_command.engine.assignment import Assignment, CommandConsumer, retake_pause
 from daybook_command.engine.effect_runner import EffectRunner
-from daybook_command.engine.engine import Engine, retake_pause
+from daybook_command.engine.engine import Engine
 from daybook_command.shard.events import TakenOver
 from daybook_command.shard.machine import Shard
 from daybook_infra.runtime.health import Health
