@@ -10,10 +10,10 @@ SERVICE ?= pypi
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links $(addprefix --no-emit-package daybook-,$(notdir $(PACKAGES)))
 
-.PHONY: help install wheels run test chaos mutants soak check bench lint types imports schemas format lock audit sbom
+.PHONY: help install wheels run test chaos mutants soak check bench bench-large lint types imports schemas format lock audit sbom
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-11s %s\n", $$1, $$2}'
 
 install: .venv/installed ## create .venv with all dependencies and the `daybook` command
 
@@ -43,7 +43,11 @@ tests/node/node_modules: tests/node/package-lock.json | .venv/installed
 
 check: lint types imports schemas test ## run what CI runs: lint, types, imports, schemas, test
 
-bench: install ## run all benchmarks (ROWS= dead letters, ENTRIES= in the log); they print figures and never fail
+bench: .venv/bench-installed ## measure the figures of docs/performance.md (under 10 minutes); results in build/bench
+	$(BIN)/python tests/bench/http_echo.py
+	$(BIN)/python tests/bench/performance_table.py
+
+bench-large: install ## run all other benchmarks (ROWS= dead letters, ENTRIES= in the log); they print figures and never fail
 	$(BIN)/python tests/bench/entry_timing.py
 	$(BIN)/python tests/bench/loop_stalls.py
 	$(BIN)/python tests/bench/dead_letters.py --rows $(ROWS)
@@ -81,8 +85,9 @@ format: install ## format the code, and regenerate the JSON Schemas and the clie
 	$(BIN)/python -m daybook_contracts.publish
 	$(BIN)/python contracts/client/generate_commands.py
 
-lock: ## add new dependencies to requirements.lock (UPGRADE=1: upgrade all)
+lock: ## add new dependencies to the lock files (UPGRADE=1: upgrade all)
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --all-extras --group pyproject.toml:dev $(PACKAGES:%=%/pyproject.toml) --output-file requirements.lock
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --constraint requirements.lock tests/bench/requirements.in --output-file tests/bench/requirements.lock
 
 # --strict: a package that the service does not know fails the audit, so an unreachable service never looks like a clean result.
 audit: install ## check requirements.lock for known vulnerabilities (SERVICE=osv uses another service)
@@ -94,6 +99,10 @@ sbom: install ## write build/sbom.cdx.json (CycloneDX): the runtime dependencies
 	$(COMPILE) --no-annotate --constraint requirements.lock $(PACKAGES:%=%/pyproject.toml) --output-file build/runtime.txt
 	$(BIN)/python -W ignore::UserWarning -m cyclonedx_py requirements --pyproject pyproject.toml --output-reproducible \
 		--output-file build/sbom.cdx.json build/runtime.txt
+
+.venv/bench-installed: tests/bench/requirements.lock .venv/installed
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement tests/bench/requirements.lock
+	@touch $@
 
 .venv/installed: requirements.lock $(PACKAGES:%=%/pyproject.toml)
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) not found: install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3"; exit 1; }

@@ -56,16 +56,20 @@ def servers(settings: Settings) -> Iterator[Servers]:
 
 
 @contextmanager
-def own_stack(kafka_advertised: int | None = None, parts: frozenset[Part] = ALL_PARTS) -> Iterator[EmbeddedStack]:
-    """Starts an embedded stack in a new folder, and removes both afterwards."""
+def own_stack(
+    kafka_advertised: int | None = None, parts: frozenset[Part] = ALL_PARTS, *, durable: bool = False
+) -> Iterator[EmbeddedStack]:
+    """Starts an embedded stack in a new folder, and removes both afterwards. `durable`: PostgreSQL with fsync, as in
+    production.
+    """
     with own_home() as home:
-        stack = stack_in(home, kafka_advertised)
+        stack = stack_in(home, kafka_advertised, durable=durable)
         stack.start(parts)
         yield stack
 
 
-def stack_in(home: Home, kafka_advertised: int | None = None) -> EmbeddedStack:
-    return EmbeddedStack(home, print, durable=False, jars=Home.of_checkout(), kafka_advertised=kafka_advertised)
+def stack_in(home: Home, kafka_advertised: int | None = None, *, durable: bool = False) -> EmbeddedStack:
+    return EmbeddedStack(home, print, durable=durable, jars=Home.of_checkout(), kafka_advertised=kafka_advertised)
 
 
 @contextmanager

@@ -125,10 +125,13 @@ def created_id(command: Json) -> str:
 
 
 def require_free(world: World, command: Json) -> None:
-    """Refuses an id that is already in use, or that another org chose first."""
-    id_, (kind, _) = created_id(command), CREATED[command["type"]]
+    """Refuses an id that is already in use, or that another org chose first. Only a chosen id can be another org's: the
+    others are computed from the org's id, and nobody may choose an id in their form.
+    """
+    id_, (kind, field_) = created_id(command), CREATED[command["type"]]
     require(world.reserved.get(id_, command["org_id"]) == command["org_id"], "ALREADY_EXISTS")
-    require(all(id_ not in org[kind] for org in world.orgs.values()), "ALREADY_EXISTS")
+    orgs = world.orgs.values() if field_ in command["data"] else (world.orgs[command["org_id"]],)
+    require(all(id_ not in org[kind] for org in orgs), "ALREADY_EXISTS")
 
 
 def reserve(world: World, command: Json) -> None:

@@ -1,0 +1,125 @@
+"""A system for one benchmark: Kafka, PostgreSQL with fsync as in production, one instance of each service, and orgs. At
+the end the whole log and all tables are verified as an auditor would.
+"""
+
+import asyncio
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from bench.figures import say
+from bench.measuring import http_load
+from bench.measuring.http_load import Plan
+from bench.measuring.orgs import FOUNDING, ORGS, Orgs, batch_body, batches, plan_orgs
+from daybook_infra.runtime.settings import Settings
+from daybook_infra.stack.embedded import EmbeddedStack
+from support.driving import open_database
+from support.processes import DAYBOOK, System, Systems, environment
+from support.publisher import Send, token
+from support.stack import Fresh, own_stack
+
+UNLIMITED: dict[str, Any] = {"rate": 1e9, "burst": 10**9, "wait_seconds": 60.0}
+PROJECTED_SECONDS = 300
+CHECKPOINTS = "SELECT coalesce(sum(next_offset), 0)::bigint FROM daybook.checkpoints"
+
+
+@dataclass(slots=True)
+class Bench:
+    system: System
+    stack: EmbeddedStack
+    tokens: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> Settings:
+        return self.system.settings
+
+    @property
+    def door(self) -> str:
+        return self.system.commands[0].url
+
+    @property
+    def processes(self) -> dict[str, int]:
+        return server_pids(self.stack) | {
+            "command": self.system.commands[0].process.pid,
+            "projector": self.system.projectors[0].process.pid,
+        }
+
+    def request(self, send: Send) -> bytes:
+        return http_load.request("/v1/commands", send.body, self.bearer(send.principal))
+
+    def batch(self, sends: Sequence[Send], principal: str = "service:loader") -> bytes:
+        return http_load.request("/v1/commands:batch", batch_body(sends), self.bearer(principal))
+
+    def bearer(self, principal: str) -> str:
+        if principal not in self.tokens:
+            self.tokens[principal] = f"Bearer {token(self.settings, principal)}"
+        return self.tokens[principal]
+
+    async def found(self, orgs: Orgs) -> None:
+        """Registers the users and founds the orgs, and waits until all is projected."""
+        for sends in (orgs.registrations, orgs.founding):
+            plan = Plan(self.door, [self.batch(each) for each in batches(sends, 20 * FOUNDING)], connections=4)
+            done = await http_load.run(plan)
+            assert done.values["200"] == len(plan.requests), done.values
+            await self.until_projected()
+        async with open_database(self.settings) as database:
+            refused = await database.fetchval("SELECT count(*) FROM audit_log WHERE result = 'failure'")
+        assert refused == 0, f"{refused} commands of the founding were rejected"
+
+    async def until_projected(self) -> int:
+        """Waits until the tables show the whole log. Returns how many entries it has."""
+        end = await log_end(self.settings)
+        async with asyncio.timeout(PROJECTED_SECONDS), open_database(self.settings) as database:
+            while await database.fetchval(CHECKPOINTS) < end:  # noqa: ASYNC110 - another process moves them
+                await asyncio.sleep(0.005)
+        return end
+
+    def verify(self) -> None:
+        done = subprocess.run(
+            [DAYBOOK, "audit", "verify"], env=environment(self.settings), capture_output=True, text=True, check=False
+        )
+        say(f"daybook audit verify: {done.stdout.strip().splitlines()[-1] if done.stdout else done.stderr}")
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+async def log_end(settings: Settings) -> int:
+    topic = f"{settings.topic_prefix}audit_log"
+    async with AIOKafkaConsumer(bootstrap_servers=settings.kafka_bootstrap) as consumer:
+        ends = await consumer.end_offsets([TopicPartition(topic, at) for at in range(settings.partitions)])
+    return sum(ends.values())
+
+
+def server_pids(stack: EmbeddedStack) -> dict[str, int]:
+    kafka, postgres = (server.process() for server in stack._kafka_and_postgres())
+    assert kafka is not None
+    assert postgres is not None
+    return {"kafka": kafka.pid, "postgres": postgres.pid}
+
+
+@contextmanager
+def bench_system(*, verify: bool = True, projectors: int = 1, **changes: Any) -> Iterator[Bench]:
+    """`changes` are settings. The HTTP door's rate limit is off, because a few principals send everything."""
+    with own_stack(durable=True) as stack, tempfile.TemporaryDirectory() as folder:
+        systems = Systems(Fresh(stack.servers()), Path(folder))
+        try:
+            bench = Bench(systems.start(projectors=projectors, **(UNLIMITED | changes)), stack)
+            yield bench
+            if verify:
+                bench.verify()
+        finally:
+            systems.stop()
+
+
+@contextmanager
+def bench_orgs(count: int = ORGS) -> Iterator[tuple[Bench, Orgs]]:
+    """A system with founded orgs."""
+    orgs = plan_orgs(count)
+    with bench_system() as bench:
+        asyncio.run(bench.found(orgs))
+        yield bench, orgs
