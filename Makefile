@@ -44,7 +44,9 @@ tests/node/node_modules: tests/node/package-lock.json | .venv/installed
 check: lint types imports schemas test ## run what CI runs: lint, types, imports, schemas, test
 
 bench: .venv/bench-installed ## measure the figures of docs/performance.md (under 10 minutes); results in build/bench
+	$(BIN)/python tests/bench/one_client.py
 	$(BIN)/python tests/bench/http_echo.py
+	$(BIN)/python tests/bench/http_batches.py
 	$(BIN)/python tests/bench/performance_table.py
 
 bench-large: install ## run all other benchmarks (ROWS= dead letters, ENTRIES= in the log); they print figures and never fail

@@ -17,7 +17,7 @@ from bench.measuring import http_load
 from bench.measuring.comparison import ROUNDS, Done, Figure, Side, compare
 from bench.measuring.echo import running_echo
 from bench.measuring.http_load import Plan
-from bench.measuring.orgs import Orgs
+from bench.measuring.orgs import ORGS, Orgs
 from bench.measuring.running import Bench, bench_orgs
 
 FIGURE = Figure("http_echo", "HTTP at 100 clients, against the echo", 0.8, at_least=True, unit="requests/s")
@@ -27,8 +27,9 @@ CLIENTS = 100
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--commands", type=int, default=10_000, help="commands of each round")
+    parser.add_argument("--orgs", type=int, default=ORGS)
     args = parser.parse_args()
-    with bench_orgs() as (bench, orgs):
+    with bench_orgs(args.orgs) as (bench, orgs):
         asyncio.run(run(bench, orgs, args.commands))
 
 
@@ -38,10 +39,9 @@ async def run(bench: Bench, orgs: Orgs, commands: int) -> None:
     waiting = iter(rounds)
 
     async def decided() -> Done:
-        began = time.perf_counter()
         done = await http_load.run(Plan(bench.door, next(waiting), CLIENTS))
         await bench.until_projected()
-        return Done(commands, time.perf_counter() - began, done.values)
+        return Done(commands, time.perf_counter() - done.values["began"], done.values)
 
     async with running_echo() as echo:
         ours = Side("Daybook", decided, bench.processes)

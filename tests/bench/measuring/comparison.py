@@ -20,12 +20,13 @@ RESULTS = Path(__file__).parents[3] / "build" / "bench"
 @dataclass(frozen=True, slots=True)
 class Done:
     """What a side has done: how many items, and in how many seconds, if that is not the time of the whole call.
-    `values` are further measurements, such as latencies in seconds.
+    `values` are further measurements, such as latencies in seconds. `usage`, if only a part of the call counts.
     """
 
     items: int
     seconds: float | None = None
     values: Mapping[str, float] = field(default_factory=dict)
+    usage: Usage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +85,20 @@ async def compare(figure: Figure, ours: Side, theirs: Side, rounds: int = ROUNDS
     record(figure, ratios, found)
 
 
+async def alone(figure: Figure, side: Side, rounds: int = 1) -> None:
+    """Measures a side that has no yardstick. The figure is its value."""
+    say(f"{figure.title}:")
+    found: list[Round] = []
+    for number in range(rounds):
+        found.append(await measure(side))
+        say(f"  round {number + 1}: {describe(figure, side, found[-1])}")
+    record(figure, [each.value for each in found], {side.name: found})
+
+
 async def measure(side: Side) -> Round:
     watch = Watch(side.processes)
     done = await side.work()
-    usage = watch.stop()
+    usage = done.usage or watch.stop()
     seconds = done.seconds or usage.seconds
     value = done.values[side.value] if side.value else done.items / seconds
     saturated = not side.saturates or usage.cpu[side.saturates] >= SATURATED * seconds

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import NewTopic
 
 from bench.figures import say
 from bench.measuring import http_load
 from bench.measuring.http_load import Plan
 from bench.measuring.orgs import FOUNDING, ORGS, Orgs, batch_body, batches, plan_orgs
+from daybook_infra.runtime.kafka import clients as kafka
 from daybook_infra.runtime.settings import Settings
 from daybook_infra.stack.embedded import EmbeddedStack
 from support.driving import open_database
@@ -26,6 +28,7 @@ from support.stack import Fresh, own_stack
 
 UNLIMITED: dict[str, Any] = {"rate": 1e9, "burst": 10**9, "wait_seconds": 60.0}
 PROJECTED_SECONDS = 300
+TOPIC = "bench"
 CHECKPOINTS = "SELECT coalesce(sum(next_offset), 0)::bigint FROM daybook.checkpoints"
 
 
@@ -33,6 +36,7 @@ CHECKPOINTS = "SELECT coalesce(sum(next_offset), 0)::bigint FROM daybook.checkpo
 class Bench:
     system: System
     stack: EmbeddedStack
+    fresh: Fresh
     tokens: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -72,6 +76,16 @@ class Bench:
             refused = await database.fetchval("SELECT count(*) FROM audit_log WHERE result = 'failure'")
         assert refused == 0, f"{refused} commands of the founding were rejected"
 
+    async def create_topic(self) -> str:
+        """Creates a topic for records that are no commands. Returns its name, without the prefix."""
+        async with kafka.admin(self.settings) as client:
+            await client.create_topics([NewTopic(f"{self.settings.topic_prefix}{TOPIC}", 1, 1)])
+        return TOPIC
+
+    def create_database(self) -> str:
+        """Creates an empty database on the same server. Returns its URL."""
+        return self.fresh(init=False).database_url.get_secret_value()
+
     async def until_projected(self) -> int:
         """Waits until the tables show the whole log. Returns how many entries it has."""
         end = await log_end(self.settings)
@@ -106,9 +120,10 @@ def server_pids(stack: EmbeddedStack) -> dict[str, int]:
 def bench_system(*, verify: bool = True, projectors: int = 1, **changes: Any) -> Iterator[Bench]:
     """`changes` are settings. The HTTP door's rate limit is off, because a few principals send everything."""
     with own_stack(durable=True) as stack, tempfile.TemporaryDirectory() as folder:
-        systems = Systems(Fresh(stack.servers()), Path(folder))
+        fresh = Fresh(stack.servers())
+        systems = Systems(fresh, Path(folder))
         try:
-            bench = Bench(systems.start(projectors=projectors, **(UNLIMITED | changes)), stack)
+            bench = Bench(systems.start(projectors=projectors, **(UNLIMITED | changes)), stack, fresh)
             yield bench
             if verify:
                 bench.verify()
