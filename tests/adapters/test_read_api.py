@@ -80,7 +80,8 @@ VISIBLE = {
 @pytest.mark.parametrize("person", VISIBLE)
 async def test_each_person_sees_the_rows_that_the_policies_allow(api: ReadApi, scene: ReadScene, person: str) -> None:
     principal, paths = f"user:{getattr(scene.own, person)}", [each.format(*scene.own.projects) for each in COLLECTIONS]
-    found = [await api.walk(f"{scene.own.path}/{path}", principal, limit=3) for path in paths]
+    # Pages of one row: none would follow a page whose keys are all of hidden rows.
+    found = [await api.walk(f"{scene.own.path}/{path}", principal, limit=1) for path in paths]
     assert tuple(map(len, found)) == VISIBLE[person]
 
 

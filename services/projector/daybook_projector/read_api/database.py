@@ -2,7 +2,7 @@
 security.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -33,15 +33,16 @@ SESSION: Final = {
     "enable_bitmapscan": "off",
     "enable_seqscan": "off",
 }
-# The first statement of each transaction: its snapshot serves all later ones. It reads the tables of schema daybook
-# with the service's login role, because PostgreSQL checks rights before the statement runs, and `set_config` changes
-# the role only then.
+# The first statement of each transaction: its snapshot serves all later ones. It reads with the service's login role,
+# which may read the tables of schema daybook, and which no policy confines. PostgreSQL checks rights before the
+# statement runs, and `set_config` changes the role only then.
 BEGIN_READING: Final = """
 SELECT set_config('request.jwt.claims', $1, true), set_config('role', $2, true),
     ARRAY(
         SELECT ARRAY[partition, position] FROM daybook.checkpoints WHERE $3::int IS NULL OR partition = $3
     ) AS positions,
-    EXISTS (SELECT FROM daybook.quarantine WHERE org_id = $4::uuid AND released_at IS NULL) AS quarantined
+    EXISTS (SELECT FROM daybook.quarantine WHERE org_id = $4::uuid AND released_at IS NULL) AS quarantined,
+    {keys} AS keys
 """
 
 
@@ -54,11 +55,14 @@ class _ReadConnection(OwnConnection):
 
 @dataclass(frozen=True, slots=True)
 class ReadSnapshot:
-    """`positions`: the last projected position of each requested partition. `quarantined`: the org is in quarantine."""
+    """`positions`: the last projected position of each requested partition. `quarantined`: the org is in quarantine.
+    `keys`: those of the page's rows, if they were requested.
+    """
 
     connection: Connection
     positions: Mapping[int, int]
     quarantined: bool
+    keys: Sequence[str] = ()
 
     async def fetch(self, statement: Statement) -> list[asyncpg.Record]:
         return await self.connection.fetch(statement.sql, *statement.values)
@@ -93,20 +97,25 @@ class ReadDatabase:
 
     @asynccontextmanager
     async def snapshot(
-        self, reader: Reader, org_id: str | None = None, partition: int | None = None
+        self,
+        reader: Reader,
+        org_id: str | None = None,
+        partition: int | None = None,
+        keys: Callable[[Statement], str] | None = None,
     ) -> AsyncIterator[ReadSnapshot]:
-        """Reads the position of `partition`, or of all partitions if it is None. Raises DatabaseAway, also if no
-        connection becomes free within ACQUIRE_SECONDS.
+        """Reads the position of `partition`, or of all partitions if it is None. `keys` makes SQL for an array of keys;
+        no policy confines it. Raises DatabaseAway, also if no connection becomes free within ACQUIRE_SECONDS.
         """
+        begin = Statement(values=[reader.claims, reader.role, partition, org_id])
+        begin.sql = BEGIN_READING.format(keys="NULL" if keys is None else keys(begin))
         with translated(), _roles_present():
             async with (
                 self._acquired() as connection,
                 connection.transaction(isolation="repeatable_read", readonly=True),
             ):
-                begun = await connection.fetchrow(BEGIN_READING, reader.claims, reader.role, partition, org_id)
+                begun = await connection.fetchrow(begin.sql, *begin.values)
                 assert begun is not None  # noqa: S101 - a SELECT without FROM has one row
-                positions = dict(begun["positions"])
-                yield ReadSnapshot(connection, positions, begun["quarantined"])
+                yield ReadSnapshot(connection, dict(begun["positions"]), begun["quarantined"], begun["keys"] or ())
 
     @asynccontextmanager
     async def own_snapshot(self) -> AsyncIterator[ReadSnapshot]:

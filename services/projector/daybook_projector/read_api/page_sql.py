@@ -2,7 +2,7 @@
 caller only ever becomes a parameter; the SQL itself is made from resources.py.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -25,14 +25,14 @@ LAST: Final = {
 @dataclass(frozen=True, slots=True)
 class PageRequest:
     """`filters`: values by name. `start`: the values of the sort columns in the last row of the previous page.
-    `under_policies`: row-level security confines the caller. `orgs`: the orgs that a service may read; None for all.
+    `user_id`: the user who asks; None for a service. `orgs`: the orgs that a service may read; None for all.
     """
 
     ids: Mapping[str, str]
     filters: Mapping[str, Any] = field(default_factory=dict)
     start: Values | None = None
     limit: int = 50
-    under_policies: bool = True
+    user_id: str | None = None
     orgs: tuple[str, ...] | None = None
 
 
@@ -46,21 +46,35 @@ class Statement:
         return f"${len(self.values)}"
 
 
-def page(resource: Resource, asked: PageRequest, end: Values | None = None) -> Statement:
-    """Selects the page's rows. `end`: the sort values of the last row that may be looked at."""
+def page(resource: Resource, asked: PageRequest, end: Values | None = None, keys: Sequence[str] = ()) -> Statement:
+    """Selects the page's rows. `end`: the sort values of the last row that may be looked at. `keys`: the array that the
+    SQL of `keys_of_page` has found.
+    """
     statement = Statement()
     match resource.rows:
         case OwnRows() as rows:
             conditions = [_own_condition(rows, asked, statement), *_row_conditions(resource, asked, statement)]
             if end is not None:
                 conditions.append(_beyond(resource, end, statement, included=True))
-            statement.sql = (
-                f"SELECT {_columns(resource)} FROM public.{resource.table} AS t WHERE {' AND '.join(conditions)}"  # noqa: S608 - names of the table of resources
-                f" ORDER BY {_order(resource)} LIMIT {statement.bind(asked.limit)}"
-            )
-        case Branches() as rows:
-            statement.sql = _merged(resource, rows, asked, statement)
+        case Branches():
+            conditions = [f"t.{resource.key} = ANY ({statement.bind(keys)}::uuid[])"]
+    statement.sql = (
+        f"SELECT {_columns(resource)} FROM public.{resource.table} AS t WHERE {' AND '.join(conditions)}"  # noqa: S608 - names of the table of resources
+        f" ORDER BY {_order(resource)} LIMIT {statement.bind(asked.limit)}"
+    )
     return statement
+
+
+def keys_of_page(resource: Resource, asked: PageRequest, statement: Statement) -> str:
+    """An array of the keys of the page's rows, as SQL whose parameters are added to `statement`; NULL if the rows are
+    found without. No policy confines the role that reads the keys: the caller's right is asked for here, once for each
+    parent, where a policy asks for each row.
+    """
+    match resource.rows:
+        case OwnRows():
+            return "NULL::uuid[]"
+        case Branches() as rows:
+            return f"ARRAY({_merged_keys(resource, rows, asked, statement)})"
 
 
 def window_end(resource: Resource, asked: PageRequest) -> Statement | None:
@@ -98,15 +112,15 @@ def item(resource: Resource, asked: PageRequest, item_id: str) -> Statement:
     return statement
 
 
-def _merged(resource: Resource, rows: Branches, asked: PageRequest, statement: Statement) -> str:
+def _merged_keys(resource: Resource, rows: Branches, asked: PageRequest, statement: Statement) -> str:
     """Finds the branches whose first rows come first: as many as the page has rows, because each of the page's rows is
     in one of them. With m such branches, the page ends no later than the last of their rows number ceil(rows / m). Then
-    reads the page's keys from the branches up to there, and then its rows: all but the last step needs the index alone.
+    reads the page's keys from the branches up to there. All this needs the index alone.
     """
     parents = [f"p.org_id = {statement.bind(asked.ids['org_id'])}::uuid"]
     parents += _filter_conditions((f for f in resource.filters if "p." in f.condition), asked, statement)
-    if asked.under_policies:
-        parents.append(rows.right)
+    if asked.user_id is not None:
+        parents.append(rows.right.format(user=statement.bind(asked.user_id)))
     chosen = asked.filters.get(rows.column)
     values = statement.bind(list(rows.values) if chosen is None else [chosen])
     inner = [f"t.{rows.parent_key} = b.parent", f"t.{rows.column} = b.value"]
@@ -116,7 +130,7 @@ def _merged(resource: Resource, rows: Branches, asked: PageRequest, statement: S
     branch = f"FROM public.{resource.table} AS t WHERE {' AND '.join(inner)} ORDER BY {order}"
     first = ", ".join(f"t.{name}" for name, _ in resource.order)
     reverse = ", ".join(f"t.{name}{'' if resource.newest_first else ' DESC'}" for name, _ in resource.order)
-    end, within = _end_of_page(resource, first)
+    within = _no_later_than_end(resource, first)
     until_end = f"FROM public.{resource.table} AS t WHERE {' AND '.join([*inner, within])} ORDER BY {order}"
     return f"""
 WITH b AS MATERIALIZED (
@@ -129,28 +143,21 @@ WITH b AS MATERIALIZED (
     SELECT {first}, count(*) OVER () AS found
     FROM b CROSS JOIN LATERAL (SELECT {first} {branch} OFFSET (SELECT ({limit} - 1) / count(*) FROM b) LIMIT 1) AS t
     ORDER BY {reverse} LIMIT 1
-), e AS MATERIALIZED (
-    SELECT {end}
-), k AS MATERIALIZED (
-    SELECT t.id FROM b CROSS JOIN LATERAL (SELECT {first} {until_end} LIMIT {limit}) AS t
-    ORDER BY {order} LIMIT {limit}
 )
-SELECT {_columns(resource)} FROM k JOIN public.{resource.table} AS t ON t.id = k.id ORDER BY {order}"""  # noqa: S608 - as above
+SELECT t.{resource.key} FROM b CROSS JOIN LATERAL (SELECT {first} {until_end} LIMIT {limit}) AS t
+ORDER BY {order} LIMIT {limit}"""  # noqa: S608 - as above
 
 
-def _end_of_page(resource: Resource, first: str) -> tuple[str, str]:
-    """The columns of `e`, the last row that the page can have; and the condition that a row comes no later. If a branch
-    has fewer rows than it is asked for, that is the last row that there can be.
+def _no_later_than_end(resource: Resource, first: str) -> str:
+    """The condition that a row comes no later than `m`, the last row that the page can have. If a branch has fewer rows
+    than it is asked for, that is the last row that there can be.
     """
-    # PostgreSQL would not compare with coalesce in the index: it might tell of rows that the policies hide.
     known = "m.found = (SELECT count(*) FROM b)"
-    last = {name: f"'{LAST[kind, resource.newest_first]}'::{kind}" for name, kind in resource.order}
-    end = ", ".join(
-        f"coalesce((SELECT m.{name} FROM m WHERE {known}), {value}) AS {name}"  # noqa: S608 - as above
-        for name, value in last.items()
+    values = ", ".join(
+        f"coalesce((SELECT m.{name} FROM m WHERE {known}), '{LAST[kind, resource.newest_first]}'::{kind})"  # noqa: S608 - as above
+        for name, kind in resource.order
     )
-    values = ", ".join(f"(SELECT e.{name} FROM e)" for name, _ in resource.order)  # noqa: S608 - as above
-    return end, f"({first}) {'>=' if resource.newest_first else '<='} ({values})"
+    return f"({first}) {'>=' if resource.newest_first else '<='} ({values})"
 
 
 def _columns(resource: Resource) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import asyncpg
@@ -54,9 +55,10 @@ class Pages:
         walk = filter_hash(resource.path, ids, query.filters)
         start = None if query.cursor is None else _decode(query.cursor, walk, resource)
         # One extra row shows whether there is a next page.
-        asked = PageRequest(ids, query.filters, start, query.limit + 1, reader.under_policies, reader.orgs)
+        asked = PageRequest(ids, query.filters, start, query.limit + 1, reader.user_id, reader.orgs)
         org_id = ids.get("org_id")
-        async with self._database.snapshot(reader, org_id, self._partition(org_id)) as snapshot:
+        keys = partial(page_sql.keys_of_page, resource, asked)
+        async with self._database.snapshot(reader, org_id, self._partition(org_id), keys) as snapshot:
             rows, following = await _page_rows(snapshot, resource, asked)
             if not rows:
                 await _refuse_unseen(snapshot, ids)
@@ -102,7 +104,7 @@ async def _page_rows(
 ) -> tuple[list[asyncpg.Record], Values | None]:
     """The page's rows, and the sort values after which the next page starts; None if there is no next page."""
     end = await _window_end(snapshot, resource, asked)
-    statement = page_sql.page(resource, asked, end)
+    statement = page_sql.page(resource, asked, end, snapshot.keys)
     if resource.has_large_rows:
         rows, cut = await snapshot.fetch_bounded(statement)
     else:

@@ -24,12 +24,8 @@ class Reader:
     orgs: tuple[str, ...] | None = None
 
     @property
-    def under_policies(self) -> bool:
-        return self.role == READER
-
-    @property
     def user_id(self) -> str | None:
-        """None for a service."""
+        """The user whom the policies confine; None for a service, which sees everything."""
         return self.principal.user_id if isinstance(self.principal, User) else None
 
     def may_ask_for(self, org_id: str) -> bool:

@@ -29,8 +29,8 @@ class Branches:
     collection's order. A page is merged from the branches, so its cost depends on the number of branches, not on their
     lengths.
 
-    `right` is SQL that chooses the parents whose rows the caller may see. Row-level security enforces the same rule;
-    `right` only saves visiting rows that row-level security would hide.
+    `right` is SQL that chooses the parents whose rows the user `{user}` may see: the same rule as the policy's. It is
+    asked when the keys of a page are merged. The rows with these keys are then read under the policy.
     """
 
     parent: str

@@ -29,9 +29,16 @@ OWN_PROJECT: Final = Filter("project", UuidParameter, "t.project_id = {}::uuid",
 CONNECTION: Final = Filter("connection", UuidParameter, "p.id = {}::uuid", "Only of this connection.")
 OF_ORG: Final = OwnRows("t.org_id = {org_id}::uuid")
 
-_OWNER_OR_ADMIN: Final = "p.org_id = ANY ((SELECT daybook.my_orgs('owner', 'admin'))::uuid[])"
-_MY_PROJECTS: Final = "ANY ((SELECT daybook.my_projects())::uuid[])"
-_MY_EDITED_PROJECTS: Final = "ANY ((SELECT daybook.my_projects('admin', 'editor'))::uuid[])"
+# Sub-selects that name nothing of the row, as in the policies, so that they run once a statement.
+_OWNER_OR_ADMIN: Final = (
+    "p.org_id = ANY (ARRAY(SELECT m.org_id FROM public.org_members AS m"
+    " WHERE m.user_id = {user}::uuid AND m.role IN ('owner', 'admin')))"
+)
+_MY_PROJECTS: Final = "ANY (ARRAY(SELECT m.project_id FROM public.project_members AS m WHERE m.user_id = {user}::uuid))"
+_MY_EDITED_PROJECTS: Final = (
+    "ANY (ARRAY(SELECT m.project_id FROM public.project_members AS m"
+    " WHERE m.user_id = {user}::uuid AND m.role IN ('admin', 'editor')))"
+)
 RUN_STATUSES: Final = ("running", "success", "failed", "cancelled")
 
 
