@@ -119,6 +119,10 @@ def _reading() -> list[Row]:
             "look-ups of the read API, per instance",
             f"{database.CONNECTIONS} PostgreSQL connections, {_seconds(database.STATEMENT_SECONDS)}",
         ),
+        (
+            "of them, of one caller; time a request waits for one",
+            f"{database.CALLER_CONNECTIONS}; {_seconds(database.ACQUIRE_SECONDS)}",
+        ),
         ("open streams, per instance; of one user", f"{hub.MAX_STREAMS:,}; {hub.MAX_STREAMS_OF_ONE}"),
         (
             "data buffered for the client of a stream",

@@ -3,7 +3,7 @@ security.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,11 +12,15 @@ import asyncpg
 from daybook_infra.runtime.errors import DatabaseAway
 from daybook_infra.runtime.postgres.connections import Connection, OwnConnection, Pool, open_pool, translated
 from daybook_infra.runtime.settings import Settings
+from daybook_projector.read_api.caller_slots import CallerSlots
 from daybook_projector.read_api.page_sql import Statement
 from daybook_projector.read_api.reader import Reader
 
 CONNECTIONS: Final = 8
-# How long a request waits for a free connection, and how long a statement may take.
+# One caller uses at most so many, so that its slow reads leave some for others.
+CALLER_CONNECTIONS: Final = CONNECTIONS // 2
+# How long a request waits for its caller's other requests, and then for a free connection; and how long a statement may
+# take.
 ACQUIRE_SECONDS: Final = 5.0
 STATEMENT_SECONDS: Final = 5.0
 # Large rows are fetched in pieces of this many, until the page is full or has MAX_PAGE_BYTES.
@@ -91,9 +95,13 @@ class ReadSnapshot:
         return bool(await self.connection.fetchval(sql, *values))
 
 
+_NO_TURN: Final = nullcontext()
+
+
 class ReadDatabase:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self._slots = CallerSlots(CALLER_CONNECTIONS, ACQUIRE_SECONDS)
 
     @asynccontextmanager
     async def snapshot(
@@ -102,14 +110,18 @@ class ReadDatabase:
         org_id: str | None = None,
         partition: int | None = None,
         keys: Callable[[Statement], str] | None = None,
+        turn: AbstractAsyncContextManager[Any] = _NO_TURN,
     ) -> AsyncIterator[ReadSnapshot]:
         """Reads the position of `partition`, or of all partitions if it is None. `keys` makes SQL for an array of keys;
-        no policy confines it. Raises DatabaseAway, also if no connection becomes free within ACQUIRE_SECONDS.
+        no policy confines it. `turn` is entered once the caller may use another connection. Raises DatabaseAway, also
+        if no connection becomes free within ACQUIRE_SECONDS, and RequestRefused (429) if the caller may use none.
         """
         begin = Statement(values=[reader.claims, reader.role, partition, org_id])
         begin.sql = BEGIN_READING.format(keys="NULL" if keys is None else keys(begin))
         with translated(), _roles_present():
             async with (
+                self._slots.take(str(reader.principal)),
+                turn,
                 self._acquired() as connection,
                 connection.transaction(isolation="repeatable_read", readonly=True),
             ):

@@ -9,6 +9,7 @@ from typing import Any, Final
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from daybook_infra.runtime.errors import DatabaseAway
 from daybook_infra.runtime.http.auth import VerifiedToken
 from daybook_infra.runtime.http.problems import RequestRefused
 from daybook_infra.runtime.http.protocol import ABORT
@@ -83,10 +84,14 @@ class StreamResponse(Response):
         await send({"type": "http.response.body", "body": b""})
 
     async def _events(self) -> AsyncIterator[bytes]:
-        async for missed in self._catch_up:
-            yield missed
-            if self._stream.ended.done():
-                break
+        try:
+            async for missed in self._catch_up:
+                yield missed
+                if self._stream.ended.done():
+                    break
+        except (DatabaseAway, RequestRefused):
+            # The answer has begun, so that it cannot be a refusal any more. The client resumes.
+            self._stream.end(End.NO_DATABASE)
         while not self._stream.has_ended:
             found = await self._stream.next_bytes()
             if not await self._token.is_valid():

@@ -141,10 +141,9 @@ class StreamRoutes:
 
     async def _missed(self, stream: OpenStream) -> tuple[list[bytes], bool]:
         """The next events after `stream.last`, and whether there may be more. Advances `stream.last`."""
-        async with (
-            self._catching_up,
-            self._database.snapshot(stream.reader, stream.org_id, stream.partition) as snapshot,
-        ):
+        async with self._database.snapshot(
+            stream.reader, stream.org_id, stream.partition, turn=self._catching_up
+        ) as snapshot:
             since = await log_reads.entry_time(snapshot, stream.org_id, stream.last)
             rows, more = await log_reads.missed_entries(snapshot, stream.org_id, since)
         if rows:
