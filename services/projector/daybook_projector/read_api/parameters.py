@@ -34,26 +34,32 @@ TimeParameter = Annotated[
     datetime, BeforeValidator(parse_time), WithJsonSchema({"type": "string", "format": "date-time"})
 ]
 WordParameter = Annotated[str, StringConstraints(pattern="^[A-Za-z][A-Za-z0-9_]{0,63}$")]
-LimitParameter = Annotated[int, Field(ge=1, le=MAX_LIMIT, description="The most items on the page.")]
+LimitParameter = Annotated[int, Field(ge=1, le=MAX_LIMIT, description="The page has at most so many items.")]
 # Only for the OpenAPI document. Pydantic does not check this pattern: parse_position does, with a clearer message.
 POSITION_PATTERN: Final = r"^[0-9]{1,5}\.[0-9]{1,18}$"
 CursorParameter = Annotated[
     str,
     StringConstraints(min_length=1, max_length=MAX_CURSOR),
     Field(
-        description="`next` of the previous page. Keep all filters.", json_schema_extra={"pattern": "^[A-Za-z0-9_-]+$"}
+        description="The `next` of the previous page. Send the same filters with it.",
+        json_schema_extra={"pattern": "^[A-Za-z0-9_-]+$"},
     ),
 ]
 AfterParameter = Annotated[
     str,
     StringConstraints(min_length=1, max_length=40),
     Field(
-        description="Wait until this position, such as 3.1042, is in the tables. The same as the header Daybook-After.",
+        description="Waits until this position, such as 3.1042, is in the tables, as the header Daybook-After does.",
         json_schema_extra={"pattern": POSITION_PATTERN},
     ),
 ]
 WaitParameter = Annotated[
-    float, Field(ge=0, le=3600, description="Seconds to wait; at most, and by default, DAYBOOK_WAIT_SECONDS.")
+    float,
+    Field(
+        ge=0,
+        le=3600,
+        description="Waits at most so many seconds, and never longer than DAYBOOK_WAIT_SECONDS, which is the default.",
+    ),
 ]
 
 

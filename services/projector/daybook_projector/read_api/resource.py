@@ -43,12 +43,14 @@ class Branches:
 @dataclass(frozen=True, slots=True)
 class Resource:
     """`filters` use an index. `bounded_filters` do not, so they look at no more than page_sql.SCANNED_ROWS rows.
-    `has_large_rows`: a row may be as large as a command.
+    `has_large_rows`: a row may be as large as a command. `title` and `noun` name the items in the OpenAPI document: all
+    of them, and one of them.
     """
 
     path: str
     item_id: str
     title: str
+    noun: str
     table: str
     model: type[Item]
     rows: OwnRows | Branches

@@ -24,9 +24,9 @@ from daybook_projector.read_api.parameters import Filter, TimeParameter, UuidPar
 from daybook_projector.read_api.resource import Branches, OwnRows, Resource
 
 ORG: Final = "/v1/orgs/{org_id}"
-PROJECT: Final = Filter("project", UuidParameter, "p.project_id = {}::uuid", "Only of this project.")
+PROJECT: Final = Filter("project", UuidParameter, "p.project_id = {}::uuid", "Returns only items of this project.")
 OWN_PROJECT: Final = Filter("project", UuidParameter, "t.project_id = {}::uuid", PROJECT.description)
-CONNECTION: Final = Filter("connection", UuidParameter, "p.id = {}::uuid", "Only of this connection.")
+CONNECTION: Final = Filter("connection", UuidParameter, "p.id = {}::uuid", "Returns only items of this connection.")
 OF_ORG: Final = OwnRows("t.org_id = {org_id}::uuid")
 
 # Sub-selects that name nothing of the row, as in the policies, so that they run once a statement.
@@ -44,13 +44,13 @@ RUN_STATUSES: Final = ("running", "success", "failed", "cancelled")
 
 def _time_filters(column: str) -> tuple[Filter, Filter]:
     return (
-        Filter("since", TimeParameter, f"t.{column} >= {{}}::timestamptz", "Only from this time on."),
-        Filter("until", TimeParameter, f"t.{column} < {{}}::timestamptz", "Only before this time."),
+        Filter("since", TimeParameter, f"t.{column} >= {{}}::timestamptz", "Returns only items from this time on."),
+        Filter("until", TimeParameter, f"t.{column} < {{}}::timestamptz", "Returns only items before this time."),
     )
 
 
 def _role(type_: object, sql_type: str) -> Filter:
-    return Filter("role", type_, f"t.role = {{}}::{sql_type}", "Only with this role.")
+    return Filter("role", type_, f"t.role = {{}}::{sql_type}", "Returns only members with this role.")
 
 
 RESOURCES: Final = (
@@ -58,6 +58,7 @@ RESOURCES: Final = (
         path="/v1/orgs",
         item_id="org_id",
         title="orgs",
+        noun="an org",
         table="orgs",
         model=OrgItem,
         rows=OwnRows("({orgs}::uuid[] IS NULL OR t.id = ANY ({orgs}::uuid[]))"),
@@ -66,6 +67,7 @@ RESOURCES: Final = (
         path=f"{ORG}/members",
         item_id="user_id",
         title="members of an org",
+        noun="a member of an org",
         table="org_members",
         model=MemberItem,
         rows=OF_ORG,
@@ -77,6 +79,7 @@ RESOURCES: Final = (
         path=f"{ORG}/projects",
         item_id="project_id",
         title="projects",
+        noun="a project",
         table="projects",
         model=ProjectItem,
         rows=OF_ORG,
@@ -85,6 +88,7 @@ RESOURCES: Final = (
         path=f"{ORG}/projects/{{project_id}}/members",
         item_id="user_id",
         title="members of a project",
+        noun="a member of a project",
         table="project_members",
         model=ProjectMemberItem,
         rows=OwnRows(
@@ -99,13 +103,14 @@ RESOURCES: Final = (
         path=f"{ORG}/connections",
         item_id="connection_id",
         title="connections",
+        noun="a connection",
         table="source_connections",
         model=ConnectionItem,
         rows=OF_ORG,
         filters=(
             OWN_PROJECT,
-            Filter("type", WordParameter, "t.type = {}", "Only of this type."),
-            Filter("active", bool, "t.is_active = {}", "Only active ones, or only inactive ones."),
+            Filter("type", WordParameter, "t.type = {}", "Returns only connections of this type."),
+            Filter("active", bool, "t.is_active = {}", "Returns only active connections, or only inactive ones."),
         ),
         has_large_rows=True,
     ),
@@ -113,6 +118,7 @@ RESOURCES: Final = (
         path=f"{ORG}/sync-runs",
         item_id="sync_run_id",
         title="sync runs",
+        noun="a sync run",
         table="sync_runs",
         model=SyncRunItem,
         rows=Branches(
@@ -127,7 +133,7 @@ RESOURCES: Final = (
         filters=(
             PROJECT,
             CONNECTION,
-            Filter("status", RunStatus, "", "Only with this status."),
+            Filter("status", RunStatus, "", "Returns only sync runs with this status."),
             *_time_filters("started_at"),
         ),
     ),
@@ -135,6 +141,7 @@ RESOURCES: Final = (
         path=f"{ORG}/dead-letters",
         item_id="dead_letter_id",
         title="dead letters",
+        noun="a dead letter",
         table="dlq_events",
         model=DeadLetterItem,
         rows=Branches(
@@ -144,13 +151,18 @@ RESOURCES: Final = (
             values=("pending", "resolved"),
             right=f"(p.project_id = {_MY_EDITED_PROJECTS} OR {_OWNER_OR_ADMIN})",
         ),
-        filters=(PROJECT, CONNECTION, Filter("status", DeadLetterStatus, "", "Only with this status.")),
+        filters=(
+            PROJECT,
+            CONNECTION,
+            Filter("status", DeadLetterStatus, "", "Returns only dead letters with this status."),
+        ),
         has_large_rows=True,
     ),
     Resource(
         path=f"{ORG}/alerts",
         item_id="alert_id",
         title="open alerts",
+        noun="an open alert",
         table="integration_alerts",
         model=AlertItem,
         rows=Branches(
@@ -162,13 +174,14 @@ RESOURCES: Final = (
         ),
         filters=(
             Filter("project", UuidParameter, "p.id = {}::uuid", PROJECT.description),
-            Filter("severity", Severity, "", "Only of this severity."),
+            Filter("severity", Severity, "", "Returns only alerts of this severity."),
         ),
     ),
     Resource(
         path=f"{ORG}/secret-refs",
         item_id="secret_ref_id",
         title="secret references",
+        noun="a secret reference",
         table="secret_refs",
         model=SecretRefItem,
         rows=OF_ORG,
@@ -177,6 +190,7 @@ RESOURCES: Final = (
         path=f"{ORG}/audit-log",
         item_id="entry_id",
         title="entries of the log",
+        noun="an entry of the log",
         table="audit_log",
         model=EntryItem,
         rows=OF_ORG,
@@ -184,11 +198,24 @@ RESOURCES: Final = (
         newest_first=True,
         filters=_time_filters("created_at"),
         bounded_filters=(
-            Filter("action", WordParameter, "t.action = {}", "Only with this action, such as ADD_MEMBER."),
-            Filter("result", EntryResult, "t.result = {}", "Only accepted or only rejected commands."),
-            Filter("actor", UuidParameter, "t.actor_user_id = {}::uuid", "Only by this user."),
-            Filter("entity_type", WordParameter, "t.entity_type = {}", "Only about things of this type."),
-            Filter("entity", UuidParameter, "t.entity_id = {}::uuid", "Only about the thing with this id."),
+            Filter(
+                "action", WordParameter, "t.action = {}", "Returns only entries with this action, such as ADD_MEMBER."
+            ),
+            Filter(
+                "result",
+                EntryResult,
+                "t.result = {}",
+                "Returns only entries of accepted commands, or only of rejected ones.",
+            ),
+            Filter(
+                "actor", UuidParameter, "t.actor_user_id = {}::uuid", "Returns only entries of commands by this user."
+            ),
+            Filter(
+                "entity_type", WordParameter, "t.entity_type = {}", "Returns only entries about things of this type."
+            ),
+            Filter(
+                "entity", UuidParameter, "t.entity_id = {}::uuid", "Returns only entries about the thing with this id."
+            ),
             OWN_PROJECT,
         ),
         has_large_rows=True,

@@ -1,7 +1,8 @@
 """The read API's OpenAPI document is complete, and its examples are valid."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -49,7 +50,7 @@ def test_the_example_of_an_item_is_valid(resource: Any) -> None:
 def test_every_endpoint_is_described(document: Json) -> None:
     paths = document["paths"]
     assert {path for each in RESOURCES for path in (each.path, each.item_path)} <= set(paths)
-    reading = {path: each["get"] for path, each in paths.items() if path.startswith("/v1/")}
+    reading = operations(document)
     assert len(reading) == 2 * len(RESOURCES) + 2
     ids = [operation["operationId"] for operation in reading.values()]
     assert len(set(ids)) == len(ids)
@@ -64,6 +65,31 @@ def test_every_endpoint_is_described(document: Json) -> None:
             for content in response.get("content", {}).values():
                 assert content["schema"], (path, status)
                 assert "example" in content or content["examples"], (path, status)
+
+
+def descriptions(operation: Operation) -> Iterator[str]:
+    """All texts that are the read API's own: refusals are described by their codes."""
+    answers = [answer for status, answer in operation["responses"].items() if int(status) < 400]
+    headers = [header for answer in answers for header in answer.get("headers", {}).values()]
+    for described in (operation, *operation["parameters"], *answers, *headers):
+        # FastAPI puts the text of some optional parameters into their schema.
+        yield described["description"] if "description" in described else described["schema"]["anyOf"][0]["description"]
+
+
+def operations(document: Json) -> dict[str, Operation]:
+    return {path: methods["get"] for path, methods in document["paths"].items() if path.startswith("/v1/")}
+
+
+def test_descriptions_are_sentences(document: Json) -> None:
+    texts = {text for operation in operations(document).values() for text in descriptions(operation)}
+    assert len(texts) > 40
+    sentence = re.compile(r"[A-Z].* .* .*\.")
+    assert {text for text in texts if not sentence.fullmatch(text)} == set()
+
+
+def test_an_operation_says_when_it_answers_404(document: Json) -> None:
+    for path, operation in operations(document).items():
+        assert ("404" in operation["responses"]) == ("404" in operation["description"]), path
 
 
 @pytest.mark.parametrize("resource", RESOURCES, ids=lambda each: each.path)

@@ -45,7 +45,7 @@ class StreamQuery(BaseModel):
             str,
             Field(
                 max_length=40,
-                description="Start after this position.",
+                description="Sends the entries after this position first.",
                 json_schema_extra={"pattern": POSITION_PATTERN},
             ),
         ]
@@ -182,7 +182,8 @@ def _options() -> dict[str, Any]:
     }
     example = f'id: {POSITION}\ndata: {{"id":"0199f000-0000-8561-aaa1-8aa0eb0c829d","action":"ADD_MEMBER"}}\n\n'
     found = {
-        "description": "Server-sent events. An event's data is an entry, and its id is the entry's position.",
+        "description": "The body consists of server-sent events. The data of an event is an entry, and its id is the"
+        " entry's position.",
         "content": {"text/event-stream": {"schema": {"type": "string"}, "example": example}},
     }
     refused = (
@@ -195,9 +196,11 @@ def _options() -> dict[str, Any]:
     )
     return {
         "operation_id": "stream_audit_log",
-        "summary": "New entries of an org's log, as they are projected",
-        "description": "Resumes after `Last-Event-ID` or `after` without gaps or repeats. While there are no entries, a"
-        " comment is sent each second. The stream ends when the token expires or when you may no longer read the log.",
+        "summary": "Follow an org's log",
+        "description": "Sends each entry of the org's log as soon as it is projected. With `Last-Event-ID` or `after`,"
+        " it first sends the entries after that position, without gaps or repeats. While there are no entries, a"
+        " comment is sent each second. The stream ends when the token expires or when you may no longer read the log."
+        " Answers 404 if the org does not exist, or if you may not read its log.",
         "responses": {200: found, **problems(*refused)},
         "openapi_extra": {**SECURED, "parameters": [*path_parameters(PATH), header]},
     }
