@@ -6,6 +6,7 @@ PACKAGES := contracts contracts/client infra services/command services/projector
 TESTS ?= tests
 ROWS ?= 1000000
 ENTRIES ?= 1000000
+WALKED ?= 100000
 SERVICE ?= pypi
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links $(addprefix --no-emit-package daybook-,$(notdir $(PACKAGES)))
@@ -49,7 +50,7 @@ bench: .venv/bench-installed ## measure the figures of docs/performance.md (unde
 	$(BIN)/python tests/bench/http_batches.py
 	$(BIN)/python tests/bench/performance_table.py
 
-bench-large: install ## run all other benchmarks (ROWS= dead letters, ENTRIES= in the log); they print figures and never fail
+bench-large: install ## run all other benchmarks (ROWS=, ENTRIES= and WALKED= are sizes); they print figures and never fail
 	$(BIN)/python tests/bench/entry_timing.py
 	$(BIN)/python tests/bench/loop_stalls.py
 	$(BIN)/python tests/bench/dead_letters.py --rows $(ROWS)
@@ -63,6 +64,7 @@ bench-large: install ## run all other benchmarks (ROWS= dead letters, ENTRIES= i
 	$(BIN)/python tests/bench/audit_export.py --entries 10000 $(ENTRIES)
 	$(BIN)/python tests/bench/audit_fold.py
 	$(BIN)/python tests/bench/read_api.py --rows $(ROWS)
+	$(BIN)/python tests/bench/read_walks.py --rows $(WALKED)
 	$(BIN)/python tests/bench/read_streams.py
 	$(BIN)/python tests/bench/read_your_writes.py
 	$(BIN)/python tests/bench/read_pages.py
