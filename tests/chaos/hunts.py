@@ -9,7 +9,7 @@ from chaos.fault import Fault
 from chaos.nemesis import FAULTS
 
 BY_NAME = {fault.name: fault for fault in FAULTS}
-FEW_ORGS: Mapping[str, object] = {"cache_orgs": 4}
+FEW_ORGS: Mapping[str, object] = {"cache_mib": 0.01}
 
 
 @dataclass(frozen=True, slots=True)

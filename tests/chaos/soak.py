@@ -22,7 +22,7 @@ ONE_A_MINUTE = Pace(at_once=1, pauses=(48.0, 58.0))
 # 15 to 20 commands a second from all publishers together.
 PAUSE_SECONDS = 1.0
 # A small cache is full after a few minutes, so later growth has another cause.
-SETUP = Setup(changes={"cache_orgs": 40}, veterans=1)
+SETUP = Setup(changes={"cache_mib": 0.1}, veterans=1)
 
 
 @dataclass(slots=True)

@@ -10,10 +10,14 @@ import argparse
 import hashlib
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 
+import pytest
+
+from daybook_command.shard import org_cache
+from daybook_command.shard.org_cache import ORG_BYTES
 from daybook_command.shard.state import ShardConfig
 from daybook_contracts.senders.sender_rules import SenderRules
 from support import golden_commands
@@ -43,12 +47,15 @@ class Line:
 
 def transcript() -> list[Line]:
     rules = SenderRules(golden_commands.policy(), "vault:kv/hub/")
-    own = ShardConfig(PARTITIONS, cache_orgs=8, max_tail=600, managed_users=True, max_commands=25)
-    idp = ShardConfig(PARTITIONS, cache_orgs=8, max_tail=600, managed_users=False, max_commands=25, rules=rules)
-    return [
-        *_played(World(own, history(), frozenset(), 0), managed(MANAGED)),
-        *_played(World(idp, Logbook(PARTITIONS), external_users(), MANAGED), external(EXTERNAL)),
-    ]
+    own = ShardConfig(PARTITIONS, cache_bytes=8 * ORG_BYTES, max_tail=600, managed_users=True, max_commands=25)
+    idp = replace(own, managed_users=False, rules=rules)
+    with pytest.MonkeyPatch.context() as patch:
+        # What is cached decides which commands share a batch, and so their salts: here each cache holds 8 orgs.
+        patch.setattr(org_cache, "weight_of", lambda _: ORG_BYTES)
+        return [
+            *_played(World(own, history(), frozenset(), 0), managed(MANAGED)),
+            *_played(World(idp, Logbook(PARTITIONS), external_users(), MANAGED), external(EXTERNAL)),
+        ]
 
 
 def _played(world: World, commands: Iterator[Sent]) -> Iterator[Line]:

@@ -107,7 +107,7 @@ def _records() -> list[Row]:
         ("a record's header value in a dead letter or an answer", _size(limits.DEAD_LETTER_BYTES)),
         ("commands queued in memory, per partition", waiting),
         ("weight of unprojected entries, per partition", _default("max_tail"), _names("max_tail")),
-        ("fully projected orgs in memory, per process", _default("cache_orgs"), _names("cache_orgs")),
+        ("fully projected orgs in memory, per process", f"{_default('cache_mib')} MiB", _names("cache_mib")),
     ]
 
 

@@ -106,8 +106,8 @@ def keep_cached_orgs(patch: Patch) -> None:
         caches.append(shard.memory.cache)
         return take(shard, event)
 
-    def keeping(event: TakenOver, partition: int, cache_orgs: int) -> tuple[Memory, list[Report]]:
-        memory, reports = fold(event, partition, cache_orgs)
+    def keeping(event: TakenOver, partition: int, cache_bytes: int) -> tuple[Memory, list[Report]]:
+        memory, reports = fold(event, partition, cache_bytes)
         memory.cache = caches.pop()
         return memory, reports
 

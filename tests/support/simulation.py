@@ -22,7 +22,7 @@ from support.surroundings import START_US, Failed, Surroundings
 from support.weather import CALM, Weather
 from support.world import CREATED
 
-CONFIG = ShardConfig(partitions=1, cache_orgs=4, max_tail=1_000, managed_users=True, max_commands=5)
+CONFIG = ShardConfig(partitions=1, cache_bytes=8_000, max_tail=1_000, managed_users=True, max_commands=5)
 MAX_CALM_STEPS = 30_000
 """A schedule must be over after this many steps without faults."""
 

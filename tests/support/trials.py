@@ -16,7 +16,11 @@ def run_schedule(seed: int) -> World:
     """Runs a schedule. Every fault is raised as `Failed`, also unexpected exceptions and refusals of tables."""
     draw = random.Random(seed)
     config = replace(
-        CONFIG, partitions=PARTITIONS, cache_orgs=draw.randint(1, 3), max_tail=draw.choice([8, 1000]), max_commands=5
+        CONFIG,
+        partitions=PARTITIONS,
+        cache_bytes=draw.randint(1_000, 6_000),
+        max_tail=draw.choice([8, 1000]),
+        max_commands=5,
     )
     world = World(seed, records(seed, COMMANDS), frozenset(PEOPLE), config)
     try:

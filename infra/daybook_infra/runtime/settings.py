@@ -119,7 +119,7 @@ class Settings(BaseSettings):
     )
     rate: Annotated[float, Gt(0)] = Field(50.0, description="HTTP rate limit: tokens per user and second")
     burst: Positive = Field(200, description="HTTP rate limit: most tokens that a user can save up")
-    cache_orgs: Positive = Field(10_000, description="fully projected orgs kept in memory, per process")
+    cache_mib: Annotated[float, Gt(0)] = Field(256.0, description="MiB of fully projected orgs in memory, per process")
     max_tail: Positive = Field(100_000, description="unprojected entries at which a partition pauses")
     sync_max_seconds: Positive = Field(86_400, description="seconds until a running sync fails as `TIMED_OUT`")
 

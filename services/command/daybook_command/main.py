@@ -32,7 +32,7 @@ from daybook_contracts.topics import Topics
 from daybook_infra.runtime.health import Health
 from daybook_infra.runtime.http.serving import cancel_and_wait, serve
 from daybook_infra.runtime.http.sites import sites
-from daybook_infra.runtime.kafka.options import connection_of
+from daybook_infra.runtime.kafka.options import MIB, connection_of
 from daybook_infra.runtime.logs import get_logger
 from daybook_infra.runtime.postgres.connections import Pool, close_pool, keep_session, open_pool
 from daybook_infra.runtime.retrying import retry_at_start
@@ -128,7 +128,7 @@ def _config(settings: Settings, policy: ServicePolicy | None) -> ShardConfig:
     return ShardConfig(
         partitions=settings.partitions,
         # The setting is the total for a process that owns all partitions.
-        cache_orgs=max(1, settings.cache_orgs // settings.partitions),
+        cache_bytes=int(settings.cache_mib * MIB / settings.partitions),
         max_tail=settings.max_tail,
         managed_users=settings.users == "managed",
         rules=SenderRules(policy, settings.secret_ref_prefix),

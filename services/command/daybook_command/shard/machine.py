@@ -64,7 +64,7 @@ class Shard:
     @classmethod
     def of(cls, partition: int, config: ShardConfig) -> "Shard":
         inbox = Inbox(partition, config.partitions, config.max_commands, config.rules)
-        return cls(partition, config, Memory(partition, OrgCache(config.cache_orgs)), inbox)
+        return cls(partition, config, Memory(partition, OrgCache(config.cache_bytes)), inbox)
 
     @property
     def idle(self) -> bool:
@@ -125,7 +125,7 @@ class Shard:
 
     def _taken_over(self, event: TakenOver) -> list[Effect]:
         try:
-            self.memory, reports = take_over(event, self.partition, self.config.cache_orgs)
+            self.memory, reports = take_over(event, self.partition, self.config.cache_bytes)
         except LogChanged as changed:
             return self._stop(str(changed))
         self.phase = ShardPhase.READY
@@ -278,7 +278,7 @@ class Shard:
         self.in_flight = BatchInFlight()
         self.phase = ShardPhase.READY
         memory.settle(in_flight.projected)
-        memory.cache.evict(memory.tail.by_org)
+        memory.cache.evict([each.org_id for each in in_flight.needs.orgs], memory.tail.by_org)
         self.inbox.clear_marks(in_flight.arrivals)
         answers: list[Effect] = [] if in_flight.answer is None else [in_flight.answer]
         return [*answers, *self._start_batch()]
@@ -292,7 +292,7 @@ class Shard:
         self._requeue()
         self.phase = ShardPhase.TAKING_OVER
         self.takeovers += 1
-        self.memory = Memory(self.partition, OrgCache(self.config.cache_orgs))
+        self.memory = Memory(self.partition, OrgCache(self.config.cache_bytes))
         return [Report(kind, detail), TakeOver()]
 
     def _requeue(self) -> None:

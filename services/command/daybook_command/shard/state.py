@@ -25,10 +25,10 @@ from daybook_contracts.senders.sender_rules import NO_RULES, SenderRules
 
 @dataclass(frozen=True, slots=True)
 class ShardConfig:
-    """`max_tail`: in entries. `max_commands`: per batch. `cache_orgs`: for this shard only."""
+    """`max_tail`: in entries. `max_commands`: per batch. `cache_bytes`: for this shard only."""
 
     partitions: int
-    cache_orgs: int
+    cache_bytes: int
     max_tail: int
     managed_users: bool
     max_commands: int = 500

@@ -10,11 +10,11 @@ from daybook_contracts.log.continuity import check_bounds, check_head
 from daybook_contracts.timestamps import microseconds
 
 
-def take_over(event: TakenOver, partition: int, cache_orgs: int) -> tuple[Memory, list[Report]]:
+def take_over(event: TakenOver, partition: int, cache_bytes: int) -> tuple[Memory, list[Report]]:
     """Fold the log after the checkpoint. Raises LogChanged if the log and the checkpoint contradict each other."""
     checkpoint = event.checkpoint
     check_bounds(checkpoint.next_offset, event.log_start, event.log_end)
-    memory = Memory(partition, OrgCache(cache_orgs), head=checkpoint.head, end=checkpoint.next_offset)
+    memory = Memory(partition, OrgCache(cache_bytes), head=checkpoint.head, end=checkpoint.next_offset)
     memory.tail.pruned_position = checkpoint.head.position
     memory.head_offset = checkpoint.head_offset
     if checkpoint.head_offset >= 0:
