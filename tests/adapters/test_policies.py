@@ -110,7 +110,7 @@ async def test_a_listed_login_reads_as_its_user(readers: Readers, role: str | No
     assert await seen_by(readers, {"sub": OWNER}, login="listed", role=role) == expected
 
 
-async def test_a_gateway_that_is_listed_is_still_nobody_without_claims(readers: Readers) -> None:
+async def test_a_listed_gateway_sees_no_row_without_claims(readers: Readers) -> None:
     await readers.owner.execute("INSERT INTO daybook.reader_logins VALUES ($1, $2)", readers.name("gateway"), OWNER)
     try:
         assert await seen_by(readers, None) == NOTHING

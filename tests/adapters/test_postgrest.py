@@ -25,7 +25,7 @@ from support.supabase import as_role, authenticator_waits, hub, in_database, sup
 
 PAGE = page("docs/reading.md")
 (ROLES,) = blocks(section(PAGE, "PostgREST"), "sql")
-(HOOK,) = blocks(section(PAGE, "Beside Supabase"), "sql")
+(HOOK,) = blocks(section(PAGE, "With Supabase"), "sql")
 ORG = org(1)
 OWNER, STRANGER = ({"sub": user(number), "role": "authenticated", "aud": "authenticated"} for number in (1, 2))
 SERVICE = {"sub": "billing", "role": "service_role"}

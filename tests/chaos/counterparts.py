@@ -51,7 +51,7 @@ def move_the_checkpoint_alone(patch: Patch) -> None:
 
 
 def read_in_two_snapshots(patch: Patch) -> None:
-    """Reads the checkpoint first, and each statement in a snapshot of its own."""
+    """Reads the checkpoint first, and each statement in a separate snapshot."""
 
     async def read(reader: SnapshotReader, needs: Mapping[int, Needs]) -> dict[int, Snapshot]:
         with translated():

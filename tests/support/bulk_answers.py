@@ -1,5 +1,5 @@
-"""A stand-in for both services that knows only bulk commands with a filter: it changes the dead letters in the tables,
-writes the entry, moves the checkpoint and answers. Tests can tell it to do any of these differently.
+"""A stand-in for both services that handles only bulk commands with a filter: it changes the dead letters in the
+tables, writes the entry, moves the checkpoint and answers. Tests can change each of these steps.
 """
 
 import json

@@ -1,6 +1,4 @@
-"""The door without servers: small stand-ins, in memory, for everything that it depends on. Only `Replies` is the real
-one.
-"""
+"""The door without servers: small in-memory stand-ins for its dependencies. Only `Replies` is the real class."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -89,8 +87,8 @@ def undecided(_: dict[str, Any]) -> None:
 
 @dataclass(slots=True)
 class Kafka:
-    """Keeps what each call publishes. Unless `fate` is NOTHING_DONE, `decide` gives the result; None: no answer
-    comes.
+    """Keeps the records of each call. Unless `fate` is NOTHING_DONE, `decide` gives the result of each command; None
+    means that no answer comes.
     """
 
     replies: Replies

@@ -51,7 +51,7 @@ def verify_each(folders: Sequence[Path]) -> list[Answer]:
 
 
 def report_in(answer: Answer) -> Json:
-    """What the verifier said as JSON, after a check of its form and its exit code."""
+    """The verifier's JSON report, after checks of its form and of the exit code."""
     assert answer.stderr == ""
     report: Json = json.loads(answer.stdout, parse_int=_number)
     assert jcs(report).decode() + "\n" == answer.stdout

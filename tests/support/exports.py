@@ -1,5 +1,5 @@
 """Exports of a log, for the tests of verifiers: entries as plain dicts in, folders out. The hashes follow the published
-recipes. An entry gets its hashes whatever its content is, so that a test can break one rule and keep all others.
+recipes. Invalid entries get valid hashes too, so that a test can break one rule and keep all others.
 """
 
 import hashlib

@@ -102,7 +102,7 @@ def _to_planted(draw: Random) -> Send:
 
 
 def managed(count: int) -> Iterator[Sent]:
-    """Commands for Daybook with users of its own. One connection gets more dead letters than one bulk command takes."""
+    """Commands for DAYBOOK_USERS=managed. One connection gets more dead letters than one bulk command takes."""
     workload = Workload(20_261_122, orgs=50, users=70, commands=6400, repeated=0.1, flooded=1050)
     return _records(Random(1), [*workload.registrations, *workload.sends], count, signed=False)
 

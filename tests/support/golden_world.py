@@ -184,8 +184,8 @@ class World:
         return [LogRecord(offset, self.book.records[at][offset]) for offset in range(start, stop)]
 
     def _pin(self, user_ids: frozenset[str]) -> frozenset[str]:
-        """Pins the users, but for those that the identity provider has just deleted: at random none or one.
-        Returns it.
+        """Pins the users, except at most one (at random) that the identity provider has just deleted. Returns the
+        deleted user.
         """
         new = sorted(user_ids - self.postgres.pinned)
         gone = frozenset(new[:1] if self._draw("pin").random() < 0.3 else [])

@@ -29,7 +29,7 @@ class Granted:
         return f"{self.prefix}{name}"
 
     def role(self, name: str) -> str:
-        """The role that has the login's rights. What a test revokes from it, it revokes in its own database."""
+        """The role that has the login's rights. A test that revokes rights from it affects only its own database."""
         return f"daybook_{name}"
 
     def url(self, name: str) -> SecretStr:

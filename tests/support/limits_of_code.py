@@ -48,7 +48,7 @@ def _connections() -> list[Row]:
         ),
         ("pipelined requests", f"{OF_HTTP.pipelined}"),
         ("connections, per instance", f"{http.CONNECTIONS:,}", _names("max_connections")),
-        ("file descriptors besides connections", f"{DESCRIPTORS}; {ADMIN_DESCRIPTORS} with an admin port"),
+        ("file descriptors that are not connections", f"{DESCRIPTORS}; {ADMIN_DESCRIPTORS} with an admin port"),
         ("connections to the admin port", f"{http.ADMIN_CONNECTIONS}"),
     ]
 

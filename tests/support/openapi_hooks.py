@@ -23,7 +23,7 @@ BEYOND_SCHEMAS: Final = (
 
 @schemathesis.hook
 def filter_failure(context: HookContext, failure: Failure, case: Case[Any], response: Response) -> bool:
-    """Returns False for what schemathesis takes for a failure but is correct."""
+    """Returns False for a correct answer that schemathesis would count as a failure."""
     return not isinstance(failure, RejectedPositiveData) or not any(
         reason in response.text for reason in BEYOND_SCHEMAS
     )

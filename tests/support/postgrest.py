@@ -1,4 +1,4 @@
-"""Plays PostgREST: the statements that it sends for a GET of rows, in its order and on its login's connection."""
+"""Sends the statements that PostgREST sends for a GET of rows, in the same order and on its login's connection."""
 
 import json
 from collections.abc import Mapping

@@ -129,7 +129,7 @@ async def following(
 
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[ReadApi]:
-    """The read API on a port of its own, because a stream needs a real connection."""
+    """Serves the read API on a free port, because a stream needs a real connection."""
     own = settings.model_copy(update={"rate": 1e6, "burst": 1_000_000})
     stop, registry, port = asyncio.Event(), CollectorRegistry(), free_port()
     async with open_app(own, Health(), registry, stop) as app:

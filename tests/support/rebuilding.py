@@ -1,4 +1,6 @@
-"""Runs rebuilds in this process and from the command line. Has a log with rows in every table, and damage to each."""
+"""Runs rebuilds in this process and from the command line. Defines a log with rows in every table, and damage to
+each.
+"""
 
 import asyncio
 from collections.abc import Sequence

@@ -33,7 +33,7 @@ async def health(service: Service) -> Health:
     outage.
     """
     async with httpx.AsyncClient(timeout=20, trust_env=False) as client:
-        # One after another: if a request of several at once fails, the client closes while the others still connect.
+        # Sent one after another: if one of several concurrent requests fails, the client closes while others connect.
         alive, ready, metrics = [await client.get(f"{service.url}/{page}") for page in ("livez", "readyz", "metrics")]
     assert (alive.status_code, metrics.status_code) == (200, 200)
     report: Json = ready.json()

@@ -53,7 +53,7 @@ CHECKS: Final = {
         f"SELECT p.tablename || '.' || p.policyname FROM {_POLICIES} AND p.qual = 'true' AND p.roles && {_READERS}",
         "ALTER POLICY readers ON public.orgs USING (true)",
     ),
-    # Users can change a part of their own tokens, user_metadata, so a token must not give rights.
+    # Users can change `user_metadata` in their own tokens, so a token must not give rights.
     "policies ask nothing of the token": Check(
         f"SELECT p.tablename || '.' || p.policyname FROM {_POLICIES} AND p.qual ~ 'jwt|claims|metadata|setting'",
         "ALTER POLICY readers ON public.orgs USING (name = current_setting('request.jwt.claims'))",
@@ -136,4 +136,4 @@ ACCEPTED: Final = {
         "public.audit_log FOREIGN KEY (actor_user_id) REFERENCES auth.users(id) ON DELETE RESTRICT",
     },
 }
-"""By check, what it may find in Daybook's schema."""
+"""The findings that each check may have in Daybook's schema."""

@@ -16,7 +16,7 @@ Point = Literal[
     "after-rows",  # all rows are written, but not committed
     "after-commit",  # committed in PostgreSQL, while Kafka's offset is behind
     "amid-takeover",  # the checkpoint is read, but the log is not
-    "rebuild-filled",  # all tables are built beside the live ones, but have no keys
+    "rebuild-filled",  # the separate tables are filled, but have no keys yet
     "rebuild-compared",  # the differences are known, and nothing is locked
     "rebuild-locked",  # all partitions wait, and no row is corrected
     "rebuild-corrected",  # all rows are corrected, but not committed

@@ -24,7 +24,7 @@ from support.stack import FreshSettings
 from support.supabase import as_role, hub, in_database, supabase
 from support.workload import by_user, command
 
-PAGE = section(page("docs/reading.md"), "Beside Supabase")
+PAGE = section(page("docs/reading.md"), "With Supabase")
 (SHELL, *_), (HOOK,) = blocks(PAGE, "sh"), blocks(PAGE, "sql")
 AUDIENCE = "authenticated"
 HOOKED = "SELECT hooks.pre_request()"
