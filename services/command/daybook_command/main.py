@@ -101,7 +101,7 @@ async def open_service(settings: Settings, policy: ServicePolicy | None) -> Asyn
         subscriber = CommandSubscriber(settings, topics)
         effects = _effect_runner(settings, topics, pool, replies, health, closing)
         engine = Engine(_config(settings, policy), effects, subscriber, health)
-        # A pool of its own, so that HTTP requests do not use up the shards' connections.
+        # A separate pool, so that HTTP requests do not use up the shards' connections.
         door_pool = await retry_at_start(lambda: open_pool(settings, "daybook-command-door", reset=keep_session))
         closing.push_async_callback(close_pool, door_pool)
         users, outcomes = KnownUsers(door_pool), OutcomeReader(door_pool)

@@ -1,3 +1,3 @@
-"""What both services' HTTP servers share: tokens, rates, problems, limits on clients, the protocol that enforces these
-limits, headers, the admin port.
+"""The parts that the HTTP servers of both services share: tokens, rate limits, problems, limits on clients and the
+protocol that enforces them, headers, and the admin port.
 """

@@ -69,7 +69,7 @@ class Authenticator:
         try:
             claims, trusted_seconds = await self._verified_claims(token)
         except KeysUnavailable as error:
-            detail = "The keys that tokens are checked with cannot be fetched now; try again."
+            detail = "The keys that verify tokens cannot be fetched now; try again."
             raise refusal(Code.UNAVAILABLE, detail) from error
         except (jwt.PyJWTError, ValueError, RecursionError) as error:
             # PyJWT's messages name claims and formats, never values of the token.

@@ -1,5 +1,5 @@
-"""Identifies the caller of a request: the Authorization header in, a principal out that the service policy lists and
-that is within its rate limit.
+"""Identifies the caller of a request: the Authorization header in, a principal out. The service policy must list a
+service, and a user must be within its rate limit.
 """
 
 import time
@@ -22,13 +22,13 @@ class Callers:
         self.rate = UserRate(Buckets(settings.rate, settings.burst, time.monotonic))
 
     async def identify(self, authorization: str | None) -> Principal:
-        """Charges the caller the request's first token. Raises RequestRefused: what `Authenticator.principal` raises,
-        403 for a service that the policy does not list, or 429.
+        """Charges the caller one rate-limit token for the request. Raises RequestRefused: as `Authenticator.principal`
+        does, 403 for a service that the policy does not list, or 429.
         """
         return (await self.verify(authorization)).principal
 
     async def verify(self, authorization: str | None) -> VerifiedToken:
-        """As `identify`, for a caller that also needs to know when the token ends."""
+        """Like `identify`, but also returns until when the JWT is valid."""
         token = await self._authenticator.verified(authorization)
         principal = token.principal
         if self._policy is not None and isinstance(principal, Service) and not self._policy.lists(principal):
@@ -37,5 +37,5 @@ class Callers:
         return token
 
     async def check(self, authorization: str | None) -> VerifiedToken:
-        """Verifies a token again, during a request that was charged for it. Raises RequestRefused."""
+        """Verifies the JWT of a request again, without charging a rate-limit token. Raises RequestRefused."""
         return await self._authenticator.verified(authorization)

@@ -1,4 +1,4 @@
-"""uvicorn's configuration for one site: an app and its connections in."""
+"""Configures uvicorn for one site: an app and its connections in, uvicorn's configuration out."""
 
 import uvicorn
 from starlette.types import ASGIApp

@@ -1,5 +1,5 @@
-"""All connections of one server: which are admitted, which are closed to make room, and which have timed out.
-Must not know what a connection does (protocol.py).
+"""The connections of one server: which are admitted, which are closed to make room, and which have timed out. Knows
+nothing about the bytes of a connection (protocol.py does).
 """
 
 import socket
@@ -55,7 +55,7 @@ class ClientConnection(Protocol):
         """Ends the connection if its client has kept the server waiting for too long."""
 
     def drop(self, reason: Cut) -> None:
-        """Closes it at once."""
+        """Closes the connection at once."""
 
 
 class HttpMetrics:

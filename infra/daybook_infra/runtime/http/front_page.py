@@ -18,7 +18,7 @@ _PAGE: Final = Template(Path(__file__).with_suffix(".html").read_text("utf-8"))
 _STYLE: Final = Path(__file__).with_suffix(".css").read_text("utf-8")
 _POLICY: Final = content_policy(f"style-src {inline_source(_STYLE.encode())}", "img-src data:")
 _SUMMARIES: Final = {"ready": "It answers requests.", "unready": "It cannot do its work now."}
-# What each path is. The page links to those that the service has.
+# The text for each path. The page links to the paths that the service has.
 _PATHS: Final = {
     "/docs": "the HTTP API, with forms to try it",
     "/openapi.json": "the HTTP API as an OpenAPI document",

@@ -19,7 +19,7 @@ BACKLOG: Final = 256
 RESERVED_DESCRIPTORS: Final = 256
 # Enough for health probes, metric scrapers and one or two people.
 ADMIN_CONNECTIONS: Final = 64
-# The service does not start with fewer.
+# The service does not start if it may have fewer connections than this.
 FEWEST_CONNECTIONS: Final = 16
 
 
@@ -40,15 +40,15 @@ class HttpLimits:
     # A client may still be sending its body when it gets the answer. The server discards the rest, up to these limits.
     discard_seconds: float = 10.0
     discard_bytes: int = 8 * MIB
-    # The same after the server itself refused the request: honest clients exceed a limit only by a little.
+    # The limits if the server itself refused the request. They are lower: honest clients hardly exceed a limit.
     refused_bytes: int = 256 * KIB
     # Requests that arrived before the previous one was answered.
     pipelined: int = 8
 
     @property
     def requests_in_progress(self) -> int:
-        """With this many requests in progress, only health is answered. So some connections always wait for their
-        client and can be closed for new ones.
+        """With this many requests in progress, only health checks are answered. So some connections always wait for
+        their client, and can be closed for new ones.
         """
         return self.connections - max(1, min(64, self.connections // 16))
 

@@ -1,4 +1,6 @@
-"""What the OpenAPI documents of both services share: the token, problems, and FastAPI's description of its routes."""
+"""The parts that the OpenAPI documents of both services share: the security scheme, problems, and the descriptions of
+FastAPI's routes.
+"""
 
 from typing import Any, Final
 

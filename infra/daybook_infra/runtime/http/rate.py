@@ -13,8 +13,8 @@ from daybook_infra.runtime.http.problems import refusal
 
 BYTES_PER_TOKEN: Final = 4 * 1024
 DETAIL: Final = "Your rate limit is reached; nothing was done. Send the request again after Retry-After."
-# So many buckets take about 20 MB. Beyond this, the bucket of the least recently active user is dropped; when that user
-# sends again, it gets a full bucket.
+# This many buckets take about 20 MB. Beyond this, the bucket of the least recently active user is dropped; when that
+# user sends again, it gets a full bucket.
 MAX_BUCKETS: Final = 100_000
 
 

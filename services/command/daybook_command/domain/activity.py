@@ -27,7 +27,7 @@ class Activity:
 
 
 class NamesConnection(Protocol):
-    """A run, a dead letter, or the data of a command or an entry."""
+    """A run, a dead letter, or the data of a command or an entry that names a connection."""
 
     @property
     def connection_id(self) -> str: ...

@@ -19,7 +19,7 @@ Child = TypeVar("Child")
 
 @dataclass(frozen=True, slots=True)
 class Children:
-    """Rows as of a snapshot. `unread_matches`: how many dead letters the batch's filter matches besides those read;
+    """Rows as of a snapshot. `unread_matches`: how many dead letters match the batch's filter but were not read;
     10001 means more than 10000.
 
     `recounted`: for each connection, how many pending dead letters no entry in memory has touched. Counting stops at

@@ -45,7 +45,7 @@ class Connection:
     key_names: frozenset[str]
     """The key_names of the secret references that the config names."""
     activity: Activity | None = None
-    """None until a command names the connection, so that its activity is looked up."""
+    """None if not loaded: a connection's activity is looked up only when a command names the connection."""
 
 
 Child = TypeVar("Child", bound=NamesConnection)

@@ -1,4 +1,4 @@
-"""The input of a decision besides the org, and its result. Plain values, no rules."""
+"""The input of a decision (except the org), and its result. Plain values, no rules."""
 
 from collections.abc import Container
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from daybook_contracts.senders.principals import Principal
 
 @dataclass(frozen=True, slots=True)
 class DecisionContext:
-    """What a decision may use besides the org. All of it is looked up before the decision."""
+    """The input of a decision, except the org. All of it is looked up before the decision."""
 
     principal: Principal
     new_id: str
-    """The id of what the command creates, unless the command chose an id (identity.thing_id)."""
+    """The id of the thing that the command creates, unless the command chose an id (identity.thing_id)."""
     known_users: Container[str]
     """Users who exist. A decision asks only about users whom the command names, including its actor."""
     taken_ids: Container[str]
-    """The id that the command chose, if another org has reserved or uses it; otherwise empty."""
+    """The id that the command chose, if another org has reserved it or uses it; otherwise empty."""
     managed_users: bool
     """Whether Daybook keeps the users itself (DAYBOOK_USERS=managed)."""
     unread_matches: int = 0

@@ -65,8 +65,8 @@ def _names_nothing(_: object) -> Named:
 
 @dataclass(frozen=True, slots=True)
 class Subject(Generic[S_contra]):
-    """What commands act on. `target` gets the command, the id for what the command creates, and the org. The org is
-    None if it does not exist, or if the entry must not depend on it. `named` returns what has to be looked up before
+    """The kind of thing that commands act on. `target` gets the command, the id for a new thing, and the org. The org
+    is None if it does not exist, or if the entry must not depend on it. `named` returns what has to be looked up before
     the decision.
     """
 
@@ -164,7 +164,7 @@ def _is_visible(org: Org, command: Command, context: DecisionContext) -> bool:
 
 
 def is_taken(id_: str, present_ids: Container[str], context: DecisionContext) -> bool:
-    """Whether the id is not free for what a command creates: `present_ids` of the org or another org has it."""
+    """Whether the id is taken: it is one of the org's `present_ids`, or another org has it."""
     return id_ in present_ids or id_ in context.taken_ids
 
 

@@ -36,7 +36,7 @@ _BELOW_ADMIN: Final[frozenset[Role]] = frozenset({"member", "viewer"})
 
 def _rights(command: MemberCommand, org: Org, *roles: Role) -> Standings:
     """`roles`: the member's present role and, if the command gives one, the new role. An admin is above members and
-    viewers only, so an admin has no such right over admins, itself included.
+    viewers, but not above admins (or itself).
     """
     standings = org_standings(command, org) | user_standings(command, command.data.user_id)
     is_above = Standing.ADMIN in standings and _BELOW_ADMIN.issuperset(roles)

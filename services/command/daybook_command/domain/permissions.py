@@ -22,7 +22,7 @@ class Acting(Protocol):
 
 
 class Standing(StrEnum):
-    """What an actor is to the thing it acts on. One actor can have several standings."""
+    """The relation of an actor to the thing that it acts on. One actor can have several standings."""
 
     SERVICE = "service"
     KNOWN_USER = "any known user"

@@ -1,4 +1,4 @@
-"""References to what is looked up before a command is decided: users, chosen ids, and children of an org.
+"""References to the things that are looked up before a command is decided: users, chosen ids, and children of an org.
 
 Children are the things that are not loaded with their org, because there may be too many: sync runs, dead letters,
 alerts, and the activity of connections.
@@ -33,7 +33,7 @@ class ChildRef(NamedTuple):
 
 
 class ChosenId(NamedTuple):
-    """The id that a service chose for what its command creates, and the table in which the id must be free."""
+    """The id that a service chose for the thing its command creates, and the table in which the id must be free."""
 
     table: str
     id: str
@@ -50,7 +50,7 @@ class PendingLetters(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """The things that the command's own fields name, besides its actor and its org."""
+    """The things that the command's fields name. Its actor and its org are not among them."""
 
     users: tuple[str, ...] = ()
     connections: tuple[str, ...] = ()

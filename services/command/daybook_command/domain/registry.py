@@ -1,4 +1,6 @@
-"""The handler of each command type and the fold of each kind of success entry, collected from the nouns' modules."""
+"""The handler of each command type and the fold of each kind of success entry, collected from the modules of the nouns
+(users, orgs, projects, and so on).
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Protocol
@@ -24,7 +26,7 @@ from daybook_contracts.entries.fields import Fact
 
 
 class Noun(Protocol):
-    """What a noun's module offers."""
+    """The interface of a noun's module."""
 
     @property
     def HANDLERS(self) -> tuple[Handler[Any], ...]: ...  # noqa: N802 - a constant of the module

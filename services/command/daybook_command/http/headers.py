@@ -35,7 +35,7 @@ def idempotent_id(request: Request, principal: Principal) -> str | None:
     if header is None:
         return None
     try:
-        # Starlette decodes headers as Latin-1, whatever the client sent.
+        # Starlette decodes all headers as Latin-1.
         return id_of_idempotency_key(principal, header.encode("latin-1").decode())
     except UnicodeDecodeError as error:
         raise InvalidCommand(Code.INVALID_COMMAND, "Idempotency-Key must be UTF-8") from error

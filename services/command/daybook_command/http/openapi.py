@@ -26,7 +26,7 @@ DESCRIPTION: Final = (
 
 
 def describe(app: FastAPI) -> Schema:
-    """The whole document. The app keeps it after the first call."""
+    """The OpenAPI document, made on the first call."""
     if app.openapi_schema is None:
         document = describe_routes(app, DESCRIPTION)
         document["components"]["schemas"].update({**_commands(), **_results()})

@@ -79,8 +79,7 @@ class CommandSubscriber(ConsumerRebalanceListener):
             async with translated(self._settings, "the commands topic cannot be subscribed", seconds=2 * CALL_SECONDS):
                 await self.broker.start()
         except KafkaAway:
-            # An open consumer would join the group beside that of the next attempt, and nobody would read its
-            # partitions.
+            # If the consumer stayed open, it would join the group, and nobody would read its partitions.
             if self._consumer is not None:
                 await kafka.close_quietly(self._consumer)
             raise
@@ -115,7 +114,7 @@ class CommandSubscriber(ConsumerRebalanceListener):
             self._shards.assign([place.partition for place in places])
 
     async def committed(self, partition: int) -> int:
-        """The offset at which to read on: the committed one or, if there is none, the partition's first. Raises
+        """The offset at which reading continues: the committed one or, if there is none, the partition's first. Raises
         KafkaAway.
         """
         place = TopicPartition(self._topic, partition)

@@ -1,6 +1,6 @@
 """Finds sync runs that have been running for too long, by PostgreSQL's clock.
 
-A run that is found may have ended since. The shard that fails it decides on a snapshot of its own.
+A run that is found may have ended since. So the shard decides again, on a newer snapshot, whether to fail it.
 """
 
 import asyncio

@@ -222,5 +222,5 @@ class BatchDecision:
         return any(need.filtered == letters for need in self.needs.orgs if need.org_id == command.org_id)
 
     def _unread_matches(self, org_id: str | None) -> int:
-        """How many dead letters besides those read match the filter of the org's only command."""
+        """How many dead letters match the filter of the org's only command, but were not read."""
         return sum(self.memory.unread_matches(need, self.snapshot) for need in self.needs.orgs if need.org_id == org_id)

@@ -68,8 +68,8 @@ class AppendRefused:
 
 @dataclass(frozen=True, slots=True)
 class GapRead:
-    """The log's records from the shard's head to the last record of its own batch. If there is no head yet, they start
-    at the folded end.
+    """The log's records from the shard's head to the last record of the shard's batch. If there is no head yet, they
+    start at the folded end.
     """
 
     records: Sequence[LogRecord]

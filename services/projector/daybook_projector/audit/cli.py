@@ -1,4 +1,4 @@
-"""`daybook audit`: the group of the auditors' subcommands, each in a module of its own under `commands/`."""
+"""`daybook audit`: the group of the auditors' subcommands. Each has its own module under `commands/`."""
 
 from importlib import import_module
 from typing import cast

@@ -35,7 +35,7 @@ HEAL_NAME = "daybook-heal"
 )
 @click.option("--yes", is_flag=True, help="Correct the rows that differ without asking.")
 def rebuild(org: UUID | None, *, check: bool, source: "Source | None", yes: bool) -> None:
-    """Build all tables anew from the log, and correct the live rows that differ.
+    """Build all tables again from the log, and correct the live rows that differ.
 
     Daybook can keep running meanwhile. The command folds the log into separate tables, in a schema named
     daybook_rebuild_..., compares them with the live tables and prints the differences. It asks before it corrects

@@ -1,5 +1,5 @@
-"""Shadow tables, which are made like the live ones and lie beside them. They get their keys after they are filled,
-because filling tables without keys is faster.
+"""Shadow tables: copies of the live tables' definitions in a separate schema, for a rebuild to fill. They get their
+keys after they are filled, because filling tables without keys is faster.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -43,7 +43,7 @@ def _server(settings: Settings) -> Schema:
         "description": "Your Kafka cluster.",
         "variables": {
             "bootstrap": {
-                "description": "A server of the cluster; the operator of this instance knows them.",
+                "description": "A server of the cluster; ask the operator of this instance for the addresses.",
                 "default": "localhost:9092",
             }
         },

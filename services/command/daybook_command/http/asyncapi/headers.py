@@ -51,7 +51,7 @@ _TRACE: Final = _text("W3C Trace Context. It is passed on from the command to it
 _CORRELATION: Final = _text("Returned with the reply, unchanged.")
 _OF_A_COMMAND: Final = {
     PRINCIPAL: _text(
-        "Who sends it: `service:<name>`, or `user:<uuid>` for a user whom the publisher has authenticated.",
+        "The sender: `service:<name>`, or `user:<uuid>` for a user whom the publisher has authenticated.",
         default="service:unnamed",
     ),
     SIGNATURE: _text(
@@ -88,7 +88,7 @@ ENTRY: Final[Schema] = {
 RESULT: Final[Schema] = {
     "type": "object",
     "properties": {
-        **_cloud_event(RESULT_EVENT, "The command's id; `unreadable` if it could not be read.", "The same."),
+        **_cloud_event(RESULT_EVENT, "The command's id; `unreadable` if it could not be read.", "As `ce_id`."),
         CORRELATION_ID: _CORRELATION,
         TRACEPARENT: _TRACE,
     },

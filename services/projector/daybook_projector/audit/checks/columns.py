@@ -58,7 +58,7 @@ METADATA: Final = frozenset(
 
 def column_fault(entry: Json, metadata: Json, partition: int, partitions: int | None) -> Fault | None:
     """The fault of the first rule that does not hold. If the number of partitions is known, also checks that the org
-    belongs to this partition. An export does not tell that number.
+    belongs to this partition. An export does not contain that number.
     """
     for field, holds in _RULES:
         if not holds(entry, metadata):

@@ -1,4 +1,4 @@
-"""What is wrong with one entry: the check that failed first, and what a finding says of it."""
+"""The fault of one entry: the check that failed first, and its details for a finding."""
 
 from typing import Any, NamedTuple
 

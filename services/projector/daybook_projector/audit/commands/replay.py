@@ -78,7 +78,7 @@ def replay(  # noqa: PLR0913 - one for each option
     limit: int,
     as_json: bool,
 ) -> None:
-    """Rebuild the ten tables as they were, in a schema of their own, for plain SQL.
+    """Rebuild the ten tables as they were, in a separate schema, for plain SQL.
 
     Example: daybook audit replay --as-of 2026-11-22T15:10:13Z, then SELECT * FROM daybook_replay.orgs.
 

@@ -1,4 +1,4 @@
-"""Which row is meant: the words of a command line in, a table's name and a key out. Pure."""
+"""Parses the name of a row: the words of a command line in, a table's name and a key out. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

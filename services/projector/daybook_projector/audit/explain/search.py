@@ -1,4 +1,4 @@
-"""Where the entries of a row are: its name in; its org and the partitions to read out, in the caller's snapshot."""
+"""Finds the org of a row, and the partitions that may have its entries, in the caller's snapshot."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,5 +1,5 @@
-"""What the entries of a log did to one row: entries in log order in; its history, and what set each column, out. The
-projections are the only rule book. Pure.
+"""Traces one row through the log: entries in log order in; the row's history, and the entry that set each column, out.
+Entries are applied by the projections only. Pure.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

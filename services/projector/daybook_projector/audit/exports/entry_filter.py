@@ -1,4 +1,4 @@
-"""Which entries an export has: criteria in; whether an entry meets them, and the manifest's `filter`, out. Pure."""
+"""Selects the entries to export: criteria in; whether an entry meets them, and the manifest's `filter`, out. Pure."""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -9,7 +9,7 @@ from daybook_projector.audit.exports.manifest import Filter
 
 
 class _Columns(msgspec.Struct, gc=False):
-    """The columns that a filter looks at, whatever values they hold."""
+    """The columns that a filter looks at. Their values can have any type."""
 
     org_id: object = None
     created_at: object = None

@@ -1,5 +1,5 @@
-"""Exports the log: a source and a cut in, a folder out. What the source does not have up to the cut is an error, so
-nothing is ever left out silently.
+"""Exports the log: a source and a cut in, a folder out. If the source lacks an entry up to the cut, that is an error,
+so no entry is left out silently.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping

@@ -1,5 +1,5 @@
-"""The manifest of an export (docs/verify.md): what was exported in, bytes out; and bytes in, the manifest and what is
-wrong with it out. Pure.
+"""Writes and reads the manifest of an export (docs/verify.md): the exported files in, bytes out; bytes in, the manifest
+and its faults out. Pure.
 """
 
 from collections.abc import Iterable, Mapping

@@ -15,7 +15,7 @@ from daybook_projector.audit.log.place import NO_OFFSET, SourceRecord
 from daybook_projector.postgres.row_ids import readable_identity
 from daybook_projector.projections.audit_log import AUDIT_LOG
 
-# A comparison of jsonb never fails, whatever an altered row holds.
+# A comparison of jsonb never fails, even if an altered row holds another type.
 SELECT: Final = """
 SELECT metadata_json->'position', metadata_json->>'command_id', id, org_id, project_id, actor_user_id, action,
        entity_type, entity_id, result, metadata_json, created_at

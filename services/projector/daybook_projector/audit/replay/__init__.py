@@ -1,1 +1,1 @@
-"""`daybook audit replay`: the tables as they were, in a schema of their own or compared with the live ones."""
+"""`daybook audit replay`: the tables as they were, in a separate schema or compared with the live ones."""

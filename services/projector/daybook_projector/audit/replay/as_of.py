@@ -1,4 +1,4 @@
-"""The moment of a replay: the words of a command line in, a time and positions out. Pure."""
+"""Parses the moment of a replay: the words of a command line in, a time and positions out. Pure."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -1,5 +1,5 @@
-"""What a replay needs of a partition's entries besides their fold, in scratch files: the rows of `audit_log` as a body
-of PostgreSQL's binary COPY, and the users that they name. Memory is bounded.
+"""Writes to scratch files what a replay needs of a partition besides its fold: the rows of `audit_log` in PostgreSQL's
+binary COPY format, and the users that they name. Memory is bounded.
 """
 
 import sqlite3

@@ -1,4 +1,4 @@
-"""Verifies an export with no server (docs/verify.md): a folder in, what was found out. Files are read as streams, in a
+"""Verifies an export with no server (docs/verify.md): a folder in, results out. Files are read as streams, in a
 process for each core if there is much to read.
 """
 

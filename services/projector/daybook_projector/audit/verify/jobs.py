@@ -1,5 +1,5 @@
-"""The parts of a verification that run side by side, each in a process of its own if there is much to read. Each opens
-its own connections and takes the common snapshot.
+"""The parts of a verification that run in parallel, each in a separate process if there is much to read. Each opens its
+own connections and uses the common snapshot.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Verifies a live Daybook: what to verify in, what was found out. All sources are cut at the checkpoints of one
+"""Verifies a live Daybook: the sources to verify in, results out. All sources are cut at the checkpoints of one
 snapshot.
 """
 
