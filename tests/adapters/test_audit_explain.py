@@ -90,7 +90,7 @@ async def test_the_org_of_a_deleted_row_is_found_in_audit_log(
     assert found_origins(found) == rows[row]
 
 
-async def test_with_org_nothing_is_searched(
+async def test_with_org_only_the_partition_of_the_org_is_read(
     settings: Settings, rows: dict[RowKey, Origins], entries: list[Json]
 ) -> None:
     _, (run_id,) = a_row(rows, "sync_runs")

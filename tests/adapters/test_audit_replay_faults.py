@@ -63,7 +63,9 @@ def folded(tables: Tables) -> Tables:
 
 # audit_log has no column for an unknown member, so the hash of such an entry can only be checked in the topic.
 @pytest.mark.parametrize("poison", [each for each in POISONS if each is not an_unknown_member_with_a_huge_name])
-async def test_an_org_in_quarantine_is_replayed_as_it_was(settings: Settings, pool: Pool, poison: Poisoning) -> None:
+async def test_an_org_in_quarantine_is_replayed_without_the_entries_that_are_not_applied(
+    settings: Settings, pool: Pool, poison: Poisoning
+) -> None:
     log = founded()
     place = poison(log)
     for number, org_id in enumerate((ORG, OTHER_ORG), start=1):

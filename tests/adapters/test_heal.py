@@ -110,7 +110,7 @@ async def test_a_killed_healing_changes_nothing_and_can_be_repeated(settings: Se
     await check_fold(pool, log)
 
 
-async def test_an_interrupted_healing_reports_it(settings: Settings, pool: Pool) -> None:
+async def test_an_interrupted_healing_says_so_and_changes_nothing(settings: Settings, pool: Pool) -> None:
     await quarantined_org(pool)
     async with locked(pool, LOCK_MEMBER):
         process = await start_heal(settings, ORG)

@@ -48,7 +48,7 @@ async def test_owners_and_auditors_see_every_row(settings: Settings, readers: Re
     assert await count_orgs(logged_in(settings, readers, "auditor")) == 1
 
 
-async def test_a_reader_is_told_which_role_it_needs(settings: Settings, readers: Readers) -> None:
+async def test_the_refusal_of_a_reader_names_the_missing_role(settings: Settings, readers: Readers) -> None:
     name = readers.name("unlisted")
     with pytest.raises(
         DatabaseRefuses, match=rf"hide rows of {', '.join(sorted(PLACES))} from .* {name}: GRANT "

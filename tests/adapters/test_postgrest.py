@@ -76,7 +76,7 @@ async def test_users_read_their_own_writes(
     assert [row["id"] for row in await request] == [ORG]
 
 
-async def test_users_read_their_own_rows_and_services_all(
+async def test_users_read_only_their_own_rows_and_services_read_all(
     settings: Settings, log: Logbook, authenticator: OwnConnection
 ) -> None:
     await project(settings, log)

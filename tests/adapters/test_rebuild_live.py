@@ -145,7 +145,7 @@ async def test_a_rebuild_gives_up_on_a_row_that_stays_locked_and_changes_nothing
     assert await tables(pool) == before
 
 
-async def test_an_interrupted_rebuild_reports_it_and_drops_its_schema(settings: Settings, pool: Pool) -> None:
+async def test_an_interrupted_rebuild_says_so_and_drops_its_schema(settings: Settings, pool: Pool) -> None:
     await post(pool, full())
     await hurt(pool, COLUMN)
     before = await tables(pool)

@@ -42,7 +42,7 @@ def test_thirds_are_summarised_by_their_medians() -> None:
     assert thirds([more(number) for number in range(9)]) == (more(1), more(4), more(7))
 
 
-def test_only_long_lives_are_judged_and_there_must_be_one() -> None:
+def test_only_long_lives_are_judged_and_at_least_one_is_required() -> None:
     growing = life(BASE, BASE, more(9))
     watch = Footprints(print, {"command-1#3": growing[1:]})
     assert watch.problems() == ["no instance lived for 180 s, so none was judged"]

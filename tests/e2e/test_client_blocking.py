@@ -28,7 +28,7 @@ async def test_an_accepted_command_becomes_visible(daybook: Daybook, tenant: Ten
     assert daybook.send(command) == outcome
 
 
-async def test_a_rejection_is_a_value(daybook: Daybook, tenant: Tenant) -> None:
+async def test_a_rejection_is_returned_as_an_outcome(daybook: Daybook, tenant: Tenant) -> None:
     command = commands.RemoveMember(org_id=tenant.org_id, actor_user_id=tenant.owner, user_id=tenant.owner)
     outcome = daybook.send(command)
     assert isinstance(outcome, Rejected)
@@ -64,7 +64,7 @@ def test_without_daybook_outcomes_are_unknown_and_later_commands_are_held_back()
     assert reasons[2].startswith("not sent")
 
 
-def test_a_refused_token_raises_after_it_was_renewed(system: System) -> None:
+def test_a_refused_token_is_renewed_once_before_credentials_refused_is_raised(system: System) -> None:
     tokens = iter(["not a token", "still not"])
     with (
         Daybook.over_http(system.commands[0].url, token=lambda: next(tokens)) as daybook,

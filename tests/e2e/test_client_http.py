@@ -36,7 +36,7 @@ async def test_a_command_that_is_sent_again_gets_its_first_outcome(daybook: Dayb
     assert await daybook.send(command) == await daybook.send(command)
 
 
-async def test_a_rejection_is_a_value(daybook: Daybook, tenant: Tenant) -> None:
+async def test_a_rejection_is_returned_as_an_outcome(daybook: Daybook, tenant: Tenant) -> None:
     command = commands.RemoveMember(org_id=tenant.org_id, actor_user_id=tenant.owner, user_id=tenant.owner)
     outcome = await daybook.send(command)
     assert isinstance(outcome, Rejected)
@@ -77,7 +77,7 @@ async def test_without_daybook_the_outcome_is_unknown_at_the_deadline() -> None:
     assert "ConnectError" in outcome.reason
 
 
-async def test_a_refused_token_raises(system: System) -> None:
+async def test_a_refused_token_raises_credentials_refused(system: System) -> None:
     async with Daybook.over_http(system.commands[0].url, token="not a token") as daybook:
         with pytest.raises(CredentialsRefused, match="refuses the token"):
             await daybook.send(commands.RenameOrg(org_id=uuid4(), name="x"))

@@ -36,7 +36,7 @@ async def test_a_command_that_is_sent_again_gets_its_first_outcome(daybook: Dayb
     assert await daybook.send(command) == await daybook.send(command)
 
 
-async def test_a_rejection_is_a_value(daybook: Daybook, tenant: Tenant) -> None:
+async def test_a_rejection_is_returned_as_an_outcome(daybook: Daybook, tenant: Tenant) -> None:
     command = commands.RemoveMember(org_id=tenant.org_id, actor_user_id=tenant.owner, user_id=tenant.owner)
     outcome = await daybook.send(command)
     assert isinstance(outcome, Rejected)

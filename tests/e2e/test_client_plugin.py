@@ -43,7 +43,7 @@ async def test_the_session_has_one_daybook(daybook, daybook_server):
 
 
 @pytest.mark.asyncio
-async def test_a_fresh_one_has_a_log_and_a_database_of_its_own(fresh_daybook, fresh_daybook_server, daybook_server):
+async def test_a_fresh_daybook_has_its_own_log_and_database(fresh_daybook, fresh_daybook_server, daybook_server):
     assert fresh_daybook_server.database_url != daybook_server.database_url
     assert (await found(fresh_daybook)).endswith((".0", ".1"))
 """

@@ -51,7 +51,9 @@ class TestServices(BulkContract):
         return Bulk(publisher, database, tenant.org_id, connection_id)
 
 
-async def test_operators_see_the_backlog(shared: System, door: Door, database: Connection, tenant: Tenant) -> None:
+async def test_alerts_and_connections_show_the_pending_dead_letters(
+    shared: System, door: Door, database: Connection, tenant: Tenant
+) -> None:
     (connection_id,) = tenant.connections
     await record(door, database, tenant, connection_id, count=150)
     alerts, connections = await asyncio.gather(

@@ -56,7 +56,7 @@ def test_a_record_of_another_partition_is_void() -> None:
 
 
 @pytest.mark.parametrize("value", [b"", b"null", b"[]", b"1", b"\x00\xff", b"{", RENAMED.value[:-1]])
-def test_garbage_is_void(value: bytes) -> None:
+def test_a_value_that_is_not_a_json_object_is_void(value: bytes) -> None:
     assert admit_both(GENESIS, 6, value) is VoidReason.NOT_CANONICAL
 
 

@@ -203,7 +203,7 @@ def test_a_poison_reason_is_one_short_line() -> None:
     assert len(poison.value.reason) < 400
 
 
-def test_the_columns_of_a_future_version_are_read_whatever_its_metadata() -> None:
+def test_the_columns_of_a_future_version_are_read_with_any_metadata() -> None:
     def to_version_9(entry: Json) -> None:
         entry["region"] = "eu"
         entry["metadata_json"] = {"v": 9, "partition": 6, "position": 0, "prev": "0" * 64, "facts": []}

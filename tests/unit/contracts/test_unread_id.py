@@ -42,5 +42,5 @@ def test_a_single_top_level_id_is_found(text: bytes) -> None:
         b'"' * ENVELOPE_BYTES + ID,
     ],
 )
-def test_anything_else_gives_no_id(text: bytes) -> None:
+def test_no_id_is_found_in_any_other_text(text: bytes) -> None:
     assert find_command_id(text) is None

@@ -30,7 +30,7 @@ def test_ids(case: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("case", read("routing.json")["cases"], ids=lambda case: case["key"])
-def test_routing(case: dict[str, Any]) -> None:
+def test_the_partition_of_a_key_matches_its_vector(case: dict[str, Any]) -> None:
     key = case["key"]
     assert murmur2(key.encode()) == case["murmur2"]
     for partitions, partition in case["partitions"].items():
@@ -48,7 +48,7 @@ def test_hashes_of_data_and_of_a_request() -> None:
     assert hashed == chain.request_hash(request["salt"], command) == request["request"]
 
 
-def test_the_golden_entry() -> None:
+def test_the_golden_entry_has_its_bytes_and_hash() -> None:
     vector = read("hashes.json")["entry"]
     value = canonical_bytes(vector["entry"])
     assert (len(value), hashlib.sha256(value).hexdigest()) == (vector["canonical_bytes"], vector["canonical_sha256"])

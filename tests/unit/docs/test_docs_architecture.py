@@ -36,5 +36,5 @@ def test_a_change_has_at_most_three_places_and_each_exists(what: str, places: li
     assert [place for place in places if not (ROOT / real_path(place)).exists()] == []
 
 
-def test_the_table_has_its_rows() -> None:
+def test_more_than_30_rows_of_the_table_are_checked() -> None:
     assert len(changes()) > 30

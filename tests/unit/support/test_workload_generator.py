@@ -46,7 +46,7 @@ def test_every_refusal_and_no_other_appears(workload: Workload) -> None:
     assert codes[None] > COMMANDS / 2
 
 
-def test_commands_without_effect_appear_wherever_they_can(workload: Workload) -> None:
+def test_all_commands_that_can_be_without_effect_occur_without_effect(workload: Workload) -> None:
     without = {entry["action"] for entry in workload.entries if entry["data"].get("changed") is False}
     assert without == WITHOUT_EFFECT
 

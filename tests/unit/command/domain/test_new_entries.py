@@ -51,7 +51,7 @@ def test_a_success_carries_its_fact_as_canonical_bytes() -> None:
     assert columns(renamed) == ("org", ORG, ORG, None, ANN)
 
 
-def test_a_success_that_changed_nothing_says_so() -> None:
+def test_a_success_that_changed_nothing_has_changed_false() -> None:
     same = ACME.when(command("RENAME_ORG", by=ANN, name="Acme"))
     assert only(same).data == b'{"changed":false,"name":"Acme"}'
 

@@ -120,7 +120,7 @@ async def test_a_batch_yields_while_it_is_parsed_published_and_answered(door: Do
 @pytest.mark.parametrize(
     "name", ["1,000 tiny items with NaN", "15 largest commands", "90,000 brackets", "escaped quotes"]
 )
-async def test_a_hostile_batch_yields(door: DoorAlone, name: str) -> None:
+async def test_a_hostile_batch_lets_other_tasks_run(door: DoorAlone, name: str) -> None:
     with counting_turns() as loop:
         await door.send_batch(dict(batches())[name])
         assert loop.turns >= 15

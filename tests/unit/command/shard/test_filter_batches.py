@@ -70,7 +70,7 @@ def test_filters_of_strangers_share_a_batch_with_later_commands() -> None:
     assert len(only_effect(shard.handle(loaded_snapshot(effects)), Append).records) == 20
 
 
-def test_a_filter_of_a_user_added_in_the_same_batch_waits_for_a_batch_of_its_own() -> None:
+def test_a_filter_of_a_user_added_in_the_same_batch_waits_for_a_separate_batch() -> None:
     shard = ready_shard()
     decide_batch(shard, command_at(0, "CREATE_ORG"))
     shard.handle(Acknowledged(0))

@@ -19,6 +19,6 @@ def test_the_address_has_the_services_login_and_encoded_password(user: str, rest
     assert found == f"postgresql://daybook_projector_login:a%2Fb%40c%3Ad%25@{rest}"
 
 
-def test_without_a_password_of_its_own_a_service_uses_the_address_as_it_is() -> None:
+def test_without_its_own_password_a_service_uses_the_configured_address() -> None:
     address = "postgresql://owner:hush@127.0.0.1:5432/daybook"
     assert url_of(address, command_password=SecretStr("of the other")) == address

@@ -77,7 +77,7 @@ def test_differing_columns_are_compared_in_the_order_of_the_table() -> None:
     assert [each.field for each in compared([(key, folded)], [LiveRow(key, later)])] == ["name"]
 
 
-def test_true_is_not_one() -> None:
+def test_true_differs_from_one() -> None:
     found = dlq_differences(letter(1, {"a": 1}), LiveRow(*letter(1, {"a": True})))
     assert found == [{"field": "payload_json", "expected": {"a": 1}, "found": {"a": True}}]
 

@@ -27,7 +27,7 @@ def created_at(microseconds: int) -> tuple[bytes, bytes, bytes]:
     return ID, b"x", microseconds.to_bytes(8, signed=True)
 
 
-def test_every_type_is_read() -> None:
+def test_values_of_every_column_type_are_read() -> None:
     connection = RowReader(SOURCE_CONNECTIONS).read([ID, ID, ID, b"sheets", "é\n".encode(), b'\1{"b": 1.0}', b"\1"])
     expected = {"id": TEXT, "org_id": TEXT, "project_id": TEXT, "type": "sheets", "name": "é\n", "is_active": True}
     assert connection.row == jcs({**expected, "config_json": {"b": 1}})
