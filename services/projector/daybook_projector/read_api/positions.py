@@ -10,7 +10,7 @@ from daybook_projector.read_api.database import ReadDatabase
 
 POSITION: Final = re.compile(r"([0-9]{1,5})\.([0-9]{1,18})", re.ASCII)
 POLL_SECONDS: Final = 0.01
-# A wait of no more than this is a single look: it could end before the first poll returns.
+# A wait of no more than this is a single query, because it could end before the first poll returns.
 LOOK_SECONDS: Final = 0.1
 
 

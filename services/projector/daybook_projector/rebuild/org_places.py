@@ -1,4 +1,4 @@
-"""Where an org's entries are in the log, as their rows in `audit_log` say."""
+"""Finds the partition of an org's entries, from their rows in `audit_log`."""
 
 from typing import Final
 

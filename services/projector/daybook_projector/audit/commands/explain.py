@@ -1,4 +1,4 @@
-"""`daybook audit explain`: the entries that made a row what it is."""
+"""`daybook audit explain`: the entries that set the values of a row."""
 
 import asyncio
 import json

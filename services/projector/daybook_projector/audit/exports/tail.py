@@ -106,7 +106,7 @@ def _taken(place: LogReading, source: TopicPartition, records: Iterable[Consumer
 
 @contextmanager
 def naming(partition: int) -> Iterator[None]:
-    """Adds the partition to what a `LogChanged` says."""
+    """Adds the partition to the message of a `LogChanged`."""
     try:
         yield
     except LogChanged as changed:

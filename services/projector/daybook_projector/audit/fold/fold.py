@@ -1,8 +1,8 @@
 """Folds one partition's log into rows on disk, independently of the projector: entries in, poison out, then the rows
 of each table in key order. Only the projections' rules are shared with the projector.
 
-Each entry is applied whole or not at all, so where the log is cut into pages changes nothing. An org's first entry
-that cannot be applied, and its later ones, only insert orgs and projects, as in quarantine (docs/log.md, rule 13).
+Each entry is applied whole or not at all, so the boundaries of pages make no difference. An org's first entry that
+cannot be applied, and its later ones, only insert orgs and projects, as in quarantine (docs/log.md, rule 13).
 Two reasons for quarantine are not found: a user who is missing, as users may be in another partition, and a key name
 that is too long for PostgreSQL's index.
 """
@@ -76,7 +76,7 @@ class PartitionFold:
         return self._store.scan(table)
 
     def stored_rows(self, table: Table) -> Iterator[tuple[Any, ...]]:
-        """The key's bytes and the other columns of each row, as `find` gives them but for booleans, in key order."""
+        """The key's bytes and the other columns of each row, in key order. Values are as in `find`, except booleans."""
         self._prepare_scan()
         return self._store.stored(table)
 
@@ -134,7 +134,7 @@ class PartitionFold:
             self._rows.empty()
 
     def _prepare_scan(self) -> None:
-        """Many folds may be read side by side, so each has little memory then."""
+        """Limits the memory of this fold, because many folds may be read at the same time."""
         self._rows.empty()
         self._store.set_cache(READING_KIB)
 

@@ -31,7 +31,7 @@ UniqueValue = tuple[Table, tuple[Value, ...]]
 
 class MadeKeys:
     """A Bloom filter of the keys of all rows ever inserted, so that most new rows need no look-up on disk. Its size is
-    fixed: with ten million keys, one new row in seven is looked up for nothing.
+    fixed: with ten million keys, one new row in seven is looked up unnecessarily.
     """
 
     def __init__(self, *, is_complete: bool) -> None:

@@ -134,7 +134,7 @@ def _row_maker(table: Table) -> Callable[[bytes, Iterable[Any]], bytes]:
 
 @cache
 def _others(table: Table) -> tuple[str, ...]:
-    """The columns besides the key."""
+    """The columns except the key."""
     return tuple(column for column in table.columns if column not in table.key)
 
 

@@ -1,5 +1,5 @@
-"""Certificates: what was verified in, the bytes to keep out; and back. Everything but `made_at` is a function of the
-state that was verified (docs/auditing.md).
+"""Writes and reads certificates: the results of a verification in, bytes out; bytes in, the certificate out. Everything
+but `made_at` depends only on the verified state (docs/auditing.md).
 """
 
 from collections.abc import Sequence

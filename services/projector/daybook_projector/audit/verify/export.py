@@ -177,7 +177,7 @@ def _missing(partition: int, position: int) -> Finding:
 
 
 def _claim(file: ExportFile, name: str, found: Any) -> Finding:
-    """A finding about a file for which the manifest says something else than the file has."""
+    """A finding about a file that differs from what the manifest says about it."""
     check: Check = "hash" if name == "sha256" else "columns"
     expected = as_json(found) if isinstance(found, int) else found
     said = _said(file, name)

@@ -9,7 +9,7 @@ from daybook_projector.audit.log.place import NO_OFFSET
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Where verification of a partition begins: after what a certificate vouches for, or at the log's beginning."""
+    """Where the verification of a partition begins: after the entries of a certificate, or at the log's beginning."""
 
     head: Head = GENESIS
     offset: int = NO_OFFSET

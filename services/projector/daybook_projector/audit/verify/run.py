@@ -54,7 +54,7 @@ class Request:
 
 
 async def verify(settings: Settings, request: Request, show_progress: ShowProgress) -> Verified:
-    """Raises `DaybookError` if what was asked for, or everything, cannot be checked."""
+    """Raises `DaybookError` if a requested source, or every source, cannot be checked."""
     async with AsyncExitStack() as stack:
         found = await _find_sources(settings, request, stack)
         run = _Run(settings, request, found)

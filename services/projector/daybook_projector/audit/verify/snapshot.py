@@ -1,5 +1,5 @@
 """One snapshot of PostgreSQL for a whole verification: settings in; checkpoints, quarantine and the snapshot's id out.
-Other connections take the same snapshot by its id, for as long as this one is open.
+Other connections can use the same snapshot by its id, as long as this one is open.
 """
 
 from collections.abc import AsyncIterator, Mapping
