@@ -24,7 +24,7 @@ _NO_CHILDREN = Children()
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """What the other statements have read: entries, orgs, and the ids that other orgs have, by partition."""
+    """The results of all statements except `KNOWN`. `taken`: by partition, the ids that other orgs have."""
 
     entries: FoundEntries
     orgs: Mapping[str, LoadedOrg]
@@ -57,12 +57,12 @@ class _Known:
         return self.quarantine.get(org_id, (0, False))
 
     def unread_orgs(self, needs: Mapping[int, Needs]) -> dict[str, LoadedOrg]:
-        """The orgs of the needs, if no row of them was read."""
+        """The orgs of the needs, without rows."""
         asked = (each.org_id for need in needs.values() for each in need.orgs)
         return {org_id: LoadedOrg(None, False, *self.standing(org_id)) for org_id in asked}
 
     def snapshots(self, needs: Mapping[int, Needs], rows: _Rows) -> dict[int, Snapshot]:
-        # Loading large orgs takes time, which must not be taken for clock skew.
+        # Adds the time that loading took, which would otherwise look like clock skew.
         now_us = self.now_us + int((time.monotonic() - self.read_at) * 1e6)
         next_offsets = {partition: each.next_offset for partition, each in self.checkpoints.items()}
         return {
@@ -120,7 +120,7 @@ class SnapshotReader:
         return frozenset(user_ids).difference(row["user_id"] for row in pinned)
 
     async def _read(self, connection: Connection, needs: Mapping[int, Needs]) -> dict[int, Snapshot]:
-        """Tries a single statement first if it may suffice: a transaction would take three round trips more."""
+        """First tries the single statement `KNOWN` if it may suffice: a transaction takes three more round trips."""
         if all(map(_needs_no_rows, needs.values())):
             known = await self._find_known(connection, needs)
             if known.suffices(needs):
@@ -152,7 +152,7 @@ class SnapshotReader:
 
 
 def _needs_no_rows(need: Needs) -> bool:
-    """Whether all that is needed may be in the shard's memory and in the result of `KNOWN`."""
+    """Whether the shard's memory and the result of `KNOWN` may suffice."""
     return not need.chosen_ids and all(
         each.generation is not None and not each.named and each.filtered is None for each in need.orgs
     )

@@ -20,12 +20,12 @@ class CallerSlots:
     def __init__(self, most: int, seconds: float) -> None:
         self._most = most
         self._seconds = seconds
-        # Of callers that hold a slot or wait for one: nothing else refers to a semaphore.
+        # Only callers that hold a slot or wait for one are kept: nothing else refers to their semaphores.
         self._semaphores: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     @asynccontextmanager
     async def take(self, caller: str) -> AsyncIterator[None]:
-        """Raises RequestRefused (429) if the caller's own reads hold all its slots for too long."""
+        """Raises RequestRefused (429) if the caller's other reads keep all its slots for too long."""
         semaphore = self._semaphores.setdefault(caller, asyncio.Semaphore(self._most))
         try:
             async with asyncio.timeout(self._seconds):

@@ -17,7 +17,7 @@ from daybook_projector.read_api.page_sql import Statement
 from daybook_projector.read_api.reader import Reader
 
 CONNECTIONS: Final = 8
-# One caller uses at most so many, so that its slow reads leave some for others.
+# One caller uses at most this many, so that its slow reads leave connections for others.
 CALLER_CONNECTIONS: Final = CONNECTIONS // 2
 # How long a request waits for its caller's other requests, and then for a free connection; and how long a statement may
 # take.
@@ -38,8 +38,8 @@ SESSION: Final = {
     "enable_seqscan": "off",
 }
 # The first statement of each transaction: its snapshot serves all later ones. It reads with the service's login role,
-# which may read the tables of schema daybook, and which no policy confines. PostgreSQL checks rights before the
-# statement runs, and `set_config` changes the role only then.
+# which may read the tables of schema daybook and is not subject to the policies. PostgreSQL checks rights before the
+# statement runs, and `set_config` changes the role only while it runs.
 BEGIN_READING: Final = """
 SELECT set_config('request.jwt.claims', $1, true), set_config('role', $2, true),
     ARRAY(
@@ -60,7 +60,7 @@ class _ReadConnection(OwnConnection):
 @dataclass(frozen=True, slots=True)
 class ReadSnapshot:
     """`positions`: the last projected position of each requested partition. `quarantined`: the org is in quarantine.
-    `keys`: those of the page's rows, if they were requested.
+    `keys`: the keys of the page's rows, if they were requested.
     """
 
     connection: Connection
@@ -113,8 +113,8 @@ class ReadDatabase:
         turn: AbstractAsyncContextManager[Any] = _NO_TURN,
     ) -> AsyncIterator[ReadSnapshot]:
         """Reads the position of `partition`, or of all partitions if it is None. `keys` makes SQL for an array of keys;
-        no policy confines it. `turn` is entered once the caller may use another connection. Raises DatabaseAway, also
-        if no connection becomes free within ACQUIRE_SECONDS, and RequestRefused (429) if the caller may use none.
+        no policy restricts this SQL. `turn` is entered once the caller may use another connection. Raises DatabaseAway,
+        also if no connection becomes free within ACQUIRE_SECONDS, and RequestRefused (429) if the caller may use none.
         """
         begin = Statement(values=[reader.claims, reader.role, partition, org_id])
         begin.sql = BEGIN_READING.format(keys="NULL" if keys is None else keys(begin))

@@ -47,8 +47,8 @@ class Statement:
 
 
 def page(resource: Resource, asked: PageRequest, end: Values | None = None, keys: Sequence[str] = ()) -> Statement:
-    """Selects the page's rows. `end`: the sort values of the last row that may be looked at. `keys`: the array that the
-    SQL of `keys_of_page` has found.
+    """Selects the page's rows. `end`: the sort values of the last row that may be looked at. `keys`: the result of the
+    SQL from `keys_of_page`.
     """
     statement = Statement()
     match resource.rows:
@@ -66,9 +66,9 @@ def page(resource: Resource, asked: PageRequest, end: Values | None = None, keys
 
 
 def keys_of_page(resource: Resource, asked: PageRequest, statement: Statement) -> str:
-    """An array of the keys of the page's rows, as SQL whose parameters are added to `statement`; NULL if the rows are
-    found without. No policy confines the role that reads the keys: the caller's right is asked for here, once for each
-    parent, where a policy asks for each row.
+    """The SQL expression of an array with the keys of the page's rows, or of NULL if `page` needs no keys. Adds its
+    parameters to `statement`. No policy restricts the role that reads the keys, so this SQL itself checks the caller's
+    right: once for each parent, whereas a policy would check it for each row.
     """
     match resource.rows:
         case OwnRows():
@@ -113,9 +113,9 @@ def item(resource: Resource, asked: PageRequest, item_id: str) -> Statement:
 
 
 def _merged_keys(resource: Resource, rows: Branches, asked: PageRequest, statement: Statement) -> str:
-    """Finds the branches whose first rows come first: as many as the page has rows, because each of the page's rows is
-    in one of them. With m such branches, the page ends no later than the last of their rows number ceil(rows / m). Then
-    reads the page's keys from the branches up to there. All this needs the index alone.
+    """Selects the page's keys in two steps, both of which read only an index. A page of n rows needs only the n
+    branches whose first rows come first. If there are m such branches, each with at least k = ceil(n / m) rows, then
+    the page ends no later than the last of the branches' k-th rows. So each branch is read only up to that row.
     """
     parents = [f"p.org_id = {statement.bind(asked.ids['org_id'])}::uuid"]
     parents += _filter_conditions((f for f in resource.filters if "p." in f.condition), asked, statement)
@@ -149,8 +149,8 @@ ORDER BY {order} LIMIT {limit}"""  # noqa: S608 - as above
 
 
 def _no_later_than_end(resource: Resource, first: str) -> str:
-    """The condition that a row comes no later than `m`, the last row that the page can have. If a branch has fewer rows
-    than it is asked for, that is the last row that there can be.
+    """The condition that a row comes no later than `m`, the last row that the page can have. Every row meets the
+    condition if a branch has too few rows to determine `m`.
     """
     known = "m.found = (SELECT count(*) FROM b)"
     values = ", ".join(
@@ -192,7 +192,7 @@ def _start_condition(resource: Resource, asked: PageRequest, statement: Statemen
 
 
 def _beyond(resource: Resource, row: Values, statement: Statement, *, included: bool = False) -> str:
-    """The condition that a row comes after `row` in the collection's order; with `included`, that it does not."""
+    """The condition that a row comes after `row` in the collection's order; with `included`, no later than `row`."""
     comes_later = "<" if resource.newest_first else ">"
     sign = ({"<": ">=", ">": "<="}[comes_later]) if included else comes_later
     names = ", ".join(f"t.{name}" for name, _ in resource.order)

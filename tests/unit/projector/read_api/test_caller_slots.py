@@ -10,7 +10,7 @@ from daybook_infra.runtime.http.problems import RequestRefused
 from daybook_projector.read_api.caller_slots import CallerSlots
 
 
-async def test_a_caller_waits_for_its_own_reads_alone() -> None:
+async def test_a_caller_waits_only_for_its_own_reads() -> None:
     slots = CallerSlots(most=2, seconds=60)
     async with AsyncExitStack() as held, asyncio.TaskGroup() as group:
         for _ in range(2):

@@ -1,4 +1,4 @@
-"""What a client gets of a stream that cannot read what it missed."""
+"""The end of a stream that cannot read the missed entries from the database."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -35,7 +35,7 @@ async def test_a_stream_that_cannot_catch_up_ends_and_says_why(failure: Exceptio
     ended = asyncio.get_running_loop().create_future()
     stream = OpenStream(reader_of(User(fresh_id()), None), fresh_id(), 0, 1, ended)
     reasons: list[End] = []
-    # The token is looked at only when new entries are sent.
+    # The token is verified only when new entries are sent.
     token = TokenWatch(None, None)  # type: ignore[arg-type]
     await StreamResponse(stream, catch_up(), token, reasons.append, {})({}, receive, send)
     assert [message.get("body") for message in sent] == [None, b"id: 0.1\n\n", b": no_database\n\n", b""]

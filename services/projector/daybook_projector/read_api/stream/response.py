@@ -90,7 +90,7 @@ class StreamResponse(Response):
                 if self._stream.ended.done():
                     break
         except (DatabaseAway, RequestRefused):
-            # The answer has begun, so that it cannot be a refusal any more. The client resumes.
+            # The answer has begun, so it can no longer be a refusal. The client resumes the stream.
             self._stream.end(End.NO_DATABASE)
         while not self._stream.has_ended:
             found = await self._stream.next_bytes()
