@@ -20,7 +20,7 @@ class CommandConsumer(Protocol):
     """The group's consumer of the commands topic. Calls for a partition of another instance have no effect."""
 
     async def committed(self, partition: int) -> int:
-        """The offset at which reading continues. Raises KafkaAway."""
+        """The offset at which to read on. Raises KafkaAway."""
 
     def seek(self, partition: int, offset: int) -> None: ...
 

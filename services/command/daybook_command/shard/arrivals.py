@@ -1,5 +1,5 @@
-"""Commands that have arrived at a shard and wait for their batch. Each gets a number, because
-commands that do not come from the commands topic have no offset.
+"""Commands that have arrived at a shard and wait for their batch. Each has a number of its own, because a command need
+not come from the commands topic, and then has no offset.
 """
 
 from dataclasses import dataclass

@@ -115,7 +115,7 @@ class Shard:
             case EndsRead() if event.takeover == self.takeovers:
                 self.memory.awaited = event.ends
             case EndsRead():
-                pass  # these ends belong to an earlier takeover, perhaps from before PostgreSQL was lost
+                pass  # the ends were read for an earlier takeover, perhaps before PostgreSQL was lost
             case _:
                 assert_never(event)
         return self._start_batch()
@@ -168,7 +168,7 @@ class Shard:
         return self._look_up_progress()
 
     def _look_up_progress(self) -> list[Effect]:
-        """Load a snapshot without commands, only to compare the clock and to see how far the log is projected."""
+        """Load a snapshot for no commands, to see the clock and how far the log is projected."""
         self.phase = ShardPhase.LOADING
         self.in_flight = BatchInFlight(needs=Needs(next_offsets=bool(self.memory.awaited)))
         return [LoadSnapshot(self.in_flight.needs, 0)]
@@ -273,7 +273,7 @@ class Shard:
         return self._finish_batch()
 
     def _finish_batch(self) -> list[Effect]:
-        """The batch is in the log for certain. Answer it; drop the entries that were projected when it was decided."""
+        """The batch is surely in the log. Answer it, and drop the entries that were projected when it was decided."""
         in_flight, memory = self.in_flight, self.memory
         self.in_flight = BatchInFlight()
         self.phase = ShardPhase.READY
