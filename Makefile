@@ -45,12 +45,22 @@ tests/node/node_modules: tests/node/package-lock.json | .venv/installed
 check: lint types imports schemas test ## run what CI runs: lint, types, imports, schemas, test
 
 bench: .venv/bench-installed ## measure the figures of docs/performance.md (under 10 minutes); results in build/bench
+	$(BIN)/python tests/bench/mixed_kafka.py
 	$(BIN)/python tests/bench/one_client.py
 	$(BIN)/python tests/bench/http_echo.py
 	$(BIN)/python tests/bench/http_batches.py
+	$(BIN)/python tests/bench/projector_bulk.py
+	$(BIN)/python tests/bench/cached_orgs.py
+	$(BIN)/python tests/bench/stalls.py --only saturated
+	$(BIN)/python tests/bench/overload.py
 	$(BIN)/python tests/bench/performance_table.py
 
-bench-large: install ## run all other benchmarks (ROWS=, ENTRIES= and WALKED= are sizes); they print figures and never fail
+bench-large: .venv/bench-installed ## measure the figures that take longer, and run all other benchmarks (ROWS=, ENTRIES= and WALKED= are sizes)
+	$(BIN)/python tests/bench/stalls.py --only takeover
+	$(BIN)/python tests/bench/stalls.py --only crowd
+	$(BIN)/python tests/bench/cached_orgs.py --orgs 200000
+	$(BIN)/python tests/bench/large_history.py
+	$(BIN)/python tests/bench/performance_table.py
 	$(BIN)/python tests/bench/entry_timing.py
 	$(BIN)/python tests/bench/loop_stalls.py
 	$(BIN)/python tests/bench/dead_letters.py --rows $(ROWS)

@@ -24,6 +24,7 @@ ORDER = (
     "projector_bulk",
     "large_history",
     "cached_orgs",
+    "cached_orgs_bound",
     "loop_stall_saturated",
     "loop_stall_takeover",
     "loop_stall_members",

@@ -28,6 +28,11 @@ from support.logbook import Logbook, Place, records
 from support.tables import Tables, differences, fold, read_tables
 
 SECONDS = 30.0
+EMPTY_TABLES = """
+ALTER TABLE audit_log DISABLE TRIGGER audit_log_is_append_only;
+TRUNCATE auth.users, orgs, audit_log, daybook.checkpoints, daybook.quarantine, daybook.reserved_ids CASCADE;
+ALTER TABLE audit_log ENABLE ALWAYS TRIGGER audit_log_is_append_only;
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +198,4 @@ async def check_cuts(pool: Pool, log: Logbook, *limits: int) -> None:
 
 async def empty_tables(pool: Pool) -> None:
     """Empties the tables. Only their owner can do this, because it switches off the trigger of `audit_log`."""
-    await pool.execute("""
-        ALTER TABLE audit_log DISABLE TRIGGER audit_log_is_append_only;
-        TRUNCATE auth.users, orgs, audit_log, daybook.checkpoints, daybook.quarantine, daybook.reserved_ids CASCADE;
-        ALTER TABLE audit_log ENABLE ALWAYS TRIGGER audit_log_is_append_only;
-    """)
+    await pool.execute(EMPTY_TABLES)

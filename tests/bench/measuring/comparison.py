@@ -5,11 +5,12 @@ void if others used more than 0.2 cores meanwhile, or if a side that has to satu
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
 from bench.figures import say
-from bench.measuring.usage import Usage, Watch
+from bench.measuring.usage import BENCH, Usage, Watch
 
 ROUNDS = 3
 MOST_BY_OTHERS = 0.2
@@ -59,7 +60,7 @@ class Round:
 @dataclass(frozen=True, slots=True)
 class Figure:
     """`file`: the name of its JSON file. `target`: what the ratio should reach, with `at_least`, or else not exceed.
-    `unit`: of the values, for the text; times are in seconds.
+    `unit`: of the values, for the text; times are in seconds. `timed`: others' load falsifies it.
     """
 
     file: str
@@ -67,6 +68,7 @@ class Figure:
     target: float
     at_least: bool
     unit: str
+    timed: bool = True
 
 
 async def compare(figure: Figure, ours: Side, theirs: Side, rounds: int = ROUNDS) -> None:
@@ -107,7 +109,7 @@ async def measure(side: Side) -> Round:
 
 def describe(figure: Figure, side: Side, done: Round) -> str:
     cpu = ", ".join(f"{name} {spent / done.items * 1e6:.0f}" for name, spent in done.usage.cpu.items())
-    peak = ", ".join(f"{name} {done.usage.peak[name] / 2**20:.0f}" for name in side.processes)
+    peak = ", ".join(f"{name} {size / 2**20:.0f}" for name, size in done.usage.peak.items() if name != BENCH)
     void = "" if not done.void else "  VOID" + ("" if done.saturated else f" ({side.saturates} was not saturated)")
     return (
         f"{side.name:<14} {shown(done.value, figure.unit)}; µs of CPU per item: {cpu}; peak MiB: {peak}; "
@@ -121,9 +123,17 @@ def shown(value: float, unit: str) -> str:
 
 def record(figure: Figure, ratios: list[float], found: Mapping[str, list[Round]]) -> None:
     ratio = median(ratios)
-    void = any(each.void for rounds in found.values() for each in rounds)
+    void = figure.timed and any(each.void for rounds in found.values() for each in rounds)
     sides = {name: [_as_json(each) for each in rounds] for name, rounds in found.items()}
-    kept = {**asdict(figure), "ratio": ratio, "ratios": ratios, "void": void, "sides": sides}
+    measured_at = datetime.now(UTC).isoformat(timespec="seconds")
+    kept = {
+        **asdict(figure),
+        "measured_at": measured_at,
+        "ratio": ratio,
+        "ratios": ratios,
+        "void": void,
+        "sides": sides,
+    }
     RESULTS.mkdir(parents=True, exist_ok=True)
     (RESULTS / f"{figure.file}.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     medians = ", ".join(

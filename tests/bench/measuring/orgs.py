@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from random import Random
 
+from daybook_contracts.entries.fields import Role
 from support.draws import new_id
 from support.publisher import Send
 from support.workload import SERVICE, Population, RandomCommands, by_user, command, registration
@@ -16,7 +17,7 @@ FOUNDING = 1 + (MEMBERS - 1) + 1 + CONNECTIONS
 """How many commands found an org. They must be decided in this order."""
 USERS_PER_ORG = 2
 """How many users are registered for each org; the others of its members are also members of the orgs beside it."""
-ROLES = ("admin", "member", "viewer")
+ROLES: tuple[Role, ...] = ("admin", "member", "viewer")
 CHOOSING = 0.1
 """The share of creations in which a service chooses the id."""
 CONFIG = {"rate": 0.25, "window": [1.5, 60], "region": "eu", "retry": {"factor": 1.75, "most": 5}}

@@ -22,7 +22,7 @@ from daybook_infra.runtime.kafka import clients as kafka
 from daybook_infra.runtime.settings import Settings
 from daybook_infra.stack.embedded import EmbeddedStack
 from support.driving import open_database
-from support.processes import DAYBOOK, System, Systems, environment
+from support.processes import DAYBOOK, PROGRAM, System, Systems, environment
 from support.publisher import Send, token
 from support.stack import Fresh, own_stack
 
@@ -36,7 +36,7 @@ CHECKPOINTS = "SELECT coalesce(sum(next_offset), 0)::bigint FROM daybook.checkpo
 class Bench:
     system: System
     stack: EmbeddedStack
-    fresh: Fresh
+    systems: Systems
     tokens: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -48,8 +48,12 @@ class Bench:
         return self.system.commands[0].url
 
     @property
+    def servers(self) -> dict[str, int]:
+        return server_pids(self.stack)
+
+    @property
     def processes(self) -> dict[str, int]:
-        return server_pids(self.stack) | {
+        return self.servers | {
             "command": self.system.commands[0].process.pid,
             "projector": self.system.projectors[0].process.pid,
         }
@@ -84,15 +88,19 @@ class Bench:
 
     def create_database(self) -> str:
         """Creates an empty database on the same server. Returns its URL."""
-        return self.fresh(init=False).database_url.get_secret_value()
+        return self.systems.fresh_settings(init=False).database_url.get_secret_value()
 
-    async def until_projected(self) -> int:
+    async def until_projected(self, seconds: float = PROJECTED_SECONDS) -> int:
         """Waits until the tables show the whole log. Returns how many entries it has."""
         end = await log_end(self.settings)
-        async with asyncio.timeout(PROJECTED_SECONDS), open_database(self.settings) as database:
+        async with asyncio.timeout(seconds), open_database(self.settings) as database:
             while await database.fetchval(CHECKPOINTS) < end:  # noqa: ASYNC110 - another process moves them
                 await asyncio.sleep(0.005)
         return end
+
+    def another(self, **changes: Any) -> "Bench":
+        """A second system on the same servers."""
+        return Bench(self.systems.start(**(UNLIMITED | changes)), self.stack, self.systems)
 
     def verify(self) -> None:
         done = subprocess.run(
@@ -117,16 +125,19 @@ def server_pids(stack: EmbeddedStack) -> dict[str, int]:
 
 
 @contextmanager
-def bench_system(*, verify: bool = True, projectors: int = 1, **changes: Any) -> Iterator[Bench]:
-    """`changes` are settings. The HTTP door's rate limit is off, because a few principals send everything."""
+def bench_system(*, program: Sequence[str] = PROGRAM, **changes: Any) -> Iterator[Bench]:
+    """`program`: what runs as the command service. `changes` are settings. The HTTP door's rate limit is off, because
+    a few principals send everything.
+    """
     with own_stack(durable=True) as stack, tempfile.TemporaryDirectory() as folder:
-        fresh = Fresh(stack.servers())
-        systems = Systems(fresh, Path(folder))
+        systems = Systems(Fresh(stack.servers()), Path(folder))
         try:
-            bench = Bench(systems.start(projectors=projectors, **(UNLIMITED | changes)), stack, fresh)
+            system = systems.start(commands=0, **(UNLIMITED | changes))
+            system.start("command", program)
+            system.wait_ready()
+            bench = Bench(system, stack, systems)
             yield bench
-            if verify:
-                bench.verify()
+            bench.verify()
         finally:
             systems.stop()
 

@@ -38,7 +38,7 @@ class Watch:
     def __init__(self, named: Mapping[str, int]) -> None:
         self._names = {pid: name for name, pid in named.items()} | {os.getpid(): BENCH}
         for pid in self._names:
-            Path(f"/proc/{pid}/clear_refs").write_text("5", encoding="ascii")  # resets the peak (proc(5))
+            reset_peak(pid)
         self._began, self._busy, self._cpu = time.perf_counter(), _busy_ticks(), self._ticks()
 
     def stop(self) -> Usage:
@@ -46,7 +46,7 @@ class Watch:
         now = self._ticks()
         cpu = {name: (ticks - self._cpu[name]) / TICK for name, ticks in now.items()}
         busy = (_busy_ticks() - self._busy) / TICK
-        peak = {name: _peak(pid) for pid, name in self._names.items()}
+        peak = {name: peak_of(pid) for pid, name in self._names.items()}
         return Usage(seconds, cpu, peak, max(0.0, busy - sum(cpu.values())) / seconds)
 
     def _ticks(self) -> dict[str, int]:
@@ -85,7 +85,12 @@ def _busy_ticks() -> int:
     return user + nice + system + stolen
 
 
-def _peak(pid: int) -> int:
+def reset_peak(pid: int) -> None:
+    Path(f"/proc/{pid}/clear_refs").write_text("5", encoding="ascii")  # proc(5)
+
+
+def peak_of(pid: int) -> int:
+    """The largest resident memory since the last reset, in bytes."""
     for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024

@@ -1,0 +1,93 @@
+"""Memory of cached orgs: `python tests/bench/cached_orgs.py [--orgs N]`; 100,000 orgs in `make bench-large`.
+
+Orgs of 20 members and 5 connections are put into the log and projected. Then a new instance decides one command on
+each. DAYBOOK_CACHE_ORGS is half the number of orgs, so the cache is full after the first half. Two figures:
+
+- KiB for each cached org: what the resident memory grows by in the first half;
+- the memory after all orgs, to that after the first half: it should be bounded by the setting (goal: at most 1.1).
+"""
+
+import argparse
+import asyncio
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from bench.figures import rss, say
+from bench.measuring import kafka_load
+from bench.measuring.comparison import Done, Figure, Round, Side, describe, measure, record
+from bench.measuring.kafka_load import Mode, command_record
+from bench.measuring.running import Bench, bench_system
+from bench.measuring.sealed_log import appending, registrations, whole_orgs
+from support.driving import fresh_id
+from support.logbook import org, user
+from support.workload import by_user
+
+USERS = 1_000
+PER_ORG = Figure(
+    "cached_orgs", "resident KiB for each cached org of 20 members", 30, at_least=False, unit="KiB", timed=False
+)
+BOUND = Figure(
+    "cached_orgs_bound",
+    "memory beyond DAYBOOK_CACHE_ORGS, to a full cache",
+    1.1,
+    at_least=False,
+    unit="MiB",
+    timed=False,
+)
+WARM = 200
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--orgs", type=int, default=6_000, help="half of them fit in the cache")
+    args = parser.parse_args()
+    with bench_system(cache_orgs=args.orgs // 2) as bench:
+        asyncio.run(run(bench, args.orgs))
+
+
+async def run(bench: Bench, orgs: int) -> None:
+    await asyncio.to_thread(bench.system.commands.pop().stop)
+    async with appending(bench.settings) as log:
+        await log.append(registrations(USERS))
+        entries = await log.append(whole_orgs(orgs, USERS))
+    await bench.until_projected()
+    say(f"{orgs} orgs with {entries} entries are projected")
+    bench.system.start("command")
+    await asyncio.to_thread(bench.system.wait_ready, 60)
+    named = bench.processes
+
+    async def touched(first: int, last: int) -> Round:
+        """The value is the resident memory afterwards, in MiB."""
+
+        async def work() -> Done:
+            done = await touch(bench, first, last)
+            return replace(done, values={"resident": rss(named["command"]) / 2**20})
+
+        side = Side("command", work, named, value="resident")
+        done = await measure(side)
+        say(f"  orgs {first} to {last}: {describe(BOUND, side, done)}")
+        return done
+
+    warm, half, full = [await touched(*each) for each in ((0, WARM), (WARM, orgs // 2), (orgs // 2, orgs))]
+    per_org = (half.value - warm.value) * 1024 / (orgs // 2 - WARM)
+    record(PER_ORG, [per_org], {"command": [replace(half, value=per_org)]})
+    record(BOUND, [full.value / half.value], {"all orgs": [full], "full cache": [half]})
+
+
+async def touch(bench: Bench, first: int, last: int) -> Done:
+    """Decides a command on each of these orgs."""
+    sends = [
+        by_user("RENAME_ORG", org(number), user(1 + number % USERS), fresh_id(), name="Harbour")
+        for number in range(first + 1, last + 1)
+    ]
+    records = [command_record(send, bench.settings.partitions) for send in sends]
+    done = await kafka_load.run(bench.settings, Mode.FLOOD, "commands", records)
+    await bench.until_projected()
+    return done
+
+
+if __name__ == "__main__":
+    main()

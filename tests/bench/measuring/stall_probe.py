@@ -1,0 +1,46 @@
+"""Runs `daybook` with a probe in its event loop: every stall of at least FEWEST_SECONDS becomes a line in the file that
+BENCH_STALLS names. A line has the time (of `time.perf_counter`), the seconds by the clock, and the seconds of CPU of
+the loop's thread. The latter are the stall on a machine without other load. Both are up to TICK_SECONDS too long.
+"""
+
+import asyncio
+import os
+import sys
+import time
+from typing import TextIO
+
+import uvloop
+
+from daybook_infra.operations.cli import main
+
+TICK_SECONDS = 0.002
+FEWEST_SECONDS = 0.005
+
+new_event_loop = uvloop.new_event_loop
+
+
+class Probe:
+    def __init__(self, loop: asyncio.AbstractEventLoop, out: TextIO) -> None:
+        self._loop, self._out = loop, out
+        self._clock, self._cpu = time.perf_counter(), time.thread_time()
+
+    def tick(self) -> None:
+        clock, cpu = time.perf_counter(), time.thread_time()
+        if cpu - self._cpu >= FEWEST_SECONDS:
+            self._out.write(f"{clock} {clock - self._clock} {cpu - self._cpu}\n")
+            self._out.flush()
+        self._clock, self._cpu = clock, cpu
+        self._loop.call_later(TICK_SECONDS, self.tick)
+
+
+def probed_loop() -> uvloop.Loop:
+    loop = new_event_loop()
+    out = open(os.environ["BENCH_STALLS"], "a", encoding="ascii")  # noqa: PTH123, SIM115 - open as long as the loop
+    loop.call_soon(Probe(loop, out).tick)
+    return loop
+
+
+if __name__ == "__main__":
+    uvloop.new_event_loop = probed_loop
+    sys.argv[0] = "daybook"
+    main()

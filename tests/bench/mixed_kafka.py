@@ -1,0 +1,77 @@
+"""Mixed commands over Kafka, against `eventsourcing`: `python tests/bench/mixed_kafka.py [--commands N]` (needs
+`make .venv/bench-installed`).
+
+Ours: commands are published in batches, and each gets a reply; one instance of each service; the clock stops when all
+replies are read and all is projected. Theirs: the same commands on aggregates of the library `eventsourcing`, on the
+same PostgreSQL, by 8 threads of one process (bench/measuring/org_aggregates.py says what it need not do). The value is
+commands a second; the goal is 15 times theirs.
+"""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from bench.measuring import kafka_load
+from bench.measuring.comparison import ROUNDS, Done, Figure, Side, compare
+from bench.measuring.kafka_load import Mode, command_record
+from bench.measuring.org_aggregates import Sent, running_tenancy
+from bench.measuring.orgs import FOUNDING, ORGS, Orgs, batches, plan_orgs
+from bench.measuring.running import Bench, bench_orgs
+from support.publisher import Send
+
+FIGURE = Figure("mixed_kafka", "mixed commands over Kafka, against eventsourcing", 15, at_least=True, unit="commands/s")
+SHARE = 10
+"""Theirs handles a tenth as many commands in each round, because it takes much longer for each."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--commands", type=int, default=20_000, help="commands of each round")
+    parser.add_argument("--orgs", type=int, default=ORGS)
+    args = parser.parse_args()
+    with bench_orgs(args.orgs) as (bench, orgs), tempfile.TemporaryDirectory() as folder:
+        asyncio.run(run(bench, orgs, args.commands, Path(folder)))
+
+
+async def run(bench: Bench, orgs: Orgs, commands: int, folder: Path) -> None:
+    users = [send.key for send in orgs.registrations]
+    waiting = iter([orgs.mixed(commands) for _ in range(ROUNDS + 1)])
+    again = plan_orgs(len(orgs.org_ids))
+    fewer = iter([again.mixed(commands // SHARE) for _ in range(ROUNDS + 1)])
+
+    async def decided() -> Done:
+        return await flood(bench, next(waiting))
+
+    async with running_tenancy(bench.create_database(), users, folder) as tenancy:
+        await tenancy.found([sent(each) for each in batches(orgs.founding, FOUNDING)])
+
+        async def handled() -> Done:
+            some = next(fewer)
+            return await tenancy.handle(sent(some), [send.key for send in some])
+
+        await decided()
+        await handled()
+        processes = bench.processes
+        yardstick = {"eventsourcing": tenancy.process.pid, "postgres": processes["postgres"]}
+        await compare(FIGURE, Side("Daybook", decided, processes), Side("eventsourcing", handled, yardstick))
+
+
+async def flood(bench: Bench, sends: Sequence[Send]) -> Done:
+    records = [command_record(send, bench.settings.partitions) for send in sends]
+    done = await kafka_load.run(bench.settings, Mode.FLOOD, "commands", records)
+    await bench.until_projected()
+    return Done(len(sends), time.perf_counter() - done.values["began"], done.values)
+
+
+def sent(sends: Sequence[Send]) -> list[Sent]:
+    return [(send.principal, send.body) for send in sends]
+
+
+if __name__ == "__main__":
+    main()
