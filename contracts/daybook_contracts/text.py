@@ -9,7 +9,7 @@ from daybook_contracts.limits import NAME_LENGTH
 UUID_PATTERN: Final = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 """A UUID as Daybook writes it: hex in five groups, lower case."""
 
-_UUID_ANY_CASE: Final = re.compile(UUID_PATTERN, re.IGNORECASE | re.ASCII)
+_UUID: Final = re.compile(UUID_PATTERN)
 _NIL_AND_MAX = frozenset({"00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"})
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")  # all of category Cc
 # NFC combines at most four code points into one, so a text above this length is too long in NFC too and is not
@@ -19,7 +19,8 @@ _LONGEST_BEFORE_NFC = 4 * NAME_LENGTH
 
 def is_uuid(text: str) -> bool:
     """Whether the text has the form 8-4-4-4-12 in hex, in any case and of any version."""
-    return _UUID_ANY_CASE.fullmatch(text) is not None
+    # No other character has one of these in lower case. Ignoring the case in the expression takes three times as long.
+    return _UUID.fullmatch(text.lower()) is not None
 
 
 def printable(text: str, longest: int = 300) -> str:
@@ -33,7 +34,7 @@ def printable(text: str, longest: int = 300) -> str:
 def uuid_text(text: str) -> str:
     """The id in lower case. Raises ValueError for any form but 8-4-4-4-12 hex, and for the nil and max UUIDs."""
     lower = text.lower()
-    if not is_uuid(text) or lower in _NIL_AND_MAX:
+    if _UUID.fullmatch(lower) is None or lower in _NIL_AND_MAX:
         raise ValueError("must be a UUID written as 8-4-4-4-12 hex digits, neither nil nor max")
     return lower
 

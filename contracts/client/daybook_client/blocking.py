@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from daybook_client import commands, outcomes
 from daybook_client.attempts import Again, Attempts
@@ -22,7 +22,7 @@ from daybook_client.http.blocking_session import (
     wait_for_position,
     wait_until_shown,
 )
-from daybook_client.lanes import AT_ONCE, HELD_BACK
+from daybook_client.lanes import HELD_BACK
 from daybook_client.outcomes import Rejected, Unknown
 from daybook_client.transport import ATTEMPT_SECONDS, log_attempt
 from daybook_contracts.codes import Code
@@ -44,6 +44,8 @@ __all__ = [
     "commands",
     "new_id_of",
 ]
+
+AT_ONCE: Final = 250
 
 
 @dataclass(frozen=True, slots=True)

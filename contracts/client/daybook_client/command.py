@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from functools import cache
 from typing import Any, ClassVar, Final
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from daybook_contracts.entries.identity import thing_id
 
 Id = str | UUID
 
-_ENVELOPE: Final = frozenset({"id", "org_id", "actor_user_id"})
+_ENVELOPE: Final = ("id", "org_id", "actor_user_id")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,12 +32,11 @@ class Command:
 
     def to_json(self) -> bytes:
         """The envelope. Raises Misuse if a value has no form in JSON."""
-        written = fields(self)
-        named = {each.name: getattr(self, each.name) for each in written if each.name in _ENVELOPE}
-        data = _present(self, [each for each in written if each.name not in _ENVELOPE])
-        envelope = {"id": self.id, "type": self.TYPE, **_without_none(named), "data": data}
+        present = _present(self)
+        envelope: dict[str, Any] = {name: present.pop(name) for name in _ENVELOPE if name in present}
+        envelope |= {"type": self.TYPE, "data": present}
         try:
-            return json.dumps(envelope, ensure_ascii=False, allow_nan=False, default=_plain).encode()
+            return _JSON.encode(envelope).encode()
         except (TypeError, ValueError) as error:
             raise Misuse(f"{self.TYPE} {self.id} cannot be written as JSON: {error}") from error
 
@@ -62,19 +62,19 @@ def _lower(value: Id) -> str:
     return str(value).lower()
 
 
-def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
+@cache
+def _fields(kind: type[Any]) -> list[tuple[str, bool]]:
+    """The names of a class's fields, and whether each is required."""
+    return [(each.name, each.default is MISSING and each.default_factory is MISSING) for each in fields(kind)]
 
 
-def _present(value: Any, chosen: list[Field[Any]]) -> dict[str, Any]:
+def _present(value: object) -> dict[str, Any]:
     """The fields that were given. An optional field that is None is left out. A required field that is None is written
     as null, because the payload of a dead letter may be null.
     """
-    values = {each.name: getattr(value, each.name) for each in chosen}
+    kind: Any = type(value)
     return {
-        each.name: values[each.name]
-        for each in chosen
-        if values[each.name] is not None or (each.default is MISSING and each.default_factory is MISSING)
+        name: found for name, is_required in _fields(kind) if (found := getattr(value, name)) is not None or is_required
     }
 
 
@@ -83,7 +83,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, UUID):
         return str(value)
     if is_dataclass(value) and not isinstance(value, type):
-        return _present(value, list(fields(value)))
+        return _present(value)
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"a {type(value).__name__} is not JSON")
+
+
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_plain)

@@ -109,7 +109,7 @@ class Daybook:
         At most `in_flight` commands are taken ahead of the outcomes. Raises CredentialsRefused, and any error that
         `commands` raises.
         """
-        return send_in_lanes(lambda several: self._send(several, deadline), commands, in_flight)
+        return send_in_lanes(lambda several: self._send(several, deadline), commands, in_flight, self._transport.lanes)
 
     async def _send(self, commands: Sequence[Command], deadline: float) -> list[Outcome]:
         self._require_open()

@@ -5,90 +5,130 @@ have outcomes.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Iterable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Final
 from zlib import crc32
 
 from daybook_client.command import Command
 from daybook_client.outcomes import Outcome, Unknown
 
-LANES: Final = 32
-AT_ONCE: Final = 250
-"""How many commands a lane sends at once: enough to fill a shard's batch."""
+AT_ONCE: Final = 1000
+"""How many commands a lane sends at once, at most."""
 HELD_BACK: Final = "not sent: an earlier command with its routing key has no known outcome"
 
 Send = Callable[[Sequence[Command]], Coroutine[None, None, list[Outcome]]]
-Waiting = tuple[Command, "asyncio.Future[Outcome]"]
+Numbered = tuple[int, Command]
 Commands = Iterable[Command] | AsyncIterable[Command]
+
+
+@dataclass(slots=True)
+class Outcomes:
+    """Outcomes by their commands' numbers, until they are given in order; an error in place of those that it stopped.
+    One event for many outcomes: a future for each would take as long as all the rest.
+    """
+
+    in_flight: int
+    taken: int = 0
+    given: int = 0
+    is_last_taken: bool = False
+    _ready: dict[int, Outcome | BaseException] = field(default_factory=dict)
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _has_room: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def number_next(self) -> int:
+        """The number of the next command, once fewer than `in_flight` are without outcomes or not yet given."""
+        while self.taken - self.given >= self.in_flight:
+            self._has_room.clear()
+            await self._has_room.wait()
+        self.taken += 1
+        return self.taken - 1
+
+    def note(self, commands: Sequence[Numbered], outcomes: Iterable[Outcome | BaseException]) -> None:
+        self._ready.update(zip((number for number, _ in commands), outcomes, strict=False))
+        self._changed.set()
+
+    def end(self) -> None:
+        """No more commands come."""
+        self.is_last_taken = True
+        self._changed.set()
+
+    async def in_order(self) -> AsyncGenerator[Outcome]:
+        while True:
+            while (outcome := self._ready.pop(self.given, None)) is not None:
+                if isinstance(outcome, BaseException):
+                    raise outcome
+                yield outcome
+                self.given += 1
+                self._has_room.set()
+            if self.is_last_taken and self.given == self.taken:
+                return
+            self._changed.clear()
+            await self._changed.wait()
 
 
 @dataclass(slots=True)
 class Lane:
     send: Send
-    waiting: asyncio.Queue[Waiting] = field(default_factory=asyncio.Queue)
+    outcomes: Outcomes
+    _waiting: deque[Numbered] = field(default_factory=deque)
+    _is_waited: asyncio.Event = field(default_factory=asyncio.Event)
     _unknown_keys: set[str] = field(default_factory=set)
+
+    def add(self, number: int, command: Command) -> None:
+        self._waiting.append((number, command))
+        self._is_waited.set()
 
     async def run(self) -> None:
         while True:
-            taken = [await self.waiting.get()]
-            while len(taken) < AT_ONCE and not self.waiting.empty():
-                taken.append(self.waiting.get_nowait())
-            await self._send(taken)
+            while not self._waiting:
+                self._is_waited.clear()
+                await self._is_waited.wait()
+            await self._send([self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))])
 
-    async def _send(self, taken: Sequence[Waiting]) -> None:
-        sent = list[Waiting]()
-        for command, outcome in taken:
-            if command.key in self._unknown_keys:
-                outcome.set_result(Unknown(command, HELD_BACK))
-            else:
-                sent.append((command, outcome))
+    async def _send(self, taken: Sequence[Numbered]) -> None:
+        sent = taken
+        if self._unknown_keys:
+            sent = [each for each in taken if each[1].key not in self._unknown_keys]
+            held_back = [each for each in taken if each[1].key in self._unknown_keys]
+            self.outcomes.note(held_back, [Unknown(command, HELD_BACK) for _, command in held_back])
         if not sent:
             return
-        sending = self.send([command for command, _ in sent])
-        (results,) = await asyncio.gather(sending, return_exceptions=True)
+        (results,) = await asyncio.gather(self.send([command for _, command in sent]), return_exceptions=True)
         if isinstance(results, BaseException):  # raised where the outcomes are awaited
-            for _, outcome in sent:
-                outcome.set_exception(results)
+            self.outcomes.note(sent, repeat(results))
             return
-        for (command, outcome), result in zip(sent, results, strict=True):
-            if isinstance(result, Unknown):
-                self._unknown_keys.add(command.key)
-            outcome.set_result(result)
+        self._unknown_keys.update(each.command.key for each in results if isinstance(each, Unknown))
+        self.outcomes.note(sent, results)
 
 
-async def send_in_lanes(send: Send, commands: Commands, in_flight: int) -> AsyncGenerator[Outcome]:
-    """At most `in_flight` commands are taken from `commands` ahead of the outcomes. Raises any error that `send` or
-    `commands` raises.
+async def send_in_lanes(send: Send, commands: Commands, in_flight: int, count: int) -> AsyncGenerator[Outcome]:
+    """Sends through `count` lanes. At most `in_flight` commands are taken from `commands` ahead of the outcomes.
+    Raises any error that `send` or `commands` raises.
     """
-    lanes = [Lane(send) for _ in range(LANES)]
-    ordered: asyncio.Queue[asyncio.Future[Outcome] | None] = asyncio.Queue()
-    free = asyncio.Semaphore(in_flight)
-    loop = asyncio.get_running_loop()
+    outcomes = Outcomes(in_flight)
+    lanes = [Lane(send, outcomes) for _ in range(count)]
 
     async def take() -> None:
         async for command in _each(commands):
-            await free.acquire()
-            outcome: asyncio.Future[Outcome] = loop.create_future()
-            ordered.put_nowait(outcome)
-            lanes[crc32(command.key.encode()) % LANES].waiting.put_nowait((command, outcome))
+            number = await outcomes.number_next()
+            lanes[crc32(command.key.encode()) % count].add(number, command)
 
     taking = asyncio.create_task(take())
-    taking.add_done_callback(lambda _: ordered.put_nowait(None))
+    taking.add_done_callback(lambda _: outcomes.end())
     running = [asyncio.create_task(lane.run()) for lane in lanes]
     try:
-        while (outcome := await ordered.get()) is not None:
-            yield await outcome
-            free.release()
+        async with aclosing(outcomes.in_order()) as ordered:
+            async for outcome in ordered:
+                yield outcome
         await taking
     finally:
         for task in (taking, *running):
             task.cancel()
         await asyncio.wait([taking, *running])
-        while not ordered.empty():
-            left = ordered.get_nowait()
-            if left is not None and left.done():
-                left.exception()  # otherwise asyncio logs an error that nobody retrieves
 
 
 async def _each(commands: Commands) -> AsyncGenerator[Command]:

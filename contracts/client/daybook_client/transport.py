@@ -16,6 +16,8 @@ log = logging.getLogger("daybook_client")
 
 
 class Transport(Protocol):
+    lanes: int
+    """How many attempts of `send_many` may go on at the same time."""
     attempt_seconds: float
     visible: Visible | None
     """The function that `Accepted.visible` calls."""

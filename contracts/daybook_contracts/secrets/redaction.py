@@ -40,9 +40,10 @@ _PATTERNS_BY_MARK: Final = [
 def first_secret(text: str) -> int | None:
     """The index at which the first secret in the text starts. None if there is none."""
     guarded = _with_barriers(text)
-    starts = (
-        next((start for start, _ in secret_spans(pattern, guarded)), None) for pattern in _possible_patterns(guarded)
-    )
+    possible = _possible_patterns(guarded)
+    if not possible:  # nearly always, so it must be quick
+        return None
+    starts = (next((start for start, _ in secret_spans(pattern, guarded)), None) for pattern in possible)
     return min((start for start in starts if start is not None), default=None)
 
 

@@ -35,11 +35,11 @@ class CommandClient:
 
     async def _outcome(self, command: AddressedCommand, exchange: Exchange) -> Outcome:
         deadline = asyncio.get_running_loop().time() + self.seconds
-        (fate,), (reply,) = await exchange.fates, exchange.replies
-        if fate is Fate.PUBLISHED:
-            await asyncio.wait([reply], timeout=max(0.0, deadline - asyncio.get_running_loop().time()))
-        if reply.done():
-            return decode_result(reply.result())
+        fates = await exchange.fates
+        await exchange.wait(fates, deadline - asyncio.get_running_loop().time())
+        (fate,), (reply,) = fates, exchange.replies
+        if reply is not None:
+            return decode_result(reply)
         if fate is Fate.PUBLISHED:
             return Pending(command.command_id, command.location)
         detail = "not acknowledged by Kafka, so the outcome is unknown: send it again with the same id"

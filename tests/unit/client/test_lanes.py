@@ -13,6 +13,7 @@ from daybook_client import Accepted, Outcome, Unknown, commands
 from daybook_client.command import Command
 from daybook_client.lanes import AT_ONCE, HELD_BACK, send_in_lanes
 
+LANES = 8
 ORGS = [str(uuid4()) for _ in range(20)]
 
 
@@ -53,7 +54,7 @@ class Daybook:
 
 async def test_outcomes_come_in_order_and_each_orgs_commands_are_sent_in_order() -> None:
     daybook, asked = Daybook(), renames(3000)
-    outcomes = [outcome async for outcome in send_in_lanes(daybook.send, asked, 400)]
+    outcomes = [outcome async for outcome in send_in_lanes(daybook.send, asked, 400, LANES)]
     assert [outcome.command for outcome in outcomes] == asked
     assert dict(daybook.sent) == {org: [each for each in asked if each.key == org] for org in ORGS}
     assert 100 < daybook.most_open <= 400
@@ -68,7 +69,7 @@ async def test_commands_are_taken_no_faster_than_outcomes() -> None:
             taken += 1
             yield commands.RenameOrg(org_id=ORGS[0], name="x")
 
-    async with aclosing(send_in_lanes(Daybook().send, endless(), 10)) as outcomes:
+    async with aclosing(send_in_lanes(Daybook().send, endless(), 10, LANES)) as outcomes:
         for at in range(50):
             await anext(outcomes)
             assert taken <= at + 12
@@ -78,7 +79,7 @@ async def test_commands_after_an_unknown_outcome_are_held_back() -> None:
     daybook, asked = Daybook(), renames(2000, ORGS[:2])
     first = [each for each in asked if each.key == ORGS[0]]
     daybook.unknown = {first[10].id}
-    outcomes = [outcome async for outcome in send_in_lanes(daybook.send, asked, 100)]
+    outcomes = [outcome async for outcome in send_in_lanes(daybook.send, asked, 100, LANES)]
     of_first = [outcome for outcome in outcomes if outcome.command.key == ORGS[0]]
     sent = daybook.sent[ORGS[0]]
     assert sent == first[: len(sent)]
@@ -94,7 +95,7 @@ async def test_an_error_reaches_the_consumer(at_once: int) -> None:
 
     seen = list[Outcome]()
     with pytest.raises(LookupError):
-        await collect(send_in_lanes(send, renames(500), at_once), seen)
+        await collect(send_in_lanes(send, renames(500), at_once, LANES), seen)
     assert seen == []
 
 
@@ -106,12 +107,12 @@ async def test_an_error_of_the_commands_reaches_the_consumer_after_their_outcome
 
     seen = list[Outcome]()
     with pytest.raises(LookupError, match="no more"):
-        await collect(send_in_lanes(Daybook().send, two_and_an_error(), 10), seen)
+        await collect(send_in_lanes(Daybook().send, two_and_an_error(), 10, LANES), seen)
     assert len(seen) == 2
 
 
 async def test_all_tasks_end_when_the_consumer_stops() -> None:
     before = asyncio.all_tasks()
-    async with aclosing(send_in_lanes(Daybook().send, renames(500), 100)) as outcomes:
+    async with aclosing(send_in_lanes(Daybook().send, renames(500), 100, LANES)) as outcomes:
         await anext(outcomes)
     assert asyncio.all_tasks() == before

@@ -19,6 +19,7 @@ Written = tuple[Command, bytes]
 
 
 class HttpTransport:
+    lanes = 32
     visible: Visible | None = None
 
     def __init__(self, session: Session, attempt_seconds: float) -> None:

@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Iterable, Sequence
 from enum import StrEnum
+from typing import NamedTuple
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import MessageSizeTooLargeError, RecordListTooLargeError, TopicAuthorizationFailedError
@@ -32,8 +32,7 @@ Ack = asyncio.Future[object]
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class CommandToSend:
+class CommandToSend(NamedTuple):
     partition: int
     key: bytes
     value: bytes
@@ -76,11 +75,11 @@ class CommandPublisher:
             return len(await producer.partitions_for(self._topic))
 
     async def publish(self, records: Sequence[CommandToSend]) -> list[Fate]:
-        return await (await self.hand_over(records))
+        return await (await self.hand_over(records, len(records)))
 
-    async def hand_over(self, records: Sequence[CommandToSend]) -> Awaitable[list[Fate]]:
-        """Gives the records to the producer, in order. Await the returned object to get their fates. If each call is
-        awaited before the next one, records of one partition also keep the order of the calls.
+    async def hand_over(self, records: Iterable[CommandToSend], count: int) -> Awaitable[list[Fate]]:
+        """Gives the `count` records to the producer, in order. Await the returned object to get their fates. If each
+        call is awaited before the next one, records of one partition also keep the order of the calls.
         """
         try:
             async with translated(self._connection, PROBLEM, seconds=self._seconds):
@@ -88,7 +87,7 @@ class CommandPublisher:
         except KafkaAway as away:
             self._note_failure(str(away))
             log.warning("commands_not_published", extra={"reason": str(away)})
-            return _nothing_done(len(records))
+            return _nothing_done(count)
         deadline = asyncio.get_running_loop().time() + self._seconds
         acks: list[Ack] = []
         try:
@@ -99,7 +98,7 @@ class CommandPublisher:
                     acks.append(await self._send(producer, each))  # one by one: earlier acks must survive an exception
         except KafkaAway as away:
             log.warning("commands_not_published", extra={"reason": str(away)})
-        return self._await_fates(producer, acks, len(records), deadline)
+        return self._await_fates(producer, acks, count, deadline)
 
     async def _send(self, producer: AIOKafkaProducer, each: CommandToSend) -> Ack:
         ack: Ack = await producer.send(
@@ -111,8 +110,7 @@ class CommandPublisher:
         self, producer: AIOKafkaProducer, acks: Sequence[Ack], count: int, deadline: float
     ) -> list[Fate]:
         """The producer took the first `len(acks)` of `count` records; nothing was done about the others."""
-        if acks:
-            await asyncio.wait(acks, timeout=max(0.0, deadline - asyncio.get_running_loop().time()))
+        await _wait_for_all(acks, deadline)
         fates = [_fate_of(ack) for ack in acks]
         if fates == [Fate.PUBLISHED] * count:
             self._failed_at = None
@@ -131,6 +129,15 @@ class CommandPublisher:
 
 async def _nothing_done(count: int) -> list[Fate]:
     return [Fate.NOTHING_DONE] * count
+
+
+async def _wait_for_all(acks: Sequence[Ack], deadline: float) -> None:
+    """Waits for one after another: Kafka acknowledges whole batches, so only few are not done when their turn comes.
+    Waiting for all at once takes a callback for each.
+    """
+    for ack in acks:
+        if not ack.done():
+            await asyncio.wait([ack], timeout=max(0.0, deadline - asyncio.get_running_loop().time()))
 
 
 def _error_of(ack: Ack) -> BaseException | None:

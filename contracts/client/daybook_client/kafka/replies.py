@@ -5,6 +5,8 @@ partition of the topic, chosen at random when it starts. Several processes may r
 import asyncio
 import logging
 import secrets
+from collections.abc import Callable
+from functools import partial
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -28,8 +30,9 @@ class Replies:
         """`partitions`: the topic's number of partitions."""
         self._connection = connection
         self._client_id = client_id
-        self._waiting: dict[str, asyncio.Future[bytes]] = {}
+        self._waiting: dict[str, Callable[[bytes], None]] = {}
         self._place = TopicPartition(topic, secrets.randbelow(partitions))
+        self._address = (REPLY_PARTITION, str(self._place.partition).encode())
         self._consumer: AIOKafkaConsumer | None = None
         self._reading: asyncio.Task[None] | None = None
         self._read_fault: str | None = None
@@ -77,24 +80,27 @@ class Replies:
 
     def headers(self, correlation_id: str) -> Headers:
         """The headers of a command's record that direct its reply to this process."""
-        return [(REPLY_PARTITION, str(self.partition).encode()), (CORRELATION_ID, correlation_id.encode())]
+        return [self._address, (CORRELATION_ID, correlation_id.encode())]
 
     def expect(self, correlation_id: str) -> asyncio.Future[bytes]:
         """Call `expect` before you send the command, and `forget` when you no longer wait."""
         future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._waiting[correlation_id] = future
+        self.listen(correlation_id, partial(_resolve, future))
         return future
+
+    def listen(self, correlation_id: str, take: Callable[[bytes], None]) -> None:
+        """As `expect`, without a future. `take` is called with each reply: there may be several to a command."""
+        self._waiting[correlation_id] = take
 
     def forget(self, correlation_id: str) -> None:
         self._waiting.pop(correlation_id, None)
 
     def resolve(self, correlation_id: str, value: bytes) -> bool:
-        """Gives the reply to the caller that expects it. Returns whether there is one. Only the first reply counts."""
-        future = self._waiting.get(correlation_id)
-        if future is None:
+        """Gives the reply to the caller that expects it. Returns whether there is one."""
+        take = self._waiting.get(correlation_id)
+        if take is None:
             return False
-        if not future.done():
-            future.set_result(value)
+        take(value)
         return True
 
     async def _read(self, consumer: AIOKafkaConsumer) -> None:
@@ -112,3 +118,8 @@ class Replies:
                 correlation_id = dict(record.headers).get(CORRELATION_ID)
                 if correlation_id is not None and record.value is not None:
                     self.resolve(correlation_id.decode("latin-1"), record.value)
+
+
+def _resolve(future: "asyncio.Future[bytes]", value: bytes) -> None:
+    if not future.done():  # only the first reply counts
+        future.set_result(value)

@@ -6,6 +6,8 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from typing import NamedTuple
 
 from daybook_client.kafka.command_publisher import CommandPublisher, CommandToSend, Fate
 from daybook_client.kafka.connection import KafkaConnection
@@ -15,8 +17,7 @@ from daybook_contracts.senders.signer import Signer
 from daybook_contracts.topics import COMMAND_EVENT, Topics, event_headers
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """A command to publish. `value` is published unchanged; `command_id` and `key` are in lower case."""
 
     command_id: str
@@ -25,16 +26,40 @@ class Request:
     traceparent: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class Exchange:
-    """One fate and one reply for each request, in order. Call `end` when you no longer wait for replies."""
+    """What becomes of several requests: `fates`, and `replies` in the same order, None where there is none yet."""
 
     fates: Awaitable[list[Fate]]
-    replies: Sequence["asyncio.Future[bytes]"]
-    _correlation_ids: Sequence[str]
-    _registry: Replies
+
+    def __init__(self, registry: Replies, correlation_ids: Sequence[str]) -> None:
+        self.replies: list[bytes | None] = [None for _ in correlation_ids]
+        self._registry = registry
+        self._correlation_ids = correlation_ids
+        self._awaited = set(range(len(correlation_ids)))
+        # One future for all: one for each reply, with its callback, would take longer than reading the reply.
+        self._complete: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        for place, correlation_id in enumerate(correlation_ids):
+            registry.listen(correlation_id, partial(self._take, place))
+
+    def _take(self, place: int, value: bytes) -> None:
+        if self.replies[place] is None:  # only the first reply counts
+            self.replies[place] = value
+            self._await_no_more(place)
+
+    def _await_no_more(self, place: int) -> None:
+        self._awaited.discard(place)
+        if not self._awaited and not self._complete.done():
+            self._complete.set_result(None)
+
+    async def wait(self, fates: Sequence[Fate], seconds: float) -> None:
+        """Returns once each published request has its reply, or after `seconds`."""
+        for place, fate in enumerate(fates):
+            if fate is not Fate.PUBLISHED:
+                self._await_no_more(place)
+        await asyncio.wait([self._complete], timeout=max(0.0, seconds))
 
     def end(self) -> None:
+        """Call it when you no longer wait for replies."""
         for correlation_id in self._correlation_ids:
             self._registry.forget(correlation_id)
 
@@ -56,10 +81,15 @@ class Requests:
         same key are decided in the order of the calls.
         """
         correlation_ids = [f"{self._process}-{next(self._numbers)}" for _ in requests]
-        replies = [self._replies.expect(each) for each in correlation_ids]
-        records = [self._record(*each) for each in zip(requests, correlation_ids, strict=True)]
-        fates = await self._publisher.hand_over(records)
-        return Exchange(fates, replies, correlation_ids, self._replies)
+        exchange = Exchange(self._replies, correlation_ids)
+        # Made one by one: thousands of small objects at once are work for the garbage collector.
+        records = map(self._record, requests, correlation_ids)
+        try:
+            exchange.fates = await self._publisher.hand_over(records, len(requests))
+        except BaseException:  # a deadline too: nobody else would forget these replies
+            exchange.end()
+            raise
+        return exchange
 
     def _record(self, request: Request, correlation_id: str) -> CommandToSend:
         headers = event_headers(COMMAND_EVENT, request.command_id, request.key, request.traceparent)

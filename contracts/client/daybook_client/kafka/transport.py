@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 
 class KafkaTransport:
+    # Few: what one attempt sends at once shares record batches, and each attempt costs as much as several commands.
+    lanes = 4
     visible: Visible | None = None
 
     def __init__(self, connection: KafkaConnection, topic_prefix: str, signer: Signer, attempt_seconds: float) -> None:
@@ -91,10 +93,8 @@ class KafkaTransport:
             return [Again(str(away) or NOT_PUBLISHED.reason) for _ in requests]
         try:
             fates = await self._fates(exchange, ends_at)
-            published = [reply for fate, reply in zip(fates, exchange.replies, strict=True) if fate is Fate.PUBLISHED]
-            if published:
-                await asyncio.wait(published, timeout=max(0.0, ends_at - loop.time()))
-            return [_answer(fate, reply) for fate, reply in zip(fates, exchange.replies, strict=True)]
+            await exchange.wait(fates, ends_at - loop.time())
+            return [_answer(*each) for each in zip(fates, exchange.replies, strict=True)]
         finally:
             exchange.end()
 
@@ -113,9 +113,9 @@ class KafkaTransport:
         raise Misuse(f"{wait} needs the read API: give read_url, or set DAYBOOK_READ_URL")
 
 
-def _answer(fate: Fate, reply: "asyncio.Future[bytes]") -> bytes | Again:
-    if reply.done():
-        return reply.result()
+def _answer(fate: Fate, reply: bytes | None) -> bytes | Again:
+    if reply is not None:
+        return reply
     match fate:
         case Fate.PUBLISHED:
             return NO_REPLY
