@@ -50,7 +50,13 @@ async def test_a_stream_resumes_after_the_last_entry(pool: Pool, api: ReadApi, s
         await stream.until(10, 11, 24)
     async with following(api, org.path, owner, {"Last-Event-ID": "0.10"}, after="0.3") as stream:
         await stream.until(11, 24)
-    for after, expected in (("0.24", ()), ("0.99", ()), ("0.23", (24,)), ("0.0", (*range(1, 12), 24))):
+    for after, expected in (
+        ("0.24", ()),
+        ("0.99", ()),
+        ("0.23", (24,)),
+        ("0.0", (*range(1, 12), 24)),
+        ("start", (*range(12), 24)),
+    ):
         async with following(api, org.path, owner, after=after) as stream:
             await stream.until(*expected)
 

@@ -1,11 +1,15 @@
 """The client without asyncio, against real services."""
 
+import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from random import Random
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
 
+from chaos.proxy import Proxy
 from daybook_client.blocking import Accepted, Code, CredentialsRefused, Daybook, Rejected, Unknown, commands, new_id_of
 from support.driving import Tenant
 from support.processes import System, free_port
@@ -43,6 +47,25 @@ async def test_many_commands_keep_their_order_and_their_outcomes(daybook: Dayboo
     positions = [int(each.position.split(".")[1]) for each in outcomes if isinstance(each, Accepted)]
     assert len(positions) == 300
     assert positions == sorted(positions)
+
+
+async def test_the_log_is_followed_and_a_lost_connection_opened_again(system: System, tenant: Tenant) -> None:
+    proxy = Proxy(Random(1), target=urlsplit(system.projectors[0].url).port or 0)
+    await proxy.start()
+    bearer, read_url = token(system.settings, f"user:{tenant.owner}"), f"http://127.0.0.1:{proxy.port}"
+    with Daybook.over_http(system.commands[0].url, token=bearer, read_url=read_url) as daybook:
+        renames = [commands.RenameOrg(org_id=tenant.org_id, actor_user_id=tenant.owner, name=f"{at}") for at in "12345"]
+        sent = [await asyncio.to_thread(daybook.send, each) for each in renames]
+        expected = [each.position for each in sent if isinstance(each, Accepted)]
+        tail = daybook.tail(tenant.org_id, after=expected[0])
+        found = [(await asyncio.to_thread(next, tail)).position]
+        assert proxy.cut(1.0) > 0
+        found += [(await asyncio.to_thread(next, tail)).position for _ in range(3)]
+        assert found == expected[1:]
+        ended = asyncio.create_task(asyncio.to_thread(next, tail, None))
+        daybook.close()
+        assert await ended is None
+    await proxy.stop()
 
 
 async def test_threads_share_one_client(daybook: Daybook, tenant: Tenant) -> None:

@@ -17,7 +17,9 @@ from chaos.proxy import NORMAL, Behaviour, Direction, Proxy
 from daybook_client import Accepted, Daybook, LogChanged, Misuse, NotVisible, commands
 from daybook_client.items import LogEntry
 from daybook_client.kafka.connection import KafkaConnection
-from daybook_client.kafka.tail import CLIENT_ID, LogTail
+from daybook_client.kafka.tail import CLIENT_ID, LogTail, Place
+from daybook_client.positions import parse_starts
+from daybook_contracts.log.admission import Admitted
 from support.chain import Chain, partition_of
 from support.documents import blocks, page, section
 from support.driving import Tenant, eventually
@@ -31,7 +33,6 @@ from support.replay import read_log
 pytestmark = pytest.mark.filterwarnings("ignore:Unclosed AIOKafkaConnection:ResourceWarning")
 
 PARTITIONS = 2
-BEGINNINGS = [f"{partition}.-1" for partition in range(PARTITIONS)]
 (PROGRAM,) = blocks(section(page("docs/client.md"), "Following the log"), "py")
 Tail = AsyncGenerator[LogEntry]
 
@@ -156,7 +157,7 @@ async def test_over_kafka_following_begins_once_kafka_is_back(
     proxy.behave(Behaviour(refused=True))
     prefix = system.settings.topic_prefix
     daybook = Daybook.over_kafka(f"127.0.0.1:{proxy.port}", principal="service:shop", topic_prefix=prefix)
-    async with daybook, aclosing(daybook.tail("all", after=BEGINNINGS)) as tail:
+    async with daybook, aclosing(daybook.tail("all", after="start")) as tail:
         first = asyncio.create_task(anext(tail))
         await eventually(_has("tail_interrupted", caplog))
         proxy.behave(NORMAL)
@@ -176,7 +177,7 @@ def _has(event: str, caplog: pytest.LogCaptureFixture) -> Callable[[], Awaitable
 
 async def test_over_kafka_a_new_connection_continues_after_the_last_entry(system: System, tenant: Tenant) -> None:
     chain = await chain_of(system, tenant)
-    connection, start = KafkaConnection(system.settings.kafka_bootstrap), {chain.partition: -1}
+    connection, start = KafkaConnection(system.settings.kafka_bootstrap), parse_starts("start")
     tail = LogTail(connection, system.settings.topic_prefix, UUID(tenant.org_id), start, lambda: True)
     expected, found = positions(chain, tenant.org_id), list[str]()
     for count in (2, len(expected) - 2):
@@ -187,6 +188,42 @@ async def test_over_kafka_a_new_connection_continues_after_the_last_entry(system
     place.next_offset = 1_000_000
     with pytest.raises(LogChanged, match="before the checkpoint's 1000000"):
         await anext(tail.entries())
+
+
+async def test_it_begins_at_the_start_of_the_orgs_log(
+    system: System, over_http: Daybook, over_kafka: Daybook, tenant: Tenant
+) -> None:
+    last = await rename(over_http, tenant, 2)
+    expected = positions(await chain_of(system, tenant), tenant.org_id)
+    for daybook in (over_http, over_kafka):
+        async with aclosing(daybook.tail(tenant.org_id, after="start")) as tail:
+            assert await until(tail, last) == expected
+
+
+async def test_a_checkpoint_goes_on_after_its_entry(
+    system: System, over_http: Daybook, over_kafka: Daybook, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last = await rename(over_http, tenant, 5)
+    expected = positions(await chain_of(system, tenant), tenant.org_id)
+    async with aclosing(over_kafka.tail(tenant.org_id, after="start")) as tail:
+        checkpoints = [(await anext(tail)).checkpoint for _ in expected]
+    offsets = [int(each.split(":")[1]) for each in checkpoints]
+    assert offsets == sorted(offsets)
+    read, take = list[int](), Place.take
+
+    def noted(place: Place, offset: int, value: bytes | None) -> Admitted | None:
+        read.append(offset)
+        return take(place, offset, value)
+
+    monkeypatch.setattr(Place, "take", noted)
+    for at in (0, 3):
+        for daybook in (over_kafka, over_http):
+            async with aclosing(daybook.tail(tenant.org_id, after=checkpoints[at])) as tail:
+                assert await until(tail, last) == expected[at + 1 :]
+        assert read[0] == offsets[at], "it reads nothing before its checkpoint"
+        read.clear()
+    with pytest.raises(LogChanged, match=f"the record at offset {offsets[3]} is not entry"):
+        await anext(over_kafka.tail(tenant.org_id, after=checkpoints[3][:-8] + "0" * 8))
 
 
 async def test_without_a_position_following_begins_with_the_next_entry(
@@ -212,7 +249,8 @@ async def test_the_program_of_the_page_works_over_http_and_kafka(
     start = await rename(over_http, tenant, 1)
     last = await rename(over_http, tenant, 2)
     for daybook in (over_http, over_kafka):
-        assert await names["follow"](daybook, tenant.org_id, start, until=last) == last  # type: ignore[operator]
+        checkpoint = await names["follow"](daybook, tenant.org_id, start, until=last)  # type: ignore[operator]
+        assert checkpoint.partition(":")[0] == last
         lines = capsys.readouterr().out.splitlines()
         assert [line.split()[1:] for line in lines] == [["RENAME_ORG", "success"]] * 2
 

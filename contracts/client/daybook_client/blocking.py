@@ -5,16 +5,18 @@
 import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from types import TracebackType
 from typing import Final, Self
 
 from daybook_client import commands, outcomes
 from daybook_client.attempts import Again, Attempts
 from daybook_client.command import Command, Id, new_id_of
-from daybook_client.daybook import DEADLINE_SECONDS
+from daybook_client.daybook import DEADLINE_SECONDS, NO_READ_URL, org_uuid
 from daybook_client.defaults import given, optional, secret
-from daybook_client.errors import ClientError, CredentialsRefused, Misuse
+from daybook_client.errors import ClientError, CredentialsRefused, Misuse, NotVisible
 from daybook_client.http.blocking_session import (
     BlockingSession,
     BlockingToken,
@@ -22,8 +24,12 @@ from daybook_client.http.blocking_session import (
     wait_for_position,
     wait_until_shown,
 )
+from daybook_client.http.blocking_stream import stream_entries
+from daybook_client.http.stream_place import StreamPlace
+from daybook_client.items import LogEntry
 from daybook_client.lanes import HELD_BACK
 from daybook_client.outcomes import Rejected, Unknown
+from daybook_client.positions import parse_starts
 from daybook_client.transport import ATTEMPT_SECONDS, log_attempt
 from daybook_contracts.codes import Code
 from daybook_contracts.results import EntryRef
@@ -37,7 +43,9 @@ __all__ = [
     "Daybook",
     "EntryRef",
     "Id",
+    "LogEntry",
     "Misuse",
+    "NotVisible",
     "Outcome",
     "Rejected",
     "Unknown",
@@ -73,10 +81,14 @@ Outcome = Accepted | Rejected | Unknown
 class Daybook:
     """Connects to Daybook: `with Daybook.over_http(...) as daybook`. Threads may share one; processes may not."""
 
-    def __init__(self, session: BlockingSession, reads: BlockingSession | None, attempt_seconds: float) -> None:
+    def __init__(
+        self, session: BlockingSession, new_reads: Callable[[], BlockingSession] | None, attempt_seconds: float
+    ) -> None:
         """Use `over_http`."""
         self._session = session
-        self._reads = reads
+        self._new_reads = new_reads
+        self._reads = None if new_reads is None else new_reads()
+        self._open = True
         self._attempt_seconds = attempt_seconds
 
     @classmethod
@@ -94,7 +106,7 @@ class Daybook:
         reads = optional(read_url, "DAYBOOK_READ_URL")
         return cls(
             BlockingSession(given(url, "DAYBOOK_URL"), found, tls),
-            None if reads is None else BlockingSession(reads, found, tls),
+            None if reads is None else partial(BlockingSession, reads, found, tls),
             attempt_seconds,
         )
 
@@ -124,8 +136,22 @@ class Daybook:
     def wait_for(self, position: str, timeout: float = 5.0) -> None:
         """Returns once the tables show everything up to `position`. Raises TimeoutError after `timeout` seconds."""
         if self._reads is None:
-            raise Misuse("the read API's address is not known: give read_url, or set DAYBOOK_READ_URL")
+            raise Misuse(NO_READ_URL)
         wait_for_position(self._reads, position, timeout)
+
+    def tail(self, org_id: Id, *, after: str | None = None) -> Iterator[LogEntry]:
+        """The entries of an org's log as they come, each once: `for entry in daybook.tail(org_id)`. See `tail` of
+        `daybook_client.Daybook`. It has a connection of its own. If another thread closes this object, it ends about a
+        second later.
+        """
+        if self._new_reads is None:
+            raise Misuse(NO_READ_URL)
+        place = StreamPlace(org_uuid(org_id), parse_starts(after))
+        return self._tail(self._new_reads, place)
+
+    def _tail(self, new_reads: Callable[[], BlockingSession], place: StreamPlace) -> Iterator[LogEntry]:
+        with closing(new_reads()) as session:
+            yield from stream_entries(session, place, lambda: self._open)
 
     def _until_visible(self, accepted: Accepted, seconds: float) -> None:
         if self._reads is not None:
@@ -160,6 +186,7 @@ class Daybook:
         return Accepted(decided.command, decided.position, decided.entries, self._until_visible)
 
     def close(self) -> None:
+        self._open = False
         self._session.close()
         if self._reads is not None:
             self._reads.close()

@@ -11,7 +11,7 @@ from daybook_client.defaults import given, optional, secret
 from daybook_client.errors import Misuse
 from daybook_client.lanes import Commands, send_in_lanes
 from daybook_client.outcomes import Accepted, Outcome
-from daybook_client.positions import by_partition
+from daybook_client.positions import parse_starts
 from daybook_client.transport import ATTEMPT_SECONDS, Transport, send_until_decided
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 DEADLINE_SECONDS = 30.0
 IN_FLIGHT = 2_000
+NO_READ_URL = "the read API's address is not known: give read_url, or set DAYBOOK_READ_URL"
 
 
 class Daybook:
@@ -136,30 +137,31 @@ class Daybook:
         """The entries of an org's log as they come, each once: `async for entry in daybook.tail(org_id)`. The iterator
         resumes after outages, and ends when this object is closed.
 
-        `after`: the position of the last entry that you have; without it, the iterator begins with the next new entry.
-        Over Kafka, `"all"` gives the entries of all orgs, and `after` may have one position for each partition.
+        `after`: the checkpoint or the position of the last entry that you have, or `"start"`; without it, the iterator
+        begins with the next new entry. Over Kafka, `"all"` gives the entries of all orgs, and `after` may have one for
+        each partition; `"start"` among them stands for all other partitions.
 
         Raises CredentialsRefused, NotVisible if the token's user may not read the log, and LogChanged.
         """
         self._require_open()
-        org = None if org_id == "all" else _uuid(org_id)
-        positions = by_partition(after)
+        org = None if org_id == "all" else org_uuid(org_id)
+        starts = parse_starts(after)
         if self._log is not None:
             from daybook_client.kafka.tail import LogTail  # noqa: PLC0415 - aiokafka is optional
 
-            return LogTail(*self._log, org, positions, lambda: self._open).entries()
-        if org is None or len(positions) > 1:
-            raise Misuse("over HTTP, tail follows one org after one position; use over_kafka to follow all orgs")
+            return LogTail(*self._log, org, starts, lambda: self._open).entries()
+        if org is None:
+            raise Misuse("over HTTP, tail follows one org; use over_kafka to follow all orgs")
         reads = self._require_reads()
         from daybook_client.http.stream import OrgStream  # noqa: PLC0415 - httpx is optional
+        from daybook_client.http.stream_place import StreamPlace  # noqa: PLC0415 - as above
 
-        last = next((f"{partition}.{number}" for partition, number in positions.items()), None)
-        return OrgStream(reads, org, last, lambda: self._open).entries()
+        return OrgStream(reads, StreamPlace(org, starts), lambda: self._open).entries()
 
     def _require_reads(self) -> "Session":
         self._require_open()
         if self._reads is None:
-            raise Misuse("the read API's address is not known: give read_url, or set DAYBOOK_READ_URL")
+            raise Misuse(NO_READ_URL)
         return self._reads
 
     async def _until_visible(self, accepted: Accepted, seconds: float) -> None:
@@ -195,7 +197,7 @@ class Daybook:
         await self.close()
 
 
-def _uuid(org_id: Id) -> UUID:
+def org_uuid(org_id: Id) -> UUID:
     try:
         return UUID(str(org_id))
     except ValueError as error:

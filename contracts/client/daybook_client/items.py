@@ -98,3 +98,8 @@ class LogEntry(Struct, frozen=True):
     def position(self) -> str:
         """The entry's place in the log, such as `3.1042`."""
         return f"{self.metadata_json['partition']}.{self.metadata_json['position']}"
+
+    @property
+    def checkpoint(self) -> str:
+        """What `after` of `tail` takes to go on after this entry. It is the position, and over Kafka more than that."""
+        return self.position

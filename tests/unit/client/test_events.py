@@ -5,7 +5,7 @@ import pytest
 from daybook_client import Misuse
 from daybook_client.http import events
 from daybook_client.http.events import Event, EventParser, EventTooLong
-from daybook_client.positions import by_partition
+from daybook_client.positions import BEGINNING, After, Starts, checkpoint_text, parse_starts
 
 STREAM = b'id: 4.3\n\nid: 4.4\ndata: {"a":1}\n\n:\n\n: stopping\n\nretry: 3\r\nid:4.5\r\ndata: x\r\ndata:  y\r\n\r\n'
 EVENTS = [Event("4.3", None), Event("4.4", b'{"a":1}'), Event("4.5", b"x\n y")]
@@ -36,12 +36,19 @@ def test_events_of_any_number_fit_into_the_bound(monkeypatch: pytest.MonkeyPatch
 
 
 def test_positions_are_given_by_partition() -> None:
-    assert by_partition(None) == {}
-    assert by_partition("3.7") == {3: 7}
-    assert by_partition(["3.7", "0.-1"]) == {3: 7, 0: -1}
+    assert parse_starts(None) == Starts({}, None)
+    assert parse_starts("3.7") == Starts({3: After(7)}, None)
+    checkpoint = checkpoint_text("2.5", 9, "ab" * 32)
+    starts = parse_starts(["3.7", "0.-1", checkpoint, "start"])
+    assert starts == Starts({3: After(7), 0: BEGINNING, 2: After(5, 9, "ab" * 32)}, BEGINNING)
+    assert (starts.of(2), starts.of(4)) == (After(5, 9, "ab" * 32), BEGINNING)
+    assert parse_starts("3.7").of(4) is None
 
 
-@pytest.mark.parametrize("after", ["3", "3.-2", "x.1", ["3.1", "3.2"], "3.1 "])
+@pytest.mark.parametrize(
+    "after",
+    ["3", "3.-2", "x.1", ["3.1", "3.2"], "3.1 ", "3.1:2", "3.-1:0:" + "a" * 64, "3.1:2:" + "A" * 64, "begin"],
+)
 def test_a_malformed_or_repeated_position_is_misuse(after: str | list[str]) -> None:
     with pytest.raises(Misuse, match="after"):
-        by_partition(after)
+        parse_starts(after)

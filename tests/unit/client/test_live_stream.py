@@ -11,6 +11,8 @@ import pytest
 from daybook_client import CredentialsRefused, Daybook, Misuse, NotVisible
 from daybook_client.http.session import Session
 from daybook_client.http.stream import OrgStream
+from daybook_client.http.stream_place import StreamPlace
+from daybook_client.positions import parse_starts
 from daybook_contracts.entries.facts import OrgRenamed
 from support.logbook import log_with, org, user
 
@@ -61,9 +63,13 @@ class Server:
         async with self.listening() as url:
             session = Session(url, "a token")
             try:
-                yield OrgStream(session, UUID(org(1)), after, lambda: True, silence_seconds)
+                yield OrgStream(session, place(after), lambda: True, silence_seconds)
             finally:
                 await session.close()
+
+
+def place(after: str | None) -> StreamPlace:
+    return StreamPlace(UUID(org(1)), parse_starts(after))
 
 
 def problem(status: str, *headers: str) -> bytes:
@@ -96,6 +102,16 @@ async def test_a_stream_lost_before_its_first_entry_starts_again_at_the_same_pos
     async with server.stream() as stream:
         assert await take(stream, 1) == ["0.4"]
     assert server.asked == [None, "0.3"]
+
+
+@pytest.mark.parametrize(
+    ("after", "asked"), [("start", "start"), ("4.-1", "start"), ("0.7:9:" + "a" * 64, "0.7"), (["start", "0.1"], "0.1")]
+)
+async def test_it_begins_where_it_is_told(after: str, asked: str) -> None:
+    server = Server([HEAD, HEAD + EVENTS[4]])
+    async with server.stream(after) as stream:
+        assert await take(stream, 1) == ["0.4"]
+    assert server.asked == [asked, asked]
 
 
 async def test_a_silent_connection_counts_as_lost() -> None:

@@ -5,6 +5,7 @@ from uuid import UUID
 import pytest
 
 from daybook_client.kafka.tail import Place, wanted_entry
+from daybook_client.positions import After
 from daybook_contracts.entries.facts import OrgRenamed
 from daybook_contracts.log import continuity
 from daybook_contracts.log.head import GENESIS
@@ -36,7 +37,35 @@ def test_void_records_are_skipped() -> None:
 
 
 def test_only_entries_after_the_position_are_yielded() -> None:
-    assert given(Place(0, after=1), forged_log()) == [2, 3]
+    assert given(Place(0, After(1)), forged_log()) == [2, 3]
+
+
+def test_it_begins_at_the_record_of_a_checkpoint() -> None:
+    log, whole = forged_log(), Place(0)
+    for offset, value in enumerate(log.records[0]):
+        if (admitted := whole.take(offset, value)) is not None:
+            head = admitted.head
+            place = Place(0, After(head.position, offset, head.hash))
+            assert place.next_offset == offset
+            assert given(place, log, start=offset) == [each for each in range(4) if each > head.position]
+            assert place.head == whole.head or head.position < 3
+
+
+def test_another_record_at_a_checkpoint_is_a_changed_log() -> None:
+    log, place = forged_log(), Place(0)
+    offset = next(at for at, value in enumerate(log.records[0]) if place.take(at, value) and place.head.position == 1)
+    for wrong in (After(1, offset, "0" * 64), After(2, offset, place.head.hash), After(1, offset - 1, place.head.hash)):
+        assert wrong.offset is not None
+        with pytest.raises(continuity.LogChanged):
+            given(Place(0, wrong), log, start=wrong.offset)
+
+
+def test_a_log_that_ends_before_a_checkpoint_is_a_changed_log() -> None:
+    place = Place(0, After(1, 7, "0" * 64))
+    place.check_bounds(0, 8)
+    for start, end in ((0, 7), (1, 8)):
+        with pytest.raises(continuity.LogChanged):
+            place.check_bounds(start, end)
 
 
 def test_without_a_position_only_later_entries_are_yielded() -> None:

@@ -3,7 +3,8 @@
 import ssl
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Final
 
 import httpx
@@ -44,14 +45,17 @@ class BlockingSession:
     def ask(self, method: str, path: str, seconds: float, body: bytes | None = None) -> Answer:
         """Raises NoAnswer, or CredentialsRefused if a renewed token is refused too."""
         ends_at = time.monotonic() + seconds
+        return self._authorised(lambda token: self._request(method, path, body, token, ends_at))
+
+    def _authorised(self, request: Callable[[str | None], Answer]) -> Answer:
         token = self._current_token()
-        answer = self._request(method, path, body, token, ends_at)
+        answer = request(token)
         refused = refusal(answer)
         if refused is None:
             return answer
         renewed = self._current_token(token)
         if renewed != token:
-            answer = self._request(method, path, body, renewed, ends_at)
+            answer = request(renewed)
             refused = refusal(answer)
         if refused is not None:
             raise CredentialsRefused(refused)
@@ -67,21 +71,51 @@ class BlockingSession:
 
     def _request(self, method: str, path: str, body: bytes | None, token: str | None, ends_at: float) -> Answer:
         headers, timeout = request_headers(token, body), max(SHORTEST_SECONDS, ends_at - time.monotonic())
-        try:
-            with self._client.stream(
-                method, self._url + path, content=body, headers=headers, timeout=timeout
-            ) as response:
-                chunks = list[bytes]()
-                for chunk in response.iter_bytes():
-                    chunks.append(chunk)
-                    if time.monotonic() > ends_at:
-                        raise NoAnswer("the answer did not end in time")
-                return Answer(response.status_code, response.headers, b"".join(chunks))
-        except httpx.RequestError as error:
-            raise NoAnswer(f"{type(error).__name__}: {error}") from error
+        with (
+            _translated(),
+            self._client.stream(method, self._url + path, content=body, headers=headers, timeout=timeout) as response,
+        ):
+            chunks = list[bytes]()
+            for chunk in response.iter_bytes():
+                chunks.append(chunk)
+                if time.monotonic() > ends_at:
+                    raise NoAnswer("the answer did not end in time")
+            return Answer(response.status_code, response.headers, b"".join(chunks))
+
+    @contextmanager
+    def stream(
+        self, path: str, headers: Mapping[str, str], seconds: float, silence_seconds: float
+    ) -> Iterator[tuple[Answer, Iterator[bytes]]]:
+        """An answer that goes on: its body comes as chunks if its status is 200. `seconds` limits each step until its
+        head is there. Raises as `ask` does, and NoAnswer if nothing comes within `silence_seconds`.
+        """
+        timeout = httpx.Timeout(seconds, read=silence_seconds)
+        with _translated(), ExitStack() as opened:
+            chunks: Iterator[bytes] = iter(())
+
+            def request(token: str | None) -> Answer:
+                nonlocal chunks
+                sent = {**request_headers(token, None), **headers}
+                response = opened.enter_context(
+                    self._client.stream("GET", self._url + path, headers=sent, timeout=timeout)
+                )
+                if response.status_code == 200:
+                    chunks = response.iter_bytes()
+                    return Answer(200, response.headers, b"")
+                return Answer(response.status_code, response.headers, response.read())
+
+            yield self._authorised(request), chunks
 
     def close(self) -> None:
         self._client.close()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (httpx.RequestError, httpx.StreamError) as error:
+        raise NoAnswer(f"{type(error).__name__}: {error}") from error
 
 
 def attempt(session: BlockingSession, commands: Sequence[Command], seconds: float) -> list[Verdict]:

@@ -5,7 +5,7 @@ After an outage, it continues without repeating entries.
 import asyncio
 import logging
 import math
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Final
@@ -20,6 +20,7 @@ from daybook_client.items import LogEntry
 from daybook_client.kafka import clients
 from daybook_client.kafka.connection import KafkaConnection
 from daybook_client.kafka.outages import translated
+from daybook_client.positions import BEGINNING, After, Starts, checkpoint_text
 from daybook_contracts.log import continuity
 from daybook_contracts.log.admission import Admitted, VoidReason, admit
 from daybook_contracts.log.head import GENESIS, Head
@@ -31,26 +32,52 @@ ANSWER_SECONDS: Final = 30.0
 POLL_MS: Final = 200
 POLL_RECORDS: Final = 500
 
-_ENTRY: Final = msgspec.json.Decoder(LogEntry)
 log = logging.getLogger("daybook_client")
+
+
+class TopicEntry(LogEntry, frozen=True):
+    """`offset`: that of its record in Kafka."""
+
+    offset: int = -1
+
+    @property
+    def checkpoint(self) -> str:
+        return checkpoint_text(self.position, self.offset, self.metadata_json["hash"])
+
+
+_ENTRY: Final = msgspec.json.Decoder(TopicEntry)
 
 
 @dataclass(slots=True)
 class Place:
     """The progress of reading one partition. Reading begins at the first record, because whether a record is void
-    depends on the entries before it. Entries up to the position `after`, or below `first_offset`, are read but not
-    yielded.
+    depends on the entries before it, or at the record of `after`, if its offset and hash are known. Entries up to
+    `after`, or below `first_offset`, are read but not yielded.
     """
 
     partition: int
-    after: int = -1
+    after: After = BEGINNING
     first_offset: int = 0
-    next_offset: int = 0
+    next_offset: int = field(init=False)
     head: Head = GENESIS
     _voids: int = 0
+    _known: Head | None = None  # the entry that must be at `next_offset`
+
+    def __post_init__(self) -> None:
+        self.next_offset = self.after.offset or 0
+        if self.after.offset is not None:
+            self._known = Head(self.after.number, self.after.hash)
+
+    def check_bounds(self, log_start: int, log_end: int) -> None:
+        """Raises continuity.LogChanged."""
+        continuity.check_bounds(self.next_offset + (self._known is not None), log_start, log_end)
 
     def take(self, offset: int, value: bytes | None) -> Admitted | None:
         """The record's entry, if it is to be yielded. Raises continuity.LogChanged."""
+        if self._known is not None:
+            continuity.check_head(self._known, self.next_offset, self.partition, value)
+            self.head, self._known, self.next_offset = self._known, None, offset + 1
+            return None
         self.next_offset = offset + 1
         admitted = admit(self.head, self.partition, value)
         if isinstance(admitted, VoidReason):
@@ -58,19 +85,17 @@ class Place:
             continuity.check_voids(self._voids)
             return None
         self.head, self._voids = admitted.head, 0
-        return admitted if self.head.position > self.after and offset >= self.first_offset else None
+        return admitted if self.head.position > self.after.number and offset >= self.first_offset else None
 
 
 @dataclass(slots=True)
 class LogTail:
-    """`org_id`: None for all orgs. `after`: for a partition, the position after which to begin. Partitions without a
-    position begin with the next new entry.
-    """
+    """`org_id`: None for all orgs."""
 
     connection: KafkaConnection
     topic_prefix: str
     org_id: UUID | None
-    after: Mapping[int, int]
+    starts: Starts
     is_open: Callable[[], bool]
     _places: dict[TopicPartition, Place] = field(default_factory=dict)
 
@@ -110,7 +135,7 @@ class LogTail:
                         admitted = self._places[source].take(record.offset, record.value)
                         entry = None if admitted is None else wanted_entry(admitted, source.partition, self.org_id)
                         if entry is not None:
-                            yield entry
+                            yield msgspec.structs.replace(entry, offset=record.offset)
         finally:
             await clients.close_quietly(reader)
 
@@ -120,22 +145,22 @@ class LogTail:
         places = self._places or self._new_places(await _partitions(reader, Topics(self.topic_prefix).audit_log))
         firsts, ends = await reader.beginning_offsets(list(places)), await reader.end_offsets(list(places))
         for source, place in places.items():
-            continuity.check_bounds(place.next_offset, firsts[source], ends[source])
-            if is_first and place.partition not in self.after:
+            place.check_bounds(firsts[source], ends[source])
+            if is_first and self.starts.of(place.partition) is None:
                 place.first_offset = ends[source]
         self._places = places
 
     def _new_places(self, partitions: int) -> dict[TopicPartition, Place]:
         read = range(partitions) if self.org_id is None else [partition_of(str(self.org_id), partitions)]
-        for partition in self.after:
+        for partition in self.starts.places:
             if partition not in read:
                 where = f"that of org {self.org_id}" if self.org_id else f"one of the log's {partitions}"
                 raise Misuse(f"after: partition {partition} is not {where}")
         topic = Topics(self.topic_prefix).audit_log
-        return {TopicPartition(topic, each): Place(each, self.after.get(each, -1)) for each in read}
+        return {TopicPartition(topic, each): Place(each, self.starts.of(each) or BEGINNING) for each in read}
 
 
-def wanted_entry(admitted: Admitted, partition: int, org_id: UUID | None) -> LogEntry | None:
+def wanted_entry(admitted: Admitted, partition: int, org_id: UUID | None) -> TopicEntry | None:
     """The entry, if it is of this org, or of any if `org_id` is None."""
     if org_id is not None and admitted.entry is not None and admitted.entry.org_id != str(org_id):
         return None

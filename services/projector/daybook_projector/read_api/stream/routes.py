@@ -33,6 +33,9 @@ from daybook_projector.read_api.stream.response import StreamResponse, TokenWatc
 
 PATH: Final = f"{AUDIT_LOG.path}/stream"
 LAST_EVENT_ID: Final = "last-event-id"
+# In place of a position: begin with the org's first entry.
+START: Final = "start"
+START_PATTERN: Final = rf"{POSITION_PATTERN}|^{START}$"
 # How many streams may read missed entries at a time. The other database connections stay free for pages.
 CATCHING_UP: Final = 3
 
@@ -45,8 +48,8 @@ class StreamQuery(BaseModel):
             str,
             Field(
                 max_length=40,
-                description="Sends the entries after this position first.",
-                json_schema_extra={"pattern": POSITION_PATTERN},
+                description="Sends the entries after this position first. `start`: sends all entries.",
+                json_schema_extra={"pattern": START_PATTERN},
             ),
         ]
         | None
@@ -166,9 +169,11 @@ def stream_router(deps: ReadDependencies, database: ReadDatabase, hub: Hub, metr
 def _parse_after(text: str | None, partition: int) -> int | None:
     if text is None:
         return None
+    if text == START:
+        return -1
     position = parse_position(text, partition + 1)
     if position is None or position.partition != partition:
-        raise refusal(Code.INVALID_QUERY, "after, Last-Event-ID: must be a position of this org's partition")
+        raise refusal(Code.INVALID_QUERY, "after, Last-Event-ID: must be a position of this org's partition, or start")
     return position.number
 
 
@@ -177,7 +182,7 @@ def _options() -> dict[str, Any]:
         "name": "Last-Event-ID",
         "in": "header",
         "description": "The id of the last event that you have seen. It takes precedence over `after`.",
-        "schema": {"type": "string", "pattern": POSITION_PATTERN},
+        "schema": {"type": "string", "pattern": START_PATTERN},
         "example": POSITION,
     }
     example = f'id: {POSITION}\ndata: {{"id":"0199f000-0000-8561-aaa1-8aa0eb0c829d","action":"ADD_MEMBER"}}\n\n'
