@@ -41,10 +41,16 @@ HUNTS = {
         ("die projector before-rows", "die projector after-rows", "kill projector")
     ),
     "treating a timeout as unknown": Hunt(("hold kafka", "kill kafka")),
+    "answering local commands after admission": Hunt(("usurp the log", "die command before-append")),
+    "moving offsets by records only": Hunt(("join command", "kill command", "leave command")),
+    "falling back with the same ids": Hunt(("usurp the log", "join command", "slow postgres")),
 }
 NOT_HUNTED = {
     "comparing identities": "to find two equal first ids takes hours on a graphics card",
     "detecting a restored PostgreSQL": "no fault restores a backup",
     "detecting a log that grew again": "no fault truncates the log",
+    "publishing what is handed back": "the door publishes it after half of the wait, or its sender sends it again",
+    "knowing what a batch has taken": "publishers send a command again, whatever its 503 says",
+    "falling back by key": "publishers do not send a key's next command before they know the outcome of the last one",
 }
 """Mutants that only the simulation finds, and why."""

@@ -160,7 +160,7 @@ class World:
                 return [events.Answered(next_offset)]
             case effects.Commit() | effects.Report() | effects.Hold():
                 return self._noted(at, effect)
-            case effects.Stop():
+            case effects.Stop() | effects.AnswerLocally() | effects.HandBack():
                 raise AssertionError(effect)
             case _:
                 assert_never(effect)

@@ -56,7 +56,9 @@ class Judged:
         twice = [id_ for id_, count in stood.items() if count > 1]
         assert not twice, f"decided twice: {twice}"
         missing = [
-            command for _, command in self.asked if self.group_of(command) is None and not self.is_taken(command)
+            command
+            for record, command in self.asked
+            if self.group_of(command) is None and not self.is_taken(command) and not self._gave_up(record)
         ]
         assert not missing, f"never decided: {missing}"
 
@@ -73,6 +75,8 @@ class Judged:
             answers = self.world.around.answers.get(dict(record.headers)[CORRELATION_ID], set())
             codes = [json.loads(each).get("code") for each in answers]
             group = self.group_of(command)
+            if not answers and self._gave_up(record):
+                continue
             if group is None:
                 assert codes == ["COMMAND_ID_REUSED"], f"{command.id}: {answers}"
             else:
@@ -80,6 +84,33 @@ class Judged:
                 assert {_without_detail(json.loads(each)) for each in answers} == {_without_detail(wanted)}, (
                     f"{command.id}: {answers}"
                 )
+
+    def nothing_done(self) -> None:
+        """A command is not in the log if its client heard that nothing was done, and nobody sent it once more."""
+        sent = Counter(command.id for _, command in self.asked)
+        for record, command in self.asked:
+            if self._gave_up(record) and _number(record) not in self.world.around.unsure and sent[command.id] == 1:
+                assert self.group_of(command) is None, f"{command.id} is in the log"
+
+    def order(self) -> None:
+        """The commands of a key that one door accepted are in the log in this order, but for those sent again."""
+        commands = {_number(record): command for record, command in self.asked}
+        sent, orders = Counter(command.id for command in commands.values()), self.world.around.orders
+        accepted = Counter(number for numbers in orders for number in numbers)
+        for numbers in orders:
+            seen: dict[str, int] = {}
+            for number in numbers:
+                command = commands.get(number)
+                if command is None or sent[command.id] > 1 or accepted[number] > 1:
+                    continue
+                group = self.group_of(command)
+                if group is not None:
+                    position = group[0].metadata_json.position
+                    assert position > seen.get(command.key, -1), f"{command.id} comes before an earlier command"
+                    seen[command.key] = position
+
+    def _gave_up(self, record: CommandRecord) -> bool:
+        return _number(record) in self.world.around.gave_up
 
     def group_of(self, command: Command) -> list[Entry] | None:
         """The entries of this command, or None. Compares the request too, as another command may have the same id."""
@@ -119,7 +150,16 @@ class Judged:
                 yield record, command
 
 
-JUDGES = (Judged.stops, Judged.once, Judged.decisions, Judged.answers, Judged.audit_log, Judged.tables)
+JUDGES = (
+    Judged.stops,
+    Judged.once,
+    Judged.decisions,
+    Judged.answers,
+    Judged.nothing_done,
+    Judged.order,
+    Judged.audit_log,
+    Judged.tables,
+)
 
 
 def judge(world: World) -> None:
@@ -138,6 +178,10 @@ def identities_of(command: Command) -> list[Identity]:
     home = Identity(scope, command.key, None, command.id)
     actor = command.actor_user_id
     return [home] if actor is None else [home, Identity("outsider", command.key, actor, command.id)]
+
+
+def _number(record: CommandRecord) -> int:
+    return int(dict(record.headers)[CORRELATION_ID])
 
 
 def _without_detail(answer: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Seventeen mutants, systems that each lack one protection, and how the simulation finds them."""
+"""Mutants, systems that each lack one protection, and how the simulation finds them."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -7,42 +7,46 @@ from inspect import getdoc
 
 from support import removals
 from support.patching import Patch, require_removed
+from support.simulation import Arrivals
 from support.surroundings import Failed
 from support.trials import ended_world, judged
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """`lacks`: the missing protection; `rule`: its rule in docs/log.md; `remove`: the patch that removes it."""
+    """`lacks`: the missing protection; `rule`: its rule in docs/log.md; `remove`: the patch that removes it;
+    `arrivals`: with which of them the simulation finds it.
+    """
 
     lacks: str
     rule: str
     remove: Callable[[Patch], None]
+    arrivals: tuple[Arrivals, ...] = ("both", "kafka", "local")
 
     @property
     def patch_summary(self) -> str:
         """What the patch replaces, and with what."""
         return (getdoc(self.remove) or "").removesuffix(".")
 
-    def verdict(self, seed: int, calls: Counter[str] | None = None) -> Failed | None:
+    def verdict(self, seed: int, arrivals: Arrivals = "both", calls: Counter[str] | None = None) -> Failed | None:
         """Runs one schedule with the patch, removes the patch, and returns what the judges find. `calls` counts how
         often each replacement is called. Raises `NotRemoved` if a replacement itself fails.
         """
         with Patch.context() as patch:
             self.remove(patch)
-            ended = ended_world(seed)
+            ended = ended_world(seed, arrivals)
         require_removed(Counter(), patch.faults)
         if calls is not None:
             calls.update(patch.calls)
         return judged(ended)
 
-    def first_failure(self, seeds: Iterable[int]) -> tuple[int, Failed] | None:
+    def first_failure(self, seeds: Iterable[int], arrivals: Arrivals = "both") -> tuple[int, Failed] | None:
         """The number of schedules until the first that fails, and its failure; None if none fails. Continues until
         every replacement was called at least once. Raises `NotRemoved` if one never is.
         """
         calls, found = Counter[str](), None
         for runs, seed in enumerate(seeds, start=1):
-            failed = self.verdict(seed, calls)
+            failed = self.verdict(seed, arrivals, calls)
             if failed is not None and found is None:
                 found = runs, failed
             if found is not None and all(calls.values()):
@@ -51,6 +55,7 @@ class Mutant:
         return found
 
 
+WITH_LOCAL: tuple[Arrivals, ...] = ("both", "local")
 MUTANTS = (
     Mutant("the admission rule", "the rule", removals.admit_whatever_is_sealed),
     Mutant("the check of `prev`", "the rule", removals.compare_positions_alone),
@@ -73,4 +78,10 @@ MUTANTS = (
     Mutant("detecting a restored PostgreSQL", "1", removals.overlook_a_restore),
     Mutant("detecting a log that grew again", "8", removals.overlook_another_head),
     Mutant("comparing identities", "19", removals.take_any_row_with_the_id),
+    Mutant("answering local commands after admission", "20", removals.answer_locally_before_appending, WITH_LOCAL),
+    Mutant("publishing what is handed back", "20", removals.forget_what_is_handed_back, WITH_LOCAL),
+    Mutant("moving offsets by records only", "4", removals.count_local_commands_as_records, WITH_LOCAL),
+    Mutant("knowing what a batch has taken", "20", removals.say_that_nothing_was_done, WITH_LOCAL),
+    Mutant("falling back by key", "20", removals.fall_back_one_by_one, WITH_LOCAL),
+    Mutant("falling back with the same ids", "20", removals.publish_under_another_id, WITH_LOCAL),
 )

@@ -2,18 +2,24 @@
 what the patch replaces and with what; docs/fault-testing.md shows them.
 """
 
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from uuid import UUID, uuid5
 
 from daybook_command.domain.state import Org
 from daybook_command.shard import gap, machine, snapshot_checks, takeover
 from daybook_command.shard import memory as shard_memory
+from daybook_command.shard.arrivals import Arrival
 from daybook_command.shard.batch import BatchDecision
-from daybook_command.shard.effects import Commit, Effect, Report
+from daybook_command.shard.effects import AnswerLocally, Commit, Effect, Report
 from daybook_command.shard.events import AppendRefused, AppendUnknown, Event, SnapshotLoaded, TakenOver
+from daybook_command.shard.inbox import Inbox
 from daybook_command.shard.machine import Shard
 from daybook_command.shard.memory import Memory
 from daybook_command.shard.org_cache import OrgCache
 from daybook_command.shard.repeats import EarlierEntries
+from daybook_command.shard.short_way import LocalCommand, ShortWay
 from daybook_command.shard.tail import Tail
 from daybook_command.shard.takeover import take_over
 from daybook_contracts.log import admission
@@ -145,7 +151,8 @@ def commit_before_appending(patch: Patch) -> None:
     def decided(shard: Shard, event: SnapshotLoaded) -> list[Effect]:
         effects = original(shard, event)
         answer = shard.in_flight.answer
-        return effects if answer is None else [Commit(answer.next_offset), *effects]
+        next_offset = None if answer is None else answer.next_offset
+        return effects if next_offset is None else [Commit(next_offset), *effects]
 
     original = Shard._decide
     patch.replace(Shard, "_decide", decided)
@@ -190,3 +197,85 @@ def overlook_another_head(patch: Patch) -> None:
 def take_any_row_with_the_id(patch: Patch) -> None:
     """Simulated `is_entry_of`: takes any row with the id for the entry."""
     patch.replace(simulated_postgres, "is_entry_of", lambda *_: True)
+
+
+def answer_locally_before_appending(patch: Patch) -> None:
+    """`Shard._decide`: answers local commands before it appends."""
+
+    def decided(shard: Shard, event: SnapshotLoaded) -> list[Effect]:
+        effects = original(shard, event)
+        local = shard.in_flight.local
+        return [AnswerLocally(local), *effects] if local else effects
+
+    original = Shard._decide
+    patch.replace(Shard, "_decide", decided)
+
+
+def forget_what_is_handed_back(patch: Patch) -> None:
+    """`ShortWay.handed_back`: forgets the commands."""
+
+    def handed_back(short_way: ShortWay, queued: Iterable[bytes], taken: Iterable[bytes]) -> list[list[LocalCommand]]:
+        for ticket in (*queued, *taken):
+            if ticket in short_way.held:
+                short_way.settle(short_way.held[ticket])
+        return []
+
+    patch.replace(ShortWay, "handed_back", handed_back)
+
+
+def count_local_commands_as_records(patch: Patch) -> None:
+    """`Inbox.mark_decided`: each local command moves the offset."""
+
+    def marked(inbox: Inbox, arrivals: Sequence[Arrival]) -> int | None:
+        decided_to = original(inbox, arrivals)
+        local = sum(each.offset is None for each in arrivals)
+        return (inbox.decided_to if decided_to is None else decided_to) + local if arrivals else None
+
+    original = Inbox.mark_decided
+    patch.replace(Inbox, "mark_decided", marked)
+
+
+def say_that_nothing_was_done(patch: Patch) -> None:
+    """`ShortWay.fall_back`: counts commands that a batch has taken as withdrawn."""
+
+    def fall_back(short_way: ShortWay, key: str) -> list[LocalCommand]:
+        commands = original(short_way, key)
+        for each in commands:
+            each.withdrawn = True
+        return commands
+
+    original = ShortWay.fall_back
+    patch.replace(ShortWay, "fall_back", fall_back)
+
+
+def fall_back_one_by_one(patch: Patch) -> None:
+    """`ShortWay.fall_back`: only the key's oldest command falls back."""
+
+    def fall_back(short_way: ShortWay, key: str) -> list[LocalCommand]:
+        others = list(short_way.lanes.get(key, ()))[1:]
+        kept = {ticket: short_way.held.pop(ticket) for ticket in others}
+        for ticket in others:
+            del short_way.lanes[key][ticket]
+        commands = original(short_way, key)
+        for ticket, command in kept.items():
+            short_way.held[ticket] = command
+            short_way.lanes[key][ticket] = None
+        return commands
+
+    original = ShortWay.fall_back
+    patch.replace(ShortWay, "fall_back", fall_back)
+
+
+def publish_under_another_id(patch: Patch) -> None:
+    """`ShortWay.fall_back`: the commands get new ids."""
+
+    def fall_back(short_way: ShortWay, key: str) -> list[LocalCommand]:
+        commands = original(short_way, key)
+        for each in commands:
+            envelope = json.loads(each.record.value)
+            envelope["id"] = str(uuid5(UUID(envelope["id"]), "again"))
+            each.record = replace(each.record, value=json.dumps(envelope).encode())
+        return commands
+
+    original = ShortWay.fall_back
+    patch.replace(ShortWay, "fall_back", fall_back)

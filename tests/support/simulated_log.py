@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 from daybook_command.shard.events import Acknowledged, AppendUnknown
 from daybook_command.shard.records import LogRecord
+from daybook_contracts.log.admission import Admitted, admit
+from daybook_contracts.log.head import GENESIS, Head
 from support.chain import Chain, hashed_at, jcs
 from support.weather import Weather
 
@@ -17,10 +19,16 @@ Values = tuple[bytes, ...]
 
 @dataclass(slots=True)
 class Log:
-    """`late`: batches whose writers have stopped waiting for them, and that may still be appended."""
+    """`late`: batches whose writers have stopped waiting for them, and that may still be appended. `commands`: the
+    command id of each admitted entry among the first `judged` records. `was_lost`: records have been lost.
+    """
 
     values: list[bytes] = field(default_factory=list)
     late: list[Values] = field(default_factory=list)
+    commands: list[str] = field(default_factory=list)
+    judged: int = 0
+    head: Head = GENESIS
+    was_lost: bool = False
 
     def __len__(self) -> int:
         return len(self.values)
@@ -28,6 +36,16 @@ class Log:
     def records(self, start: int, stop: int | None = None) -> list[LogRecord]:
         end = len(self.values) if stop is None else stop
         return [LogRecord(offset, self.values[offset]) for offset in range(start, end)]
+
+    def command_at(self, partition: int, position: int) -> str | None:
+        """The command id of the admitted entry at this position; None if there is none."""
+        for value in self.values[self.judged :]:
+            verdict = admit(self.head, partition, value)
+            if isinstance(verdict, Admitted):
+                self.head = verdict.head
+                self.commands.append(json.loads(value)["metadata_json"]["command_id"])
+        self.judged = len(self.values)
+        return self.commands[position] if position < len(self.commands) else None
 
     def append(self, values: Values, weather: Weather, draw: random.Random) -> Acknowledged | AppendUnknown:
         """At random, appends and acknowledges the batch, appends it without acknowledgement or without an offset, keeps
@@ -64,6 +82,7 @@ class Log:
         history.
         """
         lost, self.values = self.values[first:], self.values[:first]
+        self.was_lost = True
         match draw.randrange(3):
             case 0:
                 pass

@@ -3,6 +3,7 @@ date when it arrives.
 """
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -10,6 +11,7 @@ from daybook_command.shard import effects, events
 from daybook_command.shard.machine import Shard
 from daybook_command.shard.state import ShardConfig, ShardPhase
 from daybook_contracts.log.head import Checkpoint
+from support.simulated_door import Door
 from support.simulated_postgres import Stored
 from support.surroundings import Surroundings
 
@@ -39,11 +41,13 @@ class PendingEvent:
 @dataclass(slots=True)
 class Writer:
     """`todo`: the pending effects. `answers` are sent one by one, independently of the effects. `position`: the next
-    offset to read in the commands topic.
+    offset to read in the commands topic. `reads`: False once the partition was given away.
     """
 
     shard: Shard
     position: int
+    door: Door = field(init=False)
+    reads: bool = True
     todo: deque[effects.Effect | BegunLookUp | BegunTakeover | PendingEvent] = field(default_factory=deque)
     answers: deque[effects.Answer] = field(default_factory=deque)
     stopped: str | None = None
@@ -61,7 +65,7 @@ class Writer:
             self.todo.clear()
         elif self.answers and (not self.todo or draw.random() < 0.5):
             self._answer(self.answers.popleft(), around)
-        elif self.position < len(topic) and (not self.todo or draw.random() < 0.1):
+        elif self.reads and self.position < len(topic) and (not self.todo or draw.random() < 0.1):
             records = topic[self.position : self.position + draw.randint(1, 7)]
             self.position += len(records)
             self.tell(events.CommandsArrived(records))
@@ -71,14 +75,37 @@ class Writer:
             self.tell(events.Tick())
 
     def tell(self, event: events.Event) -> None:
-        for effect in self.shard.handle(event):
+        self._accept(self.shard.handle(event))
+        if self.shard.phase in {ShardPhase.TAKING_OVER, ShardPhase.STOPPED}:
+            self.door.require_nothing_held()
+
+    def leave(self) -> None:
+        """The partition is given away. The batch in progress may still be finished."""
+        self.reads = False
+        self._accept(self.shard.leave())
+        self.door.require_nothing_held()
+
+    def notice_local(self) -> None:
+        self.todo.append(PendingEvent(events.LocalArrived()))
+
+    def _accept(self, given: Sequence[effects.Effect]) -> None:
+        for effect in given:
             match effect:
                 case effects.Answer():
                     self.answers.append(effect)
+                case effects.AnswerLocally():
+                    self._answer_locally(effect.replies)
+                case effects.HandBack():
+                    self.door.handed_back(effect.queued, effect.taken)
                 case effects.Stop():
                     self.stopped = effect.reason
                 case _:
                     self.todo.append(effect)
+
+    def _answer_locally(self, replies: Sequence[effects.Reply]) -> None:
+        for reply in replies:
+            self.door.around.give(reply)
+            self.door.answered(reply.correlation_id or b"")
 
     def _carry_out(
         self, step: effects.Effect | BegunLookUp | BegunTakeover | PendingEvent, around: Surroundings
@@ -93,6 +120,8 @@ class Writer:
                 self.tell(events.TakenOver(checkpoint, records, 0, len(log)))
                 ends = {number: len(each) for number, each in enumerate(around.logs)}
                 self.todo.append(PendingEvent(events.EndsRead(self.shard.takeovers, ends)))
+                topic_end = len(around.topics[partition])
+                self.todo.append(PendingEvent(events.TopicRead(self.shard.takeovers, self.position, topic_end)))
             case effects.LoadSnapshot():
                 self.todo.appendleft(BegunLookUp(step, stored))
             case BegunLookUp():
@@ -110,8 +139,8 @@ class Writer:
                 around.reports[kind] += 1
             case effects.Hold():
                 around.reports["hold"] += 1
-            case effects.Answer() | effects.Stop() | effects.Pin():
-                raise AssertionError(f"{step}: `tell` handles answers and stops, and managed users need no pins")
+            case effects.Answer() | effects.AnswerLocally() | effects.HandBack() | effects.Stop() | effects.Pin():
+                raise AssertionError(f"{step}: `tell` handles it, and managed users need no pins")
             case _:
                 assert_never(step)
 
@@ -123,4 +152,5 @@ class Writer:
 
     def _answer(self, answer: effects.Answer, around: Surroundings) -> None:
         around.publish(self.shard.partition, answer)
+        self._answer_locally(answer.local)
         self.tell(events.Answered(answer.next_offset))

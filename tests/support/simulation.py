@@ -1,5 +1,5 @@
-"""Simulates all of Daybook in one thread. Each partition has two active writers and two active projectors; the logs,
-the commands topic and PostgreSQL are plain state.
+"""Simulates all of Daybook in one thread. Each partition has two active writers, each with a door, and two active
+projectors; the logs, the commands topic and PostgreSQL are plain state.
 
 A seeded scheduler picks the next step. Nothing here sleeps or does I/O, so thousands of schedules run in a minute.
 """
@@ -8,6 +8,7 @@ import json
 import random
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Literal
 
 from daybook_command.shard.events import RunsOverdue
 from daybook_command.shard.records import CommandRecord
@@ -16,15 +17,18 @@ from daybook_contracts.commands.parse import parse_command
 from daybook_contracts.routing import partition_of
 from daybook_contracts.topics import CORRELATION_ID, PRINCIPAL, REPLY_PARTITION
 from support.colliding_ids import colliding_ids
+from support.simulated_door import Door
 from support.simulated_projector import Projector
 from support.simulated_writer import Writer
-from support.surroundings import START_US, Failed, Surroundings
+from support.surroundings import START_US, Failed, Request, Surroundings
 from support.weather import CALM, Weather
 from support.world import CREATED
 
 CONFIG = ShardConfig(partitions=1, cache_bytes=8_000, max_tail=1_000, managed_users=True, max_commands=5)
 MAX_CALM_STEPS = 30_000
 """A schedule must be over after this many steps without faults."""
+Arrivals = Literal["kafka", "local", "both"]
+"""How commands are sent: over Kafka, to doors that may give them to shards in memory, or both."""
 
 
 def without_chosen_id(record: CommandRecord) -> CommandRecord:
@@ -47,10 +51,13 @@ class World:
         users: frozenset[str],
         config: ShardConfig = CONFIG,
         weather: Weather | None = None,
+        arrivals: Arrivals = "kafka",
     ) -> None:
         draw = random.Random(seed)
         self.around = Surroundings(draw, config.partitions, users, weather or Weather.storm(draw))
-        self.config = config
+        if arrivals == "kafka":
+            self.around.weather = replace(self.around.weather, rival=0.5)
+        self.config, self.arrivals = config, arrivals
         self.sent: list[CommandRecord] = []
         self.places: list[int] = []
         self.projected: list[bytes] = []
@@ -63,14 +70,20 @@ class World:
         self.start_all()
 
     def send(self, record: CommandRecord) -> None:
-        """Sends the command to its own partition or, one time in twenty, to a random one."""
-        draw, partitions = self.around.draw, self.config.partitions
-        home = partition_of(parse_command(record.value or b"").key, partitions)
-        headers = {**dict(record.headers), CORRELATION_ID: str(len(self.sent)).encode()}
+        """Sends the command to a door, or publishes it in its own partition or, one time in twenty, in a random one."""
+        draw, partitions, number = self.around.draw, self.config.partitions, len(self.sent)
+        key = parse_command(record.value or b"").key
+        home = partition_of(key, partitions)
+        headers = {**dict(record.headers), CORRELATION_ID: str(number).encode()}
         record = replace(record, headers=tuple(headers.items()))
         self.sent.append(record)
-        self.places.append(home if draw.random() < 0.95 else draw.randrange(partitions))
-        self.around.send(self.places[-1], record)
+        if self.arrivals == "kafka":
+            self.places.append(home if draw.random() < 0.95 else draw.randrange(partitions))
+            self.around.send(self.places[-1], record)
+            return
+        to_door = self.arrivals == "local" or draw.random() < 0.6
+        self.places.append(home if to_door or draw.random() < 0.95 else draw.randrange(partitions))
+        self.around.requests.append(Request(number, key, self.places[-1], record, to_door))
 
     def run(self, steps: int) -> None:
         """Runs `steps` steps with faults. Then runs without faults until every command is answered and every entry
@@ -83,6 +96,7 @@ class World:
         loses_log = self.around.weather.loses_log
         self._play(steps)
         self.around.weather = CALM
+        self._assign_left()
         if loses_log:
             self._lose_log()
         for _ in range(MAX_CALM_STEPS // 100):
@@ -93,13 +107,19 @@ class World:
         raise Failed(judge, f"not over after {MAX_CALM_STEPS} steps without faults: {self._state()}")
 
     def start_all(self) -> None:
-        """Replaces all writers and projectors by new ones, as after a power cut. They know only the stored state."""
+        """Replaces all writers, doors and projectors by new ones, as after a power cut. They know only the stored
+        state.
+        """
         for partition in range(self.config.partitions):
+            for writer in self.writers[partition]:
+                writer.door.die()
             self.writers[partition] = [self._writer(partition) for _ in range(2)]
             self.projectors[partition] = [Projector(partition, self.config.partitions) for _ in range(2)]
 
     def _writer(self, partition: int) -> Writer:
-        return Writer.of(partition, self.config, self.around.committed[partition])
+        writer = Writer.of(partition, self.config, self.around.committed[partition])
+        Door(self.around, writer)
+        return writer
 
     def _play(self, steps: int) -> None:
         weather, draw = self.around.weather, self.around.draw
@@ -112,6 +132,9 @@ class World:
             self._rogue: weather.rogue,
             self._restore: weather.restore,
             self._overdue: weather.overdue,
+            self._request: weather.requests if self.around.requests else 0.0,
+            self._revoke: weather.revoke,
+            self._half_wait: weather.half_wait,
         }
         for act in draw.choices(list(weights), list(weights.values()), k=steps):
             self.around.now_us += draw.randrange(5_000)
@@ -121,7 +144,8 @@ class World:
         return self.around.draw.randrange(self.config.partitions)
 
     def _write(self) -> None:
-        self.around.draw.choice(self.writers[self._somewhere()]).work(self.around)
+        which = self.around.draw.random() < self.around.weather.rival
+        self.writers[self._somewhere()][which].work(self.around)
 
     def _project(self) -> None:
         partition = self._somewhere()
@@ -134,6 +158,7 @@ class World:
     def _crash(self) -> None:
         draw, partition, which = self.around.draw, self._somewhere(), self.around.draw.randrange(2)
         if draw.random() < 0.5:
+            self.writers[partition][which].door.die()
             self.writers[partition][which] = self._writer(partition)
         else:
             self.projectors[partition][which] = Projector(partition, self.config.partitions)
@@ -153,6 +178,46 @@ class World:
         runs = self.around.postgres.now.running(partition, self.config.partitions)
         self.around.draw.choice(self.writers[partition]).tell(RunsOverdue(runs))
 
+    def _request(self) -> None:
+        """A client publishes a command, or sends one to three commands of one key to a door of its partition."""
+        draw, requests = self.around.draw, self.around.requests
+        if not requests:
+            return
+        first = draw.choice(requests[:10])
+        if not first.to_door:
+            requests.remove(first)
+            self.around.send(first.home, first.record)
+            return
+        sent = [each for each in requests if each.to_door and each.key == first.key][: draw.randint(1, 3)]
+        for each in sent:
+            each.tries += 1
+            requests.remove(each)
+        writer = self.writers[first.home][draw.random() < self.around.weather.rival]
+        writer.door.post(sent, waits=draw.random() < 0.9)
+
+    def _revoke(self) -> None:
+        """A partition is taken from an instance; or, if it was, assigned to it again. The instance lives on."""
+        partition, which = self._somewhere(), self.around.draw.randrange(2)
+        if self.writers[partition][which].reads:
+            self.writers[partition][which].leave()
+        else:
+            self._assign(partition, which)
+
+    def _assign(self, partition: int, which: int) -> None:
+        door, writer = self.writers[partition][which].door, self._writer(partition)
+        self.writers[partition][which] = door.writer = writer
+        writer.door = door
+        door.short_way.leave(partition)
+
+    def _assign_left(self) -> None:
+        """Assigns all partitions that were taken from their instances again."""
+        for partition, writers in enumerate(self.writers):
+            for which in [number for number, writer in enumerate(writers) if not writer.reads]:
+                self._assign(partition, which)
+
+    def _half_wait(self) -> None:
+        self.around.draw.choice(self.writers[self._somewhere()]).door.half_wait()
+
     def _lose_log(self) -> None:
         """A log loses its end, at least from the checkpoint's head on. Then all writers and projectors start again."""
         partition = self._somewhere()
@@ -170,6 +235,10 @@ class World:
             if partition == self.lost:
                 continue
             projected = around.postgres.now.checkpoint(partition).next_offset
+            if any(request.home == partition for request in around.requests):
+                return False
+            if any(writer.door.requests for writer in self.writers[partition]):
+                return False
             if around.committed[partition] < len(around.topics[partition]) or projected < len(log) or log.late:
                 return False
         return True
@@ -184,7 +253,9 @@ class World:
         sent, kept = [len(topic) for topic in around.topics], [len(log) for log in around.logs]
         projected = [around.postgres.now.checkpoint(partition).next_offset for partition in range(len(kept))]
         stops = [self.stops(partition) for partition in range(len(kept))]
-        return f"committed {around.committed} of {sent}, projected {projected} of {kept}, lost {self.lost}, {stops}"
+        waiting = [len(around.requests), *(len(each.door.requests) for writers in self.writers for each in writers)]
+        answers = f"waiting {waiting}, committed {around.committed} of {sent}"
+        return f"{answers}, projected {projected} of {kept}, lost {self.lost}, {stops}"
 
 
 def command_record(offset: int, envelope: Mapping[str, object], principal: str = "service:test") -> CommandRecord:

@@ -1,11 +1,15 @@
-"""What simulated writers and projectors work on: commands topic, logs, PostgreSQL, a clock, and the rates of faults."""
+"""What simulated writers, doors and projectors work on: commands topic, logs, PostgreSQL, a clock, the clients of the
+doors, and the rates of faults.
+"""
 
+import json
 import random
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from enum import Enum, auto
 
 from daybook_command.kafka.answer_records import records_of
-from daybook_command.shard.effects import Answer
+from daybook_command.shard.effects import Answer, Reply
 from daybook_command.shard.records import CommandRecord
 from daybook_contracts.topics import CORRELATION_ID, Topics
 from support.simulated_log import Log
@@ -14,7 +18,9 @@ from support.weather import Weather
 
 START_US = 1_800_000_000_000_000
 TOPICS = Topics("daybook.")
-JUDGES_DURING_RUN = ("offsets", "constraints", "bugs", "end")
+JUDGES_DURING_RUN = ("admitted", "handed_back", "offsets", "constraints", "bugs", "end")
+GIVES_UP = 0.5
+"""The share of clients that send a command no more once they hear that nothing was done."""
 """The judges that report while a schedule runs. The others judge when the schedule is over."""
 
 
@@ -26,11 +32,42 @@ class Failed(AssertionError):
         self.judge = judge
 
 
+class Publishing(Enum):
+    """What a door knows of a command that it has published."""
+
+    PUBLISHED = auto()
+    NOTHING_DONE = auto()
+    UNKNOWN = auto()
+
+
+@dataclass(slots=True, eq=False)
+class Request:
+    """A client sends a command to a door, until it is answered or promised; or it publishes it once. `number`: of the
+    sent command. `home`: the partition that it is sent to.
+    """
+
+    number: int
+    key: str
+    home: int
+    record: CommandRecord
+    to_door: bool
+    tries: int = 0
+
+    @property
+    def ticket(self) -> bytes:
+        """The correlation id of this try."""
+        return f"{self.number}.{self.tries}".encode()
+
+
 @dataclass(slots=True)
 class Surroundings:
-    """`topics`, `committed` and `logs` are by partition. `answers` maps a command's correlation id to all its answers.
-    `forwarded` has (partition, correlation id) for each command that the partition forwarded. `reports` counts the
-    shards' reports, by kind, and their holds.
+    """`topics`, `committed` and `logs` are by partition. `answers` maps a sent command's number to all its answers.
+    `answered` has the correlation ids of all answers. `forwarded` has (partition, correlation id) for each command that
+    the partition forwarded. `reports` counts the shards' reports, by kind, their holds, and the ways of local commands.
+
+    Of the clients of the doors: `requests` are to be sent. `gave_up`: numbers of commands whose clients heard that
+    nothing was done. `unsure`: numbers of commands of which a client once did not hear what was done. `orders`: for
+    each door, the numbers of the commands that it accepted.
     """
 
     draw: random.Random
@@ -42,8 +79,13 @@ class Surroundings:
     logs: list[Log] = field(default_factory=list)
     committed: list[int] = field(default_factory=list)
     answers: dict[bytes, set[bytes]] = field(default_factory=dict)
+    answered: set[bytes] = field(default_factory=set)
     forwarded: set[tuple[int, bytes]] = field(default_factory=set)
     reports: Counter[str] = field(default_factory=Counter)
+    requests: list[Request] = field(default_factory=list)
+    gave_up: set[int] = field(default_factory=set)
+    unsure: set[int] = field(default_factory=set)
+    orders: list[list[int]] = field(default_factory=list)
     now_us: int = START_US
 
     def __post_init__(self) -> None:
@@ -58,17 +100,51 @@ class Surroundings:
     def publish(self, partition: int, answer: Answer) -> None:
         """Publishes an answer's replies, and forwards commands of other partitions, as AnswerPublisher does."""
         for reply in answer.replies:
-            self.answers.setdefault(reply.correlation_id or b"", set()).add(reply.value)
+            self.give(reply)
         forwards = [each for each in records_of(TOPICS, partition, answer) if each.topic == TOPICS.commands]
         for each in forwards:
             headers = tuple(each.headers)
             self.forwarded.add((partition, dict(headers)[CORRELATION_ID]))
             self.send(each.partition, CommandRecord(0, each.key, each.value, headers, self.now_us // 1000))
 
+    def give(self, reply: Reply) -> None:
+        """A sender gets an answer. Raises `Failed` if it names a place of the log that has no entry of the command."""
+        ticket, answer = reply.correlation_id or b"", json.loads(reply.value)
+        self.answered.add(ticket)
+        self.answers.setdefault(ticket.partition(b".")[0], set()).add(reply.value)
+        if "position" in answer:
+            partition, position = map(int, answer["position"].split("."))
+            found = self.logs[partition].command_at(partition, position)
+            if found != answer["command_id"]:
+                raise Failed("admitted", f"{answer} was given, but the log has {found} there")
+
+    def publish_from_door(self, partition: int, record: CommandRecord) -> tuple[Publishing, int]:
+        """The offset counts only if the record is published for sure."""
+        fate = self.draw.random()
+        if fate < self.weather.away:
+            return Publishing.NOTHING_DONE, -1
+        if fate < self.weather.away + self.weather.unsure:
+            if self.draw.random() < 0.5:
+                self.send(partition, record)
+            return Publishing.UNKNOWN, -1
+        self.send(partition, record)
+        return Publishing.PUBLISHED, len(self.topics[partition]) - 1
+
+    def say_nothing_was_done(self, request: Request) -> None:
+        if self.draw.random() < GIVES_UP:
+            self.gave_up.add(request.number)
+        else:
+            self.requests.append(request)
+
+    def say_unknown(self, request: Request) -> None:
+        """The client sends the command again, at some time."""
+        self.unsure.add(request.number)
+        self.requests.append(request)
+
     def commit(self, partition: int, next_offset: int) -> None:
         """Raises `Failed` if this commits an unanswered command, which would be lost after a crash."""
         for record in self.topics[partition][self.committed[partition] : next_offset]:
             sent = dict(record.headers)[CORRELATION_ID]
-            if sent not in self.answers and (partition, sent) not in self.forwarded:
+            if sent not in self.answered and (partition, sent) not in self.forwarded:
                 raise Failed("offsets", f"{partition}.{record.offset} was committed before it was answered")
         self.committed[partition] = max(self.committed[partition], next_offset)

@@ -6,13 +6,13 @@ from dataclasses import replace
 from daybook_projector.projections.changes import FoldError
 from support.judges import judge
 from support.simulated_commands import PARTITIONS, PEOPLE, records
-from support.simulation import CONFIG, World
+from support.simulation import CONFIG, Arrivals, World
 from support.surroundings import Failed
 
 COMMANDS, STEPS = 50, 400
 
 
-def run_schedule(seed: int) -> World:
+def run_schedule(seed: int, arrivals: Arrivals = "both") -> World:
     """Runs a schedule. Every fault is raised as `Failed`, also unexpected exceptions and refusals of tables."""
     draw = random.Random(seed)
     config = replace(
@@ -22,7 +22,7 @@ def run_schedule(seed: int) -> World:
         max_tail=draw.choice([8, 1000]),
         max_commands=5,
     )
-    world = World(seed, records(seed, COMMANDS), frozenset(PEOPLE), config)
+    world = World(seed, records(seed, COMMANDS), frozenset(PEOPLE), config, arrivals=arrivals)
     try:
         world.run(STEPS)
     except Failed:
@@ -34,14 +34,14 @@ def run_schedule(seed: int) -> World:
     return world
 
 
-def verdict(seed: int) -> Failed | None:
-    return judged(ended_world(seed))
+def verdict(seed: int, arrivals: Arrivals = "both") -> Failed | None:
+    return judged(ended_world(seed, arrivals))
 
 
-def ended_world(seed: int) -> World | Failed:
+def ended_world(seed: int, arrivals: Arrivals = "both") -> World | Failed:
     """Like `run_schedule`, but returns the fault instead of raising it."""
     try:
-        return run_schedule(seed)
+        return run_schedule(seed, arrivals)
     except Failed as failed:
         return failed
 

@@ -3,6 +3,11 @@
 from prometheus_client import Counter, Gauge, Histogram
 
 COMMANDS = Counter("daybook_command_commands_total", "Commands taken from the topic.", ["partition"])
+LOCAL = Counter(
+    "daybook_command_local_total",
+    "Commands that the HTTP door gave to this instance's own shard in memory, without publishing them.",
+    ["partition"],
+)
 LOST = Counter(
     "daybook_command_lost_total",
     "Commands in record batches that are not read because they are too large once decompressed.",

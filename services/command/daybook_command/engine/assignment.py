@@ -1,11 +1,13 @@
 """A partition that this instance owns: its shard, and the work in progress for it."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from daybook_command.shard.effects import Answer
 from daybook_command.shard.machine import Shard
+from daybook_command.shard.records import CommandRecord
 from daybook_infra.runtime.retrying import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS
 
 # A shard queues at most this many commands; later ones stay in Kafka.
@@ -22,6 +24,9 @@ class CommandConsumer(Protocol):
     async def committed(self, partition: int) -> int:
         """The offset at which to read on. Raises KafkaAway."""
 
+    async def end(self, partition: int) -> int:
+        """The offset that the next command will get. Raises KafkaAway."""
+
     def seek(self, partition: int, offset: int) -> None: ...
 
     def pause(self, partition: int) -> None: ...
@@ -36,7 +41,8 @@ class Assignment:
     """The partition's commands are taken after `started` is set and until `leaving` is set.
 
     `expected_offset`: the offset of the next command. `sought_offset`: the last offset to which the consumer went back
-    because of a gap. `retakes`: how often the partition was taken over again since the last finished batch.
+    because of a gap. `retakes`: how often the partition was taken over again since the last finished batch. `wakes`:
+    whether the shard is about to look at its local commands.
     """
 
     shard: Shard
@@ -50,6 +56,7 @@ class Assignment:
     expected_offset: int = 0
     sought_offset: int = -1
     retakes: int = 0
+    wakes: bool = False
 
     @property
     def partition(self) -> int:
@@ -72,6 +79,21 @@ class Assignment:
         queued = len(inbox.queue) + len(inbox.aside)
         fill = max(queued / MAX_QUEUED, inbox.size / MAX_QUEUED_BYTES, self.answering / MAX_ANSWERING)
         return fill >= (0.5 if self.paused else 1)
+
+    def next_in_order(self, records: Sequence[CommandRecord], consumer: CommandConsumer) -> Sequence[CommandRecord]:
+        """The records from the expected offset on. If there is a gap before them, returns none and seeks back once; if
+        the gap is still there then, it is accepted.
+
+        Records that were fetched before a rebalance can arrive after it. If a shard took records ahead of earlier ones,
+        their commit would lose the earlier ones.
+        """
+        expected = self.expected_offset
+        following = [record for record in records if record.offset >= expected]
+        if following and following[0].first_offset > expected != self.sought_offset:
+            self.sought_offset = expected
+            consumer.seek(self.partition, expected)
+            return []
+        return following
 
 
 def retake_pause(retakes: int) -> float:

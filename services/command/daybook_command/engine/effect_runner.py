@@ -5,7 +5,7 @@ shards. Appends run concurrently, and the producer packs them into one request.
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -15,7 +15,7 @@ from daybook_command.kafka.log_reader import LogReader
 from daybook_command.kafka.log_writer import LogWriter
 from daybook_command.postgres.overdue_runs import OverdueRuns
 from daybook_command.postgres.snapshot_reader import SnapshotReader
-from daybook_command.shard.effects import Answer, Append, LoadSnapshot, Pin, ReadGap
+from daybook_command.shard.effects import Answer, Append, LoadSnapshot, Pin, ReadGap, Reply
 from daybook_command.shard.events import Event, GapRead, Pinned, RunsOverdue, SnapshotLoaded, TakenOver
 from daybook_command.shard.snapshot_checks import skew_fault_between
 from daybook_infra.runtime.failpoints import failpoint
@@ -84,9 +84,15 @@ class EffectRunner:
         failpoint("after-ack")
         await self.retry("kafka", lambda: self._answers.publish(partition, answer))
         failpoint("after-answer")
+        self.answer_locally(answer.local)
         metrics.FORWARDED.inc(len(answer.forwards))
         for refused in answer.refused:
             metrics.DEAD_LETTERS.labels(refused.reason.partition(":")[0]).inc()
+
+    def answer_locally(self, replies: Sequence[Reply]) -> None:
+        """Gives the replies to the requests that wait for them in this process."""
+        for reply in replies:
+            self._answers.resolve_here(reply)
 
     def queue_load(self, partition: int, load: LoadSnapshot, deliver: Deliver) -> None:
         """Queues a load. The next snapshot serves all loads that are queued by then."""

@@ -7,21 +7,10 @@ from typing import Any, assert_never
 
 from daybook_command.engine.assignment import Assignment, CommandConsumer, retake_pause
 from daybook_command.engine.effect_runner import EffectRunner
+from daybook_command.engine.local_shards import LocalShards
 from daybook_command.engine.report import EngineReport, oldest_command_fault
-from daybook_command.shard.effects import (
-    Answer,
-    Append,
-    Commit,
-    Effect,
-    Hold,
-    LoadSnapshot,
-    Pin,
-    ReadGap,
-    Report,
-    Stop,
-    TakeOver,
-)
-from daybook_command.shard.events import Answered, CommandsArrived, EndsRead, Event, Tick
+from daybook_command.shard import effects
+from daybook_command.shard.events import Answered, CommandsArrived, EndsRead, Event, LocalArrived, Tick, TopicRead
 from daybook_command.shard.machine import Shard
 from daybook_command.shard.records import CommandRecord
 from daybook_command.shard.state import ShardConfig, ShardPhase
@@ -38,12 +27,13 @@ REVOKE_SECONDS = 2.0
 class Engine:
     """Start `run` before partitions are assigned. A bug in any task ends `run` with the bug's exception."""
 
-    def __init__(self, config: ShardConfig, effects: EffectRunner, consumer: CommandConsumer, health: Health) -> None:
+    def __init__(self, config: ShardConfig, runner: EffectRunner, consumer: CommandConsumer, health: Health) -> None:
         self._config = config
-        self._effects = effects
+        self._effects = runner
         self._consumer = consumer
         self._report = EngineReport(health)
         self._assignments: dict[int, Assignment] = {}
+        self.local = LocalShards(self._assignments, self._wake)
         self._commits: dict[int, int] = {}
         self._commit_requested = asyncio.Event()
         self._draining = False
@@ -70,26 +60,30 @@ class Engine:
         self._report.assignments_changed(len(self._assignments))
 
     async def revoke(self, partitions: Iterable[int]) -> None:
-        """Gives partitions away. Batches in progress have REVOKE_SECONDS to finish; queued commands stay in Kafka."""
+        """Gives partitions away. Batches in progress have REVOKE_SECONDS to finish; queued records stay in Kafka, and
+        the door publishes local commands.
+        """
         leaving = [self._assignments[partition] for partition in partitions if partition in self._assignments]
         for assignment in leaving:
             assignment.leaving = True
-            assignment.shard.inbox.clear()
-            self._pause_or_resume(assignment)
+            self._run_effects(assignment, assignment.shard.leave())
         await self._wait_until_idle(leaving, REVOKE_SECONDS)
         await self._commit()
         for assignment in leaving:
             del self._assignments[assignment.partition]
             self._report.revoked(assignment.partition)
+            self.local.leave(assignment.partition)
             for task in assignment.tasks:
                 task.cancel()
         self._report.assignments_changed(len(self._assignments))
 
     async def drain(self, seconds: float) -> None:
-        """Takes no more commands, and waits up to `seconds` until those taken are decided, answered and committed."""
-        self._draining = True
+        """Takes no more commands, and waits up to `seconds` until those taken are decided, answered and committed. The
+        door publishes local commands.
+        """
+        self._draining = self.local.closed = True
         for assignment in self._assignments.values():
-            self._pause_or_resume(assignment)
+            self._run_effects(assignment, assignment.shard.hand_back())
         await self._wait_until_idle(list(self._assignments.values()), seconds)
         await self._commit()
 
@@ -106,26 +100,11 @@ class Engine:
         assignment = self._assignments.get(partition)
         if assignment is None or not assignment.takes_commands:
             return
-        following = self._next_in_order(assignment, records)
+        following = assignment.next_in_order(records, self._consumer)
         if following:
             assignment.expected_offset = following[-1].offset + 1
             self._report.commands_taken(partition, following)
             self._deliver(assignment, CommandsArrived(following))
-
-    def _next_in_order(self, assignment: Assignment, records: Sequence[CommandRecord]) -> Sequence[CommandRecord]:
-        """The records from the expected offset on. If there is a gap before them, returns none and seeks back once; if
-        the gap is still there then, it is accepted.
-
-        Records that were fetched before a rebalance can arrive after it. If a shard took records ahead of earlier ones,
-        their commit would lose the earlier ones.
-        """
-        expected = assignment.expected_offset
-        following = [record for record in records if record.offset >= expected]
-        if following and following[0].first_offset > expected != assignment.sought_offset:
-            assignment.sought_offset = expected
-            self._consumer.seek(assignment.partition, expected)
-            return []
-        return following
 
     def _deliver(self, assignment: Assignment, event: Event) -> None:
         """Gives the event to the shard, unless the partition was given away since, even if it was assigned again."""
@@ -135,41 +114,46 @@ class Engine:
     async def _deliver_result(self, assignment: Assignment, work: Coroutine[Any, Any, Event]) -> None:
         self._deliver(assignment, await work)
 
-    def _run_effects(self, assignment: Assignment, effects: Sequence[Effect]) -> None:
-        for effect in effects:
+    def _run_effects(self, assignment: Assignment, asked: Sequence[effects.Effect]) -> None:
+        for effect in asked:
             self._run_effect(assignment, effect)
         self._pause_or_resume(assignment)
 
-    def _run_effect(self, assignment: Assignment, effect: Effect) -> None:
-        partition, effects = assignment.partition, self._effects
+    def _run_effect(self, assignment: Assignment, effect: effects.Effect) -> None:
+        partition, runner = assignment.partition, self._effects
         match effect:
-            case TakeOver():
+            case effects.TakeOver():
                 assignment.retakes += assignment.started
                 self._spawn(assignment, self._take_over(assignment))
-            case LoadSnapshot():
-                effects.queue_load(partition, effect, lambda event: self._deliver(assignment, event))
-            case Pin():
-                self._spawn(assignment, self._deliver_result(assignment, effects.pin(effect)))
-            case Append():
+            case effects.LoadSnapshot():
+                runner.queue_load(partition, effect, lambda event: self._deliver(assignment, event))
+            case effects.Pin():
+                self._spawn(assignment, self._deliver_result(assignment, runner.pin(effect)))
+            case effects.Append():
                 self._report.append_started(partition, len(effect.records))
-                self._spawn(assignment, self._deliver_result(assignment, effects.append(partition, effect)))
-            case ReadGap():
-                self._spawn(assignment, self._deliver_result(assignment, effects.read_gap(partition, effect)))
-            case Answer():
+                self._spawn(assignment, self._deliver_result(assignment, runner.append(partition, effect)))
+            case effects.ReadGap():
+                self._spawn(assignment, self._deliver_result(assignment, runner.read_gap(partition, effect)))
+            case effects.Answer() | effects.AnswerLocally():
                 assignment.retakes = 0
-                assignment.answering += 1
-                assignment.answers.put_nowait(effect)
-            case Commit():
+                self._answer(assignment, effect)
+            case effects.HandBack():
+                self.local.hand_back(effect)
+            case effects.Commit():
                 self._commits[partition] = effect.next_offset
                 self._commit_requested.set()
-            case Report():
-                self._report.shard_reported(partition, effect)
-            case Hold():
-                self._report.held(partition, effect.reason)
-            case Stop():
-                self._report.stopped(partition, effect.reason)
+            case effects.Report() | effects.Hold() | effects.Stop():
+                self._report.effect(partition, effect)
             case _:
                 assert_never(effect)
+
+    def _answer(self, assignment: Assignment, effect: effects.Answer | effects.AnswerLocally) -> None:
+        match effect:
+            case effects.Answer():
+                assignment.answering += 1
+                assignment.answers.put_nowait(effect)
+            case effects.AnswerLocally():
+                self._effects.answer_locally(effect.replies)
 
     def _spawn(self, assignment: Assignment, work: Coroutine[Any, Any, None]) -> None:
         task = self._group.create_task(work)
@@ -187,10 +171,26 @@ class Engine:
             self._consumer.seek(partition, offset)
             assignment.started = True
         self._deliver(assignment, event)
+        self._spawn(assignment, self._read_topic_end(assignment, takeover))
         if shard.phase is not ShardPhase.STOPPED and shard.held is None:
             self._report.taken_over(assignment)
         # Last, so that this partition can decide even if another partition of the log has no leader.
         self._deliver(assignment, EndsRead(takeover, await self._effects.read_log_ends()))
+
+    async def _read_topic_end(self, assignment: Assignment, takeover: int) -> None:
+        end = await self._effects.retry("kafka", lambda: self._consumer.end(assignment.partition))
+        self._deliver(assignment, TopicRead(takeover, assignment.expected_offset, end))
+
+    def _wake(self, assignment: Assignment) -> None:
+        """Lets the shard look at its local commands, in a task of `run`, so that a bug ends `run`."""
+
+        async def look() -> None:
+            assignment.wakes = False
+            self._deliver(assignment, LocalArrived())
+
+        if not assignment.wakes:
+            assignment.wakes = True
+            self._spawn(assignment, look())
 
     async def _run_answers(self, assignment: Assignment) -> None:
         """Publishes answers one after another, so that offsets are committed in order."""

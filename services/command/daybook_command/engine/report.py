@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from daybook_command import metrics
 from daybook_command.engine.assignment import Assignment
-from daybook_command.shard.effects import Report
+from daybook_command.shard.effects import Hold, Report, Stop
 from daybook_command.shard.records import CommandRecord
 from daybook_infra.runtime.health import Health
 from daybook_infra.runtime.logs import get_logger
@@ -53,6 +53,15 @@ class EngineReport:
     def append_started(self, partition: int, entries: int) -> None:
         metrics.ENTRIES.labels(partition).inc(entries)
 
+    def effect(self, partition: int, effect: Report | Hold | Stop) -> None:
+        match effect:
+            case Report():
+                self.shard_reported(partition, effect)
+            case Hold(reason=reason):
+                self.held(partition, reason)
+            case Stop(reason=reason):
+                self.stopped(partition, reason)
+
     def shard_reported(self, partition: int, report: Report) -> None:
         metrics.REPORTS.labels(report.kind).inc()
         if report.kind == "void":
@@ -75,8 +84,8 @@ class EngineReport:
         self._health.note(condition_name(partition), IDS_WAIT if inbox.aside else None)
         metrics.TAIL.labels(partition).set(len(memory.tail))
         metrics.CACHED_ORGS.labels(partition).set(len(memory.cache))
-        metrics.QUEUED.labels(partition).set(len(inbox.queue) + len(inbox.aside))
-        metrics.QUEUED_BYTES.labels(partition).set(inbox.size)
+        metrics.QUEUED.labels(partition).set(len(inbox.queue) + len(inbox.aside) + len(inbox.local))
+        metrics.QUEUED_BYTES.labels(partition).set(inbox.size + inbox.local_size)
 
     def partitions_left_busy(self, partitions: Sequence[int]) -> None:
         log.warning("partitions_left_busy", partitions=partitions)

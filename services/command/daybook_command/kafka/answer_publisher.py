@@ -43,7 +43,7 @@ class AnswerPublisher:
         """Returns when all records are acknowledged; raises KafkaAway if some may not be. A record that is too large is
         replaced or dropped, because retrying it would block its partition for ever.
         """
-        remote = tuple(reply for reply in answer.replies if not self._resolve_here(reply))
+        remote = tuple(reply for reply in answer.replies if not self.resolve_here(reply))
         records = records_of(self._topics, partition, replace(answer, replies=remote))
         results = [record for record in records if record.topic == self._topics.results]
         others = [record for record in records if record.topic != self._topics.results]
@@ -56,7 +56,7 @@ class AnswerPublisher:
             if error is not None:
                 raise error
 
-    def _resolve_here(self, reply: Reply) -> bool:
+    def resolve_here(self, reply: Reply) -> bool:
         """Passes the reply directly to a request that waits in this process. False if there is no such request."""
         correlation_id = reply.correlation_id
         return correlation_id is not None and self._replies.resolve(correlation_id.decode("latin-1"), reply.value)

@@ -7,7 +7,7 @@ because the received record was compressed: it may have any size once it is deco
 from dataclasses import dataclass
 
 from daybook_command.shard.effects import Answer, Forward, RefusedRecord, Reply
-from daybook_command.shard.records import Headers
+from daybook_command.shard.records import CommandRecord, Headers
 from daybook_contracts.codes import Code
 from daybook_contracts.secrets.scan import carries_secret
 from daybook_contracts.topics import (
@@ -22,6 +22,8 @@ from daybook_contracts.topics import (
 )
 
 UNREADABLE_ID = "unreadable"
+DOOR_ORIGIN = b"door"
+"""The origin of a command that the door gave to the shard in memory, and that was never published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +66,16 @@ def _forward(topics: Topics, partition: int, forward: Forward) -> OutgoingRecord
 
 def _refused(topics: Topics, partition: int, refused: RefusedRecord) -> OutgoingRecord:
     record, reason = refused.record, refused.reason
-    origin = [(ORIGIN, _origin(topics, partition, record.first_offset))]
-    if record.lost_from is not None:
-        origin.append((ORIGIN_LAST, _origin(topics, partition, record.offset)))
-    why = f"{reason} (the record is too large to be kept here: it is at its origin alone)"
-    headers = _merge(record.headers, (REASON, (why if record.is_oversize else reason).encode()), *origin)
+    origin = [(ORIGIN, DOOR_ORIGIN)]
+    why = f"{reason} (the record is too large to be kept here)"
+    is_oversize = False
+    if isinstance(record, CommandRecord):
+        origin = [(ORIGIN, _origin(topics, partition, record.first_offset))]
+        if record.lost_from is not None:
+            origin.append((ORIGIN_LAST, _origin(topics, partition, record.offset)))
+        why = f"{reason} (the record is too large to be kept here: it is at its origin alone)"
+        is_oversize = record.is_oversize
+    headers = _merge(record.headers, (REASON, (why if is_oversize else reason).encode()), *origin)
     # aiokafka does not send a record without key and value, so such a record gets an empty value.
     is_empty = record.key is None and record.value is None
     value = b"" if is_empty or not refused.keep_value else record.value

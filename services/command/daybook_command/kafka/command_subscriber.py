@@ -126,6 +126,15 @@ class CommandSubscriber(ConsumerRebalanceListener):
             offset: int | None = await consumer.committed(place)
             return (await consumer.beginning_offsets([place]))[place] if offset is None else offset
 
+    async def end(self, partition: int) -> int:
+        """The offset that the next command will get. Raises KafkaAway."""
+        place = TopicPartition(self._topic, partition)
+        problem = f"no end of partition {partition} of the commands topic"
+        async with translated(self._settings, problem, seconds=CALL_SECONDS):
+            if self._consumer is None:
+                return 0
+            return int((await self._consumer.end_offsets([place]))[place])
+
     def seek(self, partition: int, offset: int) -> None:
         place = TopicPartition(self._topic, partition)
         consumer = self._consumer_of(place)

@@ -1,24 +1,45 @@
-"""Commands that have arrived at a shard and wait for their batch. Each has a number of its own, because a command need
-not come from the commands topic, and then has no offset.
+"""Commands that have arrived at a shard and wait for their batch: records of the commands topic, and commands that the
+door of this instance has handed over in memory. Each has a number of its own; only a record has an offset.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from daybook_command.shard.records import CommandRecord
+from daybook_command.shard.intake import SentCommand
+from daybook_command.shard.records import CommandRecord, DoorRecord
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """`number`: the shard counts its arrivals, from 0. `size`: the bytes of the value and the headers."""
+    """`number`: the shard counts its arrivals, from 0. `size`: the bytes of the value and the headers. `content`: a
+    record that is not read yet, or a command from the door (a *local* command).
+    """
 
     number: int
-    record: CommandRecord
+    content: CommandRecord | SentCommand
     size: int
 
     @property
-    def offset(self) -> int:
-        return self.record.offset
+    def offset(self) -> int | None:
+        return self.content.offset if isinstance(self.content, CommandRecord) else None
+
+    @property
+    def timestamp_ms(self) -> int | None:
+        return self.content.timestamp_ms if isinstance(self.content, CommandRecord) else None
+
+    @property
+    def ticket(self) -> bytes | None:
+        """By which the door knows a local command: its correlation id. None for a record."""
+        return None if isinstance(self.content, CommandRecord) else self.content.reply_to.correlation_id
 
 
-def size_of(record: CommandRecord) -> int:
+def size_of(record: CommandRecord | DoorRecord) -> int:
     return len(record.value or b"") + sum(len(value) for _, value in record.headers)
+
+
+def offsets_of(arrivals: Iterable[Arrival]) -> list[int]:
+    return [offset for each in arrivals if (offset := each.offset) is not None]
+
+
+def tickets_of(arrivals: Iterable[Arrival]) -> list[bytes]:
+    return [ticket for each in arrivals if (ticket := each.ticket) is not None]

@@ -18,6 +18,7 @@ from daybook_command.shard.effects import LogAppend, Report
 from daybook_command.shard.intake import MisroutedCommand, OwnCommand, RefusedCommand, SentCommand, TakenCommand
 from daybook_command.shard.memory import Memory
 from daybook_command.shard.recording import Place, record
+from daybook_command.shard.records import CommandRecord
 from daybook_command.shard.repeats import EarlierEntries, find_repeat, is_id_reused
 from daybook_command.shard.snapshot import Needs, Snapshot
 from daybook_contracts.codes import Code
@@ -170,7 +171,7 @@ class BatchDecision:
     def _handle_bug(self, item: SentCommand | OwnCommand, error: Exception) -> bool:
         match item:
             case SentCommand():
-                self.reports.append(Report("decide_failed", f"offset {item.record.offset}", error))
+                self.reports.append(Report("decide_failed", _place(item), error))
                 self.failed = True
                 return False
             case OwnCommand():
@@ -224,3 +225,8 @@ class BatchDecision:
     def _unread_matches(self, org_id: str | None) -> int:
         """How many dead letters match the filter of the org's only command, but were not read."""
         return sum(self.memory.unread_matches(need, self.snapshot) for need in self.needs.orgs if need.org_id == org_id)
+
+
+def _place(item: SentCommand) -> str:
+    record = item.record
+    return f"offset {record.offset}" if isinstance(record, CommandRecord) else f"local command {item.command.id}"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from daybook_command.shard.records import CommandRecord, LogRecord
+from daybook_command.shard.records import CommandRecord, DoorRecord, LogRecord
 from daybook_command.shard.snapshot import Needs
 from daybook_contracts.entries.reading import TrustedEntry
 
@@ -74,7 +74,7 @@ class Forward:
 class RefusedRecord:
     """A command refused without an entry. `keep_value` is False if the value may contain a secret or is too large."""
 
-    record: CommandRecord
+    record: CommandRecord | DoorRecord
     partition: int
     reason: str
     keep_value: bool
@@ -82,12 +82,32 @@ class RefusedRecord:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Publish these records. Answer with `Answered(next_offset)` when all of them are acknowledged."""
+    """Publish these records. When all of them are acknowledged, give the replies `local` to the door, and answer with
+    `Answered(next_offset)`. `next_offset` is None if the batch had no commands of the topic.
+    """
 
     replies: tuple[Reply, ...]
     forwards: tuple[Forward, ...]
     refused: tuple[RefusedRecord, ...]
-    next_offset: int
+    next_offset: int | None
+    local: tuple[Reply, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerLocally:
+    """Give these replies to the door, whose requests wait for them in this process."""
+
+    replies: tuple[Reply, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HandBack:
+    """Tell the door that it must publish these local commands, named by their correlation ids. Nothing was done about
+    `queued`. A batch has taken `taken`, and its outcome may be unknown or come later.
+    """
+
+    queued: tuple[bytes, ...]
+    taken: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,4 +150,6 @@ class Stop:
     reason: str
 
 
-Effect = TakeOver | LoadSnapshot | Pin | Append | ReadGap | Answer | Commit | Report | Hold | Stop
+Effect = (
+    TakeOver | LoadSnapshot | Pin | Append | ReadGap | Answer | AnswerLocally | HandBack | Commit | Report | Hold | Stop
+)

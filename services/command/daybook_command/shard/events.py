@@ -32,6 +32,22 @@ class CommandsArrived:
 
 
 @dataclass(frozen=True, slots=True)
+class LocalArrived:
+    """The door has queued local commands (`Shard.queue_local`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicRead:
+    """The end of the partition's commands topic, read after the shard's takeover with the number `takeover` began. All
+    commands below the offset `position` have been given to the shard, or are decided.
+    """
+
+    takeover: int
+    position: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class SnapshotLoaded:
     """`salts`: 16 random bytes for each command of the batch; `now_us`: this machine's clock."""
 
@@ -79,7 +95,7 @@ class GapRead:
 class Answered:
     """Kafka has acknowledged all records of an `Answer`."""
 
-    next_offset: int
+    next_offset: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +116,14 @@ class Tick:
     """Some time has passed. If the shard waits for something, it checks again."""
 
 
+Arriving = CommandsArrived | LocalArrived | RunsOverdue | EndsRead | TopicRead
+"""Events that may let a ready shard start a batch."""
 Event = (
     TakenOver
     | EndsRead
     | CommandsArrived
+    | LocalArrived
+    | TopicRead
     | SnapshotLoaded
     | Pinned
     | Acknowledged

@@ -1,15 +1,16 @@
-"""The queue of a shard: commands in the order of their arrival, and overdue sync runs. Makes the next batch.
+"""The queues of a shard: records of the commands topic, local commands, and overdue sync runs. Makes the next batch.
 
 Some commands must be alone in their batch, and a batch with large commands has fewer of them.
 """
 
+from bisect import insort
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from daybook_command.shard.arrivals import Arrival, size_of
-from daybook_command.shard.dead_letter_counts import filter_of, letters_named
+from daybook_command.shard.arrivals import Arrival, offsets_of, size_of, tickets_of
+from daybook_command.shard.deferred import Deferred, IsOutsider
 from daybook_command.shard.events import OverdueRun
 from daybook_command.shard.intake import SentCommand, TakenCommand, classify, command_to_time_out
 from daybook_command.shard.needs import id_to_reserve
@@ -26,21 +27,19 @@ MAX_TAKEN_BYTES = ENVELOPE_BYTES
 MAX_OVERDUE = 100
 
 
-IsOutsider = Callable[[Command], bool]
-
-
 def _no_outsiders(_: Command) -> bool:
     return False
 
 
 @dataclass(slots=True)
 class Inbox:
-    """`size`: bytes queued or set aside. `suspects`: numbers of commands to try alone in a batch. `doomed`: numbers of
+    """`queue` and `local`: records and local commands, each in the order of arrival. `size` and `local_size`: bytes of
+    each kind, queued or set aside. `suspects`: numbers of commands to try alone in a batch. `doomed`: numbers of
     commands that failed when they were tried alone.
 
     `aside`: commands that choose ids, and later commands with the same keys (`keys_aside`), while reservations cannot
-    be trusted. `decided_to`: the offset after the last handled record. `abandoned_from`: the first offset that is left
-    to the partition's next owner.
+    be trusted. `read_to`: the offset after the last record that arrived. `decided_to`: the offset after the last
+    handled record. `abandoned_from`: the first offset that is left to the partition's next owner.
     """
 
     partition: int
@@ -49,7 +48,10 @@ class Inbox:
     rules: SenderRules = NO_RULES
     queue: deque[Arrival] = field(default_factory=deque)
     size: int = 0
+    local: deque[Arrival] = field(default_factory=deque)
+    local_size: int = 0
     arrived: int = 0
+    read_to: int = 0
     overdue: dict[str, OverdueRun] = field(default_factory=dict)
     suspects: set[int] = field(default_factory=set)
     doomed: set[int] = field(default_factory=set)
@@ -59,33 +61,74 @@ class Inbox:
     abandoned_from: int | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.queue or self.overdue)
+        return bool(self.queue or self.local or self.overdue)
 
-    def clear(self) -> None:
-        """Abandon all queued commands. Later commits do not go beyond the first of them."""
-        self.abandoned_from = min((each.offset for each in (*self.aside, *self.queue)), default=self.abandoned_from)
+    @property
+    def local_count(self) -> int:
+        """How many local commands are queued or set aside."""
+        return len(self.local) + sum(each.offset is None for each in self.aside)
+
+    def clear(self) -> list[bytes]:
+        """Abandon all queued commands. Later commits do not go beyond the first of them. Returns the tickets of the
+        local ones.
+        """
+        withdrawn = self.withdraw_all()
+        self.abandoned_from = min(offsets_of((*self.aside, *self.queue)), default=self.abandoned_from)
         self.queue.clear()
         self.aside.clear()
         self.keys_aside.clear()
         self.size = 0
         self.overdue.clear()
+        return withdrawn
 
     def add(self, records: Iterable[CommandRecord]) -> None:
-        arrivals = [Arrival(number, record, size_of(record)) for number, record in enumerate(records, self.arrived)]
-        self.arrived += len(arrivals)
-        self.queue.extend(arrivals)
-        self.size += sum(each.size for each in arrivals)
+        for record in records:
+            self._arrive(record, size_of(record))
+            self.read_to = record.offset + 1
+
+    def add_local(self, commands: Iterable[SentCommand]) -> None:
+        for command in commands:
+            self._arrive(command, size_of(command.record))
+
+    def _arrive(self, content: CommandRecord | SentCommand, size: int) -> None:
+        arrival = Arrival(self.arrived, content, size)
+        self.arrived += 1
+        self._line_of(arrival).append(arrival)
+        self._charge([arrival], 1)
+
+    def withdraw(self, tickets: Collection[bytes]) -> list[bytes]:
+        """Take these local commands out of the queue. Returns the tickets of those that were in it."""
+        found = [each for each in (*self.aside, *self.local) if each.ticket in tickets]
+        self.aside = deque(each for each in self.aside if each.ticket not in tickets)
+        self.local = deque(each for each in self.local if each.ticket not in tickets)
+        self.local_size -= sum(each.size for each in found)
+        self.clear_marks(found)
+        return tickets_of(found)
+
+    def withdraw_all(self) -> list[bytes]:
+        return self.withdraw(set(tickets_of((*self.aside, *self.local))))
 
     def add_overdue(self, runs: Iterable[OverdueRun]) -> None:
         self.overdue.update((run.sync_run_id, run) for run in runs)
 
     def put_back(self, arrivals: Sequence[Arrival]) -> None:
-        """Requeue the commands by number. The queue may have earlier ones, which the batch left out."""
+        """Queue the commands by number. The queues may have earlier ones, which the batch left out."""
         self._requeue(arrivals)
-        self.size += sum(each.size for each in arrivals)
+        self._charge(arrivals, 1)
 
     def _requeue(self, arrivals: Iterable[Arrival]) -> None:
-        self.queue = deque(sorted([*arrivals, *self.queue], key=lambda each: each.number))
+        for each in arrivals:
+            insort(self._line_of(each), each, key=lambda queued: queued.number)
+
+    def _line_of(self, arrival: Arrival) -> deque[Arrival]:
+        return self.queue if isinstance(arrival.content, CommandRecord) else self.local
+
+    def _charge(self, arrivals: Iterable[Arrival], sign: int) -> None:
+        for each in arrivals:
+            if isinstance(each.content, CommandRecord):
+                self.size += sign * each.size
+            else:
+                self.local_size += sign * each.size
 
     def take_overdue(self) -> list[TakenCommand]:
         """A batch of the shard's own commands. They are never put back: the next look-up finds the runs again."""
@@ -95,39 +138,53 @@ class Inbox:
     def take(
         self, is_outsider: IsOutsider = _no_outsiders, *, set_aside: bool = False
     ) -> tuple[list[Arrival], list[TakenCommand]]:
-        """The next batch: what has arrived, and the commands made from it. The commands of an org stay in order. A
-        suspect is alone in its batch. A command with a filter is the only command of its org in the batch; later
-        commands of the org wait for the next batch. With `set_aside`, commands that choose ids are set aside, and so
-        are later commands of their orgs. `is_outsider` finds commands of outsiders: their filters are not looked up, so
-        other commands may be in the batch.
+        """The next batch: what has arrived, and the commands made from it. Records and local commands are taken
+        alternately, from the one that arrived first. The commands of an org stay in order. A suspect is alone in its
+        batch. A command with a filter is the only command of its org in the batch; later commands of the org wait for
+        the next batch. With `set_aside`, commands that choose ids are set aside, and so are later commands of their
+        orgs. `is_outsider` finds commands of outsiders: their filters are not looked up, so other commands may be in
+        the batch.
         """
         arrivals: list[Arrival] = []
         taken: list[TakenCommand] = []
         deferred = Deferred(is_outsider)
         named = size = 0
-        while self.queue and len(arrivals) < self.max_commands:
-            head = self.queue[0]
+        lines = deque(sorted(filter(None, (self.queue, self.local)), key=lambda line: line[0].number))
+        while lines and len(arrivals) < self.max_commands:
+            line = lines.popleft()
+            head = line[0]
             if size and size + head.size > MAX_TAKEN_BYTES:
                 break
             size += head.size
-            item = classify(head.record, self.partition, self.partitions, self.rules)
+            item = self._read(head)
             if set_aside and self._must_set_aside(item):
-                self.aside.append(self.queue.popleft())
-                continue
-            if deferred.defers(item):
-                deferred.arrivals.append(self.queue.popleft())
-                continue
-            named += deferred.letters_named(item)
-            is_suspect = head.number in self.suspects
-            if arrivals and (is_suspect or named > MAX_NAMED):
-                break
-            arrivals.append(self.queue.popleft())
-            taken.append(item)
-            if is_suspect:
-                break
-        self.queue.extendleft(reversed(deferred.arrivals))
-        self.size -= sum(each.size for each in arrivals)
+                self.aside.append(line.popleft())
+            elif deferred.defers(item):
+                deferred.arrivals.append(line.popleft())
+            else:
+                named += deferred.letters_named(item)
+                if arrivals and named > MAX_NAMED:
+                    break
+                is_suspect = head.number in self.suspects
+                if is_suspect and arrivals:
+                    continue  # this line waits for the next batch
+                arrivals.append(line.popleft())
+                taken.append(item)
+                if is_suspect:
+                    break
+            if line:
+                lines.append(line)
+        for each in reversed(deferred.arrivals):
+            self._line_of(each).appendleft(each)
+        self._charge(arrivals, -1)
         return arrivals, taken
+
+    def _read(self, arrival: Arrival) -> TakenCommand:
+        match arrival.content:
+            case CommandRecord() as record:
+                return classify(record, self.partition, self.partitions, self.rules)
+            case SentCommand() as command:
+                return command
 
     def _must_set_aside(self, item: TakenCommand) -> bool:
         if not isinstance(item, SentCommand) or not (id_to_reserve(item) or item.command.key in self.keys_aside):
@@ -142,12 +199,20 @@ class Inbox:
             self.aside.clear()
             self.keys_aside.clear()
 
-    def mark_decided(self, arrivals: Sequence[Arrival]) -> int:
-        """Note that these commands are handled. Returns the offset up to which all records are handled."""
-        self.decided_to = max(self.decided_to, arrivals[-1].offset + 1)
-        waiting = [each.offset for each in (*self.aside, *islice(self.queue, 1))]
+    def mark_decided(self, arrivals: Sequence[Arrival]) -> int | None:
+        """Note that these commands are handled. Returns the offset up to which all records are handled; None if there
+        is no record among these commands.
+        """
+        offsets = offsets_of(arrivals)
+        if not offsets:
+            return None
+        self.decided_to = max(self.decided_to, offsets[-1] + 1)
         abandoned = [] if self.abandoned_from is None else [self.abandoned_from]
-        return min([self.decided_to, *waiting, *abandoned])
+        return min([self.decided_to, *self.waiting_offsets(), *abandoned])
+
+    def waiting_offsets(self) -> list[int]:
+        """The offsets of the records that were set aside, and of the first in the queue."""
+        return offsets_of((*self.aside, *islice(self.queue, 1)))
 
     def mark_suspect(self, number: int) -> None:
         """A decider raised an exception for this command. It is tried alone next; if it was alone already, it will be
@@ -163,37 +228,3 @@ class Inbox:
         numbers = {each.number for each in arrivals}
         self.suspects -= numbers
         self.doomed -= numbers
-
-
-@dataclass(slots=True)
-class Deferred:
-    """Commands that wait for the next batch: a filter is decided after all earlier commands of its org, and commands of
-    other orgs do not wait for it. `seen`: keys that have a command in the batch. `closed`: keys of which the batch
-    takes no more commands.
-    """
-
-    is_outsider: IsOutsider
-    arrivals: list[Arrival] = field(default_factory=list)
-    seen: set[str] = field(default_factory=set)
-    closed: set[str] = field(default_factory=set)
-
-    def letters_named(self, item: TakenCommand) -> int:
-        """How many dead letters are looked up for the command. For an outsider's filter there is no look-up."""
-        if not isinstance(item, SentCommand) or (filter_of(item.command) and self.is_outsider(item.command)):
-            return 0
-        return letters_named(item.command)
-
-    def defers(self, item: TakenCommand) -> bool:
-        """Whether the command must wait. If not, the caller must take it into the batch."""
-        if not isinstance(item, SentCommand):
-            return False
-        key, has_filter = item.command.key, filter_of(item.command) is not None
-        if has_filter and key not in self.seen and key not in self.closed and self.is_outsider(item.command):
-            return False  # no earlier command of the batch can make the actor a member
-        if key in self.closed or (has_filter and key in self.seen):
-            self.closed.add(key)
-            return True
-        self.seen.add(key)
-        if has_filter:
-            self.closed.add(key)
-        return False

@@ -1,10 +1,12 @@
-"""Reads a record of the commands topic as a command to decide, a refused command, or one of another partition."""
+"""Reads a record of the commands topic as a command to decide, a refused command, or one of another partition. Also
+makes the command to decide from one that the door has parsed already.
+"""
 
 import re
 from dataclasses import dataclass
 
 from daybook_command.shard.events import OverdueRun
-from daybook_command.shard.records import CommandRecord
+from daybook_command.shard.records import CommandRecord, DoorRecord
 from daybook_contracts.codes import Code
 from daybook_contracts.commands.faults import InvalidCommand
 from daybook_contracts.commands.parse import parse_command
@@ -49,7 +51,7 @@ class SentCommand:
     its actor is an outsider, the entry has `outsider_identity` instead (None if the command names no actor).
     """
 
-    record: CommandRecord
+    record: CommandRecord | DoorRecord
     reply_to: ReplyAddress
     command: Command
     principal: Principal
@@ -125,6 +127,14 @@ def classify(record: CommandRecord, partition: int, partitions: int, rules: Send
         detail = f"forwarded once already, and partition {partition} is not its own ({own_partition})"
         return RefusedCommand(record, reply_to, Code.INVALID_COMMAND, detail, command.id)
     return MisroutedCommand(record, own_partition)
+
+
+def read_at_door(record: DoorRecord, command: Command, principal: Principal, partitions: int) -> SentCommand:
+    """What `classify` would make of the record if it were published, without parsing it: the door has checked the
+    command, and it belongs to this shard's partition.
+    """
+    reply_to = _reply_address(dict(record.headers), partitions)
+    return SentCommand(record, reply_to, command, principal, own_identity(command), _outsider_identity(command))
 
 
 def command_to_time_out(run: OverdueRun) -> OwnCommand:

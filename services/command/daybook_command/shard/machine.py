@@ -4,40 +4,18 @@ At most one of TakeOver, LoadSnapshot, Pin, Append and ReadGap is in progress at
 independently. Over 250 lines, because the whole protocol should be in one place.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import assert_never
 
+from daybook_command.shard import effects, events
 from daybook_command.shard.answers import Answers
 from daybook_command.shard.batch import BatchDecision, Moment
-from daybook_command.shard.effects import (
-    Append,
-    Commit,
-    Effect,
-    Hold,
-    LoadSnapshot,
-    Pin,
-    ReadGap,
-    Report,
-    Stop,
-    TakeOver,
-)
-from daybook_command.shard.events import (
-    Acknowledged,
-    Answered,
-    AppendRefused,
-    AppendUnknown,
-    CommandsArrived,
-    EndsRead,
-    Event,
-    GapRead,
-    Pinned,
-    RunsOverdue,
-    SnapshotLoaded,
-    TakenOver,
-    Tick,
-)
 from daybook_command.shard.gap import check_gap
 from daybook_command.shard.inbox import Inbox
+from daybook_command.shard.intake import SentCommand
+from daybook_command.shard.local_way import LocalWay, decided_to, hand_back
 from daybook_command.shard.memory import Memory
 from daybook_command.shard.needs import needs_of, still_awaited
 from daybook_command.shard.org_cache import OrgCache
@@ -58,6 +36,7 @@ class Shard:
     inbox: Inbox
     phase: ShardPhase = ShardPhase.TAKING_OVER
     in_flight: BatchInFlight = field(default_factory=BatchInFlight)
+    way: LocalWay = field(default_factory=LocalWay)
     takeovers: int = 0
     held: str | None = None
 
@@ -72,58 +51,86 @@ class Shard:
         return not self.inbox and not self.in_flight.taken and self.phase is not ShardPhase.LOADING
 
     def oldest_command_ms(self) -> int | None:
-        """Kafka's timestamp of the oldest undecided command."""
-        waiting = self.inbox.aside or self.in_flight.arrivals or self.inbox.queue
-        return waiting[0].record.timestamp_ms if waiting else None
+        """Kafka's timestamp of the oldest undecided record."""
+        waiting = (*self.inbox.aside, *self.in_flight.arrivals, *islice(self.inbox.queue, 1))
+        return next((each.timestamp_ms for each in waiting if each.timestamp_ms is not None), None)
 
-    def handle(self, event: Event) -> list[Effect]:
+    @property
+    def decided_to(self) -> int:
+        """The offset below which all commands of the topic are decided."""
+        return decided_to(self.inbox, self.in_flight)
+
+    @property
+    def takes_local(self) -> bool:
+        """Whether the door may give commands to this shard in memory."""
+        waits = self.held is not None or self.phase in {ShardPhase.TAKING_OVER, ShardPhase.STOPPED}
+        return not waits and self.way.is_open(self.decided_to)
+
+    def queue_local(self, commands: Sequence[SentCommand]) -> None:
+        """Queue commands of the door, before `LocalArrived`. They can be withdrawn (`Inbox.withdraw`) until a batch
+        takes them.
+        """
+        self.inbox.add_local(commands)
+
+    def handle(self, event: events.Event) -> list[effects.Effect]:
         """Change the state and return the effects. Ignore an event that is not expected in this phase."""
         if self.phase is not EXPECTED_PHASE.get(type(event), self.phase):
             return []
         match event:
-            case CommandsArrived() | RunsOverdue() | EndsRead():
+            case (
+                events.CommandsArrived()
+                | events.LocalArrived()
+                | events.RunsOverdue()
+                | events.EndsRead()
+                | events.TopicRead()
+            ):
                 return self._arrived(event)
-            case TakenOver():
+            case events.TakenOver():
                 return self._taken_over(event)
-            case SnapshotLoaded():
+            case events.SnapshotLoaded():
                 return self._snapshot_loaded(event)
-            case Pinned():
+            case events.Pinned():
                 return self._pinned(event.gone)
-            case Acknowledged():
+            case events.Acknowledged():
                 return self._acknowledged(event.base_offset)
-            case GapRead():
+            case events.GapRead():
                 return self._gap_read(event)
-            case AppendUnknown():
+            case events.AppendUnknown():
                 return self._take_over_again("unknown", "the append was not acknowledged in time")
-            case AppendRefused():
+            case events.AppendRefused():
                 return self._refused(event.reason)
-            case Answered():
-                return [Commit(event.next_offset)]
-            case Tick():
+            case events.Answered():
+                return [] if event.next_offset is None else [effects.Commit(event.next_offset)]
+            case events.Tick():
                 return self._tick()
             case _:
                 assert_never(event)
 
-    def _arrived(self, event: CommandsArrived | RunsOverdue | EndsRead) -> list[Effect]:
+    def _arrived(self, event: events.Arriving) -> list[effects.Effect]:
         if self.phase is ShardPhase.STOPPED:
             return []
         match event:
-            case CommandsArrived():
+            case events.CommandsArrived():
                 self.inbox.add(event.records)
-            case RunsOverdue():
+            case events.RunsOverdue():
                 self.inbox.add_overdue(event.runs)
-            case EndsRead() if event.takeover == self.takeovers:
+            case events.LocalArrived():
+                pass  # they are queued already
+            case events.EndsRead() if event.takeover == self.takeovers:
                 self.memory.awaited = event.ends
-            case EndsRead():
+            case events.TopicRead() if event.takeover == self.takeovers:
+                self.inbox.read_to = max(self.inbox.read_to, event.position)
+                self.way.topic_end = event.end
+            case events.EndsRead() | events.TopicRead():
                 pass  # the ends were read for an earlier takeover, perhaps before PostgreSQL was lost
             case _:
                 assert_never(event)
         return self._start_batch()
 
-    def start(self) -> list[Effect]:
-        return [TakeOver()]
+    def start(self) -> list[effects.Effect]:
+        return [effects.TakeOver()]
 
-    def _taken_over(self, event: TakenOver) -> list[Effect]:
+    def _taken_over(self, event: events.TakenOver) -> list[effects.Effect]:
         try:
             self.memory, reports = take_over(event, self.partition, self.config.cache_bytes)
         except LogChanged as changed:
@@ -131,7 +138,7 @@ class Shard:
         self.phase = ShardPhase.READY
         return [*reports, *self._start_batch()]
 
-    def _start_batch(self) -> list[Effect]:
+    def _start_batch(self) -> list[effects.Effect]:
         """Start the next batch if the shard can."""
         if self.phase is not ShardPhase.READY or self.held is not None:
             return []
@@ -148,32 +155,32 @@ class Shard:
                 *self.inbox.take(self.memory.is_outsider, set_aside=self.memory.awaited != {})
             )
             if not self.in_flight.arrivals:
-                return self._look_up_progress() if self.inbox.queue else []
+                return self._look_up_progress() if self.inbox.queue or self.inbox.local else []
         self.in_flight.needs = needs_of(self.in_flight.taken, self.memory)
         self.phase = ShardPhase.LOADING
-        return [LoadSnapshot(self.in_flight.needs, len(self.in_flight.taken))]
+        return [effects.LoadSnapshot(self.in_flight.needs, len(self.in_flight.taken))]
 
     def _tail_is_full(self) -> bool:
         return self.memory.tail.weight > self.config.max_tail
 
-    def _hold(self, reason: str) -> list[Effect]:
+    def _hold(self, reason: str) -> list[effects.Effect]:
         changed = reason != self.held
         self.held = reason
-        return [Hold(reason)] if changed else []
+        return [effects.Hold(reason)] if changed else []
 
-    def _tick(self) -> list[Effect]:
+    def _tick(self) -> list[effects.Effect]:
         """If the shard waits, load a snapshot, because the shard may wait for the clock or the checkpoint."""
         if self.phase is not ShardPhase.READY or (self.held is None and not self.inbox.aside):
             return []
         return self._look_up_progress()
 
-    def _look_up_progress(self) -> list[Effect]:
+    def _look_up_progress(self) -> list[effects.Effect]:
         """Load a snapshot for no commands, to see the clock and how far the log is projected."""
         self.phase = ShardPhase.LOADING
         self.in_flight = BatchInFlight(needs=Needs(next_offsets=bool(self.memory.awaited)))
-        return [LoadSnapshot(self.in_flight.needs, 0)]
+        return [effects.LoadSnapshot(self.in_flight.needs, 0)]
 
-    def _snapshot_loaded(self, event: SnapshotLoaded) -> list[Effect]:
+    def _snapshot_loaded(self, event: events.SnapshotLoaded) -> list[effects.Effect]:
         reason = checkpoint_fault(self.memory, event.snapshot.checkpoint)
         if reason is not None:
             return self._take_over_again("retake", reason)
@@ -189,16 +196,16 @@ class Shard:
             return self._resume()
         return self._decide(event)
 
-    def _resume(self) -> list[Effect]:
+    def _resume(self) -> list[effects.Effect]:
         """After a look-up without commands: drop the projected entries, and continue if the shard waited for this."""
         self.memory.settle(self.in_flight.projected)
         self.phase = ShardPhase.READY
         if self._tail_is_full():
             return self._hold(f"{len(self.memory.tail)} entries wait for the projector")
         held, self.held = self.held, None
-        return [*([] if held is None else [Hold(None)]), *self._start_batch()]
+        return [*([] if held is None else [effects.Hold(None)]), *self._start_batch()]
 
-    def _decide(self, event: SnapshotLoaded) -> list[Effect]:
+    def _decide(self, event: events.SnapshotLoaded) -> list[effects.Effect]:
         snapshot, memory, in_flight = event.snapshot, self.memory, self.in_flight
         memory.add_snapshot(snapshot, in_flight.needs.orgs)
         in_flight.base = memory.head
@@ -214,18 +221,17 @@ class Shard:
         deciding.run(in_flight.taken)
         reports = self._put_back_undecided(deciding)
         in_flight.appends = tuple(deciding.appends)
-        in_flight.answer = (
-            deciding.answers.seal(self.inbox.mark_decided(in_flight.arrivals)) if in_flight.arrivals else None
-        )
+        in_flight.answer = deciding.answers.seal(self.inbox.mark_decided(in_flight.arrivals))
+        in_flight.local = tuple(deciding.answers.local)
         if not deciding.appends:
             return [*reports, *self._finish_batch()]
         unpinned = deciding.named_users - snapshot.pinned_users
         if unpinned and not self.config.managed_users:
             self.phase = ShardPhase.PINNING
-            return [*reports, Pin(frozenset(unpinned))]
+            return [*reports, effects.Pin(frozenset(unpinned))]
         return [*reports, *self._append()]
 
-    def _pinned(self, gone: frozenset[str]) -> list[Effect]:
+    def _pinned(self, gone: frozenset[str]) -> list[effects.Effect]:
         """Append if all users of the batch's entries are pinned. They must exist until the entries are projected,
         because the columns that refer to them are foreign keys.
         """
@@ -233,11 +239,11 @@ class Shard:
             return self._take_over_again("user_gone", f"{len(gone)} users were deleted while the batch was decided")
         return self._append()
 
-    def _append(self) -> list[Effect]:
+    def _append(self) -> list[effects.Effect]:
         self.phase = ShardPhase.APPENDING
-        return [Append(self.in_flight.appends)]
+        return [effects.Append(self.in_flight.appends)]
 
-    def _put_back_undecided(self, deciding: BatchDecision) -> list[Report]:
+    def _put_back_undecided(self, deciding: BatchDecision) -> list[effects.Report]:
         """Put back the commands that were not handled, because they did not fit or a decider raised an exception."""
         in_flight = self.in_flight
         undecided = in_flight.arrivals[deciding.done :]
@@ -247,7 +253,7 @@ class Shard:
             self.inbox.mark_suspect(undecided[0].number)
         return deciding.reports
 
-    def _acknowledged(self, base_offset: int | None) -> list[Effect]:
+    def _acknowledged(self, base_offset: int | None) -> list[effects.Effect]:
         if base_offset is None:
             return self._take_over_again("unknown", "the append was acknowledged without an offset")
         if base_offset < self.memory.end:
@@ -256,9 +262,10 @@ class Shard:
         if base_offset == self.memory.end:
             return self._batch_extends_log(last_offset)
         self.phase = ShardPhase.CHECKING
-        return [ReadGap(self.memory.head_offset if self.memory.head_offset >= 0 else self.memory.end, last_offset + 1)]
+        start = self.memory.head_offset if self.memory.head_offset >= 0 else self.memory.end
+        return [effects.ReadGap(start, last_offset + 1)]
 
-    def _gap_read(self, event: GapRead) -> list[Effect]:
+    def _gap_read(self, event: events.GapRead) -> list[effects.Effect]:
         try:
             gap = check_gap(self.memory, self.in_flight, event.records)
         except LogChanged as changed:
@@ -267,12 +274,13 @@ class Shard:
             return self._take_over_again("lost", f"offset {gap.extended_at} extended the log first")
         return [*gap.voids, *self._batch_extends_log(event.records[-1].offset)]
 
-    def _batch_extends_log(self, last_offset: int) -> list[Effect]:
+    def _batch_extends_log(self, last_offset: int) -> list[effects.Effect]:
         """`last_offset`: the offset of the batch's last entry."""
         self.memory.mark_appended(last_offset)
+        self.way.batch_stands()
         return self._finish_batch()
 
-    def _finish_batch(self) -> list[Effect]:
+    def _finish_batch(self) -> list[effects.Effect]:
         """The batch is surely in the log. Answer it, and drop the entries that were projected when it was decided."""
         in_flight, memory = self.in_flight, self.memory
         self.in_flight = BatchInFlight()
@@ -280,27 +288,41 @@ class Shard:
         memory.settle(in_flight.projected)
         memory.cache.evict([each.org_id for each in in_flight.needs.orgs], memory.tail.by_org)
         self.inbox.clear_marks(in_flight.arrivals)
-        answers: list[Effect] = [] if in_flight.answer is None else [in_flight.answer]
-        return [*answers, *self._start_batch()]
+        local: list[effects.Effect] = [effects.AnswerLocally(in_flight.local)] if in_flight.local else []
+        answers: list[effects.Effect] = [] if in_flight.answer is None else [in_flight.answer]
+        return [*local, *answers, *self._start_batch()]
 
-    def _refused(self, reason: str) -> list[Effect]:
+    def _refused(self, reason: str) -> list[effects.Effect]:
         self.inbox.mark_refused(self.in_flight.arrivals)
         return self._take_over_again("refused", reason)
 
-    def _take_over_again(self, kind: str, detail: str) -> list[Effect]:
-        """Drop the whole memory (head, offsets, tail, cached orgs), and put the batch's commands back to the front."""
+    def _take_over_again(self, kind: str, detail: str) -> list[effects.Effect]:
+        """Drop the whole memory (head, offsets, tail, cached orgs), and put the batch's records back to the front. Hand
+        all local commands back.
+        """
+        handed_back = self.hand_back()
+        self.in_flight.arrivals = [each for each in self.in_flight.arrivals if each.offset is not None]
         self._requeue()
+        self.way.take_over_again(kind)
         self.phase = ShardPhase.TAKING_OVER
         self.takeovers += 1
         self.memory = Memory(self.partition, OrgCache(self.config.cache_bytes))
-        return [Report(kind, detail), TakeOver()]
+        return [*handed_back, effects.Report(kind, detail), effects.TakeOver()]
 
     def _requeue(self) -> None:
         self.inbox.put_back(self.in_flight.arrivals)
         self.in_flight = BatchInFlight()
 
-    def _stop(self, reason: str) -> list[Effect]:
+    def hand_back(self) -> list[effects.Effect]:
+        """Give all local commands back to the door. A batch in flight may answer some of them all the same."""
+        return hand_back(self.inbox, self.inbox.withdraw_all(), self.in_flight)
+
+    def leave(self) -> list[effects.Effect]:
+        """The partition is given away. Leave queued records to the next owner, and hand local commands back."""
+        return hand_back(self.inbox, self.inbox.clear(), self.in_flight)
+
+    def _stop(self, reason: str) -> list[effects.Effect]:
+        handed_back = self.leave()
         self.phase = ShardPhase.STOPPED
-        self.inbox.clear()
         self.in_flight = BatchInFlight()
-        return [Stop(reason)]
+        return [*handed_back, effects.Stop(reason)]

@@ -1,4 +1,4 @@
-"""Records of the two topics that a shard reads. Plain values."""
+"""Records of the two topics that a shard reads, and of commands that the door did not publish. Plain values."""
 
 from dataclasses import dataclass
 
@@ -28,6 +28,15 @@ class CommandRecord:
     def is_oversize(self) -> bool:
         """Whether the value is larger than any command. It may be cut, and dead letters leave it out."""
         return self.value is not None and len(self.value) > ENVELOPE_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class DoorRecord:
+    """The record that the HTTP door would have published for a command that it gave to the shard in memory."""
+
+    key: bytes
+    value: bytes
+    headers: Headers
 
 
 @dataclass(frozen=True, slots=True)

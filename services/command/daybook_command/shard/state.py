@@ -6,7 +6,7 @@ from enum import Enum, auto
 from typing import Final
 
 from daybook_command.shard.arrivals import Arrival
-from daybook_command.shard.effects import Answer, LogAppend
+from daybook_command.shard.effects import Answer, LogAppend, Reply
 from daybook_command.shard.events import (
     Acknowledged,
     AppendRefused,
@@ -60,7 +60,8 @@ EXPECTED_PHASE: Final[dict[type[Event], ShardPhase]] = {
 @dataclass(slots=True)
 class BatchInFlight:
     """`arrivals`: the arrivals of the commands `taken`; empty for the shard's own commands. `base`: the log's head when
-    the batch was decided. `projected`: the position up to which PostgreSQL was projected then.
+    the batch was decided. `projected`: the position up to which PostgreSQL was projected then. `local`: the replies to
+    local commands.
     """
 
     arrivals: Sequence[Arrival] = ()
@@ -70,3 +71,4 @@ class BatchInFlight:
     projected: int = -1
     appends: tuple[LogAppend, ...] = ()
     answer: Answer | None = None
+    local: tuple[Reply, ...] = ()

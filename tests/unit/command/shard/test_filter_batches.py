@@ -5,6 +5,7 @@ Other orgs' commands can be in the same batch.
 from dataclasses import replace
 from uuid import UUID
 
+from daybook_command.shard.arrivals import offsets_of
 from daybook_command.shard.effects import Append, LoadSnapshot
 from daybook_command.shard.events import Acknowledged
 from daybook_command.shard.inbox import Inbox
@@ -40,7 +41,7 @@ def batches(*records: CommandRecord) -> list[list[int]]:
     inbox.add(records)
     while inbox:
         taken, _ = inbox.take()
-        found.append([record.offset for record in taken])
+        found.append(offsets_of(taken))
     assert inbox.size == 0
     return found
 

@@ -11,15 +11,21 @@ from support.documents import page, section
 from support.judges import JUDGES
 from support.mutants import MUTANTS, Mutant
 from support.patching import NotRemoved, Patch
+from support.simulation import Arrivals
 from support.surroundings import JUDGES_DURING_RUN
 from support.under_fire import HEAD, OF_EACH, names, row
 
 PAGE = "docs/fault-testing.md"
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.remove.__name__)
-def test_a_missing_protection_is_noticed(mutant: Mutant) -> None:
-    assert mutant.first_failure(range(OF_EACH)) is not None
+FOUND = [(mutant, arrivals) for mutant in MUTANTS for arrivals in mutant.arrivals]
+
+
+@pytest.mark.parametrize(
+    ("mutant", "arrivals"), FOUND, ids=[f"{mutant.remove.__name__}-{arrivals}" for mutant, arrivals in FOUND]
+)
+def test_a_missing_protection_is_noticed(mutant: Mutant, arrivals: Arrivals) -> None:
+    assert mutant.first_failure(range(OF_EACH), arrivals) is not None
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import cast
 from daybook_command.engine.assignment import Assignment
 from daybook_command.engine.effect_runner import EffectRunner
 from daybook_command.engine.engine import Engine
+from daybook_command.shard.arrivals import offsets_of
 from daybook_command.shard.machine import Shard
 from daybook_infra.runtime.health import Health
 from support.one_shard import command_at
@@ -19,6 +20,9 @@ class SeekableConsumer:
     sought: list[int] = field(default_factory=list)
 
     async def committed(self, partition: int) -> int:
+        return 0
+
+    async def end(self, partition: int) -> int:
         return 0
 
     def seek(self, partition: int, offset: int) -> None:
@@ -41,7 +45,7 @@ def reading_from(offset: int) -> tuple[Engine, Shard, SeekableConsumer]:
 
 
 def queued(shard: Shard) -> list[int]:
-    return [record.offset for record in shard.inbox.queue]
+    return offsets_of(shard.inbox.queue)
 
 
 def test_commands_already_taken_are_not_taken_again() -> None:

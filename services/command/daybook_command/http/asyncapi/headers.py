@@ -99,7 +99,10 @@ DEAD_LETTER: Final[Schema] = {
     "description": "The command's own headers, unchanged, and these.",
     "properties": {
         REASON: _text("`CODE: detail`."),
-        ORIGIN: _text("The command's record: topic/partition/offset.", pattern=_PLACE),
+        ORIGIN: _text(
+            "The command's record: topic/partition/offset; `door` if the HTTP door gave it to the shard in memory.",
+            pattern=f"{_PLACE}|^door$",
+        ),
         ORIGIN_LAST: _text("The last record, if a whole record batch was refused.", pattern=_PLACE),
     },
     "required": [REASON, ORIGIN],

@@ -1,0 +1,72 @@
+"""The shards of this instance, as the door sees them: it gives them commands in memory. See shard/short_way.py."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from daybook_command import metrics
+from daybook_command.engine.assignment import Assignment
+from daybook_command.shard.effects import HandBack
+from daybook_command.shard.intake import SentCommand
+
+# Limits of the commands that the door has given to all shards of this process, and that no batch has taken yet. Further
+# ones are refused: to publish them instead would double the work when there is too much of it.
+MAX_LOCAL = 1_000
+MAX_LOCAL_BYTES = 8 * 1024 * 1024
+
+
+class Door(Protocol):
+    """The HTTP door, which must publish what a shard hands back."""
+
+    def handed_back(self, queued: Sequence[bytes], taken: Sequence[bytes]) -> None: ...
+
+    def leave(self, partition: int) -> None: ...
+
+
+@dataclass(slots=True)
+class LocalShards:
+    """`wake` lets a shard look at its queue. `closed`: this instance stops, so the door publishes all its commands."""
+
+    assignments: Mapping[int, Assignment]
+    wake: Callable[[Assignment], None]
+    door: Door | None = None
+    closed: bool = False
+
+    def takes_local(self, partition: int) -> bool:
+        assignment = self._owned(partition)
+        return assignment is not None and assignment.shard.takes_local
+
+    def decided_to(self, partition: int) -> int | None:
+        assignment = self._owned(partition)
+        return None if assignment is None else assignment.shard.decided_to
+
+    def has_room(self, commands: int, size: int) -> bool:
+        inboxes = [assignment.shard.inbox for assignment in self.assignments.values()]
+        queued = sum(inbox.local_count for inbox in inboxes)
+        queued_bytes = sum(inbox.local_size for inbox in inboxes)
+        return queued + commands <= MAX_LOCAL and queued_bytes + size <= MAX_LOCAL_BYTES
+
+    def queue_local(self, partition: int, commands: Sequence[SentCommand]) -> None:
+        """The commands can be withdrawn from now on. The shard looks at them in another iteration of the event loop, so
+        that requests of the same moment share a batch.
+        """
+        assignment = self.assignments[partition]
+        assignment.shard.queue_local(commands)
+        metrics.LOCAL.labels(partition).inc(len(commands))
+        self.wake(assignment)
+
+    def withdraw(self, partition: int, tickets: Collection[bytes]) -> Collection[bytes]:
+        assignment = self.assignments.get(partition)
+        return () if assignment is None else assignment.shard.inbox.withdraw(tickets)
+
+    def hand_back(self, effect: HandBack) -> None:
+        if self.door is not None:
+            self.door.handed_back(effect.queued, effect.taken)
+
+    def leave(self, partition: int) -> None:
+        if self.door is not None:
+            self.door.leave(partition)
+
+    def _owned(self, partition: int) -> Assignment | None:
+        assignment = None if self.closed else self.assignments.get(partition)
+        return assignment if assignment is not None and assignment.takes_commands else None

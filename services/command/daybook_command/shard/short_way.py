@@ -1,0 +1,153 @@
+"""The door's side of the short way: which commands go to a shard of this instance in memory, and which are published. A
+plain state machine: no I/O, no clock.
+
+The commands of a key stay in order. While one of them is published and undecided, later ones are published too; and if
+one that a shard holds must be published, all unanswered ones of its key are, in order.
+"""
+
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Protocol
+
+from daybook_command.shard.arrivals import size_of
+from daybook_command.shard.intake import SentCommand
+from daybook_command.shard.records import DoorRecord
+
+UNKNOWN_OFFSET = sys.maxsize
+"""The offset of a command of which it is unknown whether and where it was published."""
+KEYS_KEPT = 1_000
+"""When a partition has this many keys in `published_to`, those that are decided are dropped."""
+
+
+class OwnShards(Protocol):
+    """The shards of this instance."""
+
+    def takes_local(self, partition: int) -> bool: ...
+
+    def decided_to(self, partition: int) -> int | None:
+        """The offset below which all commands of the topic are decided; None if another instance owns the partition."""
+
+    def has_room(self, commands: int, size: int) -> bool: ...
+
+    def queue_local(self, partition: int, commands: Sequence[SentCommand]) -> None: ...
+
+    def withdraw(self, partition: int, tickets: Collection[bytes]) -> Collection[bytes]:
+        """Take commands out of the queue. Returns the tickets of those that no batch had taken."""
+
+
+class Offer(Enum):
+    """What becomes of commands that the door offers. Nothing is done about them if the queues are FULL."""
+
+    TAKEN = auto()
+    FULL = auto()
+    PUBLISH = auto()
+
+
+@dataclass(slots=True, eq=False)
+class LocalCommand:
+    """A command that a shard holds. `withdrawn`: the shard gave it back before a batch took it, so that nothing was
+    done about it.
+    """
+
+    partition: int
+    record: DoorRecord
+    command: SentCommand
+    withdrawn: bool = False
+
+    @property
+    def key(self) -> str:
+        return self.command.command.key
+
+    @property
+    def ticket(self) -> bytes:
+        return self.command.reply_to.correlation_id or b""
+
+
+@dataclass(slots=True)
+class ShortWay:
+    """`held`: the unanswered commands that shards hold, by ticket. `lanes`: their tickets by key, in order of arrival.
+    `publishing`: by key, how many calls that publish its commands are not finished. `published_to`: by
+    partition and key, the offset of the last published command that may be undecided.
+    """
+
+    shards: OwnShards
+    held: dict[bytes, LocalCommand] = field(default_factory=dict)
+    lanes: defaultdict[str, dict[bytes, None]] = field(default_factory=lambda: defaultdict(dict))
+    publishing: Counter[str] = field(default_factory=Counter)
+    published_to: defaultdict[int, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
+
+    def is_open(self, partition: int, key: str) -> bool:
+        if self.publishing[key] or not self.shards.takes_local(partition):
+            return False
+        return self._is_decided(partition, self.published_to[partition].get(key, -1))
+
+    def offer(self, partition: int, commands: Sequence[LocalCommand]) -> Offer:
+        """Offer commands of one key to its shard, all or none of them."""
+        if not self.is_open(partition, commands[0].key):
+            return Offer.PUBLISH
+        if not self.shards.has_room(len(commands), sum(size_of(each.record) for each in commands)):
+            return Offer.FULL
+        for each in commands:
+            self.held[each.ticket] = each
+            self.lanes[each.key][each.ticket] = None
+        self.shards.queue_local(partition, [each.command for each in commands])
+        return Offer.TAKEN
+
+    def settle(self, command: LocalCommand) -> None:
+        """The command is answered, or nobody waits for its answer any more."""
+        if self.held.pop(command.ticket, None) is None:
+            return
+        lane = self.lanes[command.key]
+        del lane[command.ticket]
+        if not lane:
+            del self.lanes[command.key]
+
+    def fall_back(self, key: str) -> list[LocalCommand]:
+        """Withdraw the key's commands. Returns the unanswered ones, in order. Call `begin_publishing`, publish them all
+        as they are, and call `end_publishing`.
+        """
+        commands = [self.held[ticket] for ticket in self.lanes.get(key, ())]
+        if not commands:
+            return []
+        withdrawn = self.shards.withdraw(commands[0].partition, {each.ticket for each in commands})
+        for each in commands:
+            each.withdrawn = each.withdrawn or each.ticket in withdrawn
+            self.settle(each)
+        return commands
+
+    def handed_back(self, queued: Iterable[bytes], taken: Iterable[bytes]) -> list[list[LocalCommand]]:
+        """A shard gives commands back. Returns what `fall_back` returns for each of their keys."""
+        given_back = [*queued]
+        for ticket in given_back:
+            if ticket in self.held:
+                self.held[ticket].withdrawn = True
+        keys = {self.held[ticket].key: None for ticket in (*given_back, *taken) if ticket in self.held}
+        return [self.fall_back(key) for key in keys]
+
+    def begin_publishing(self, keys: Iterable[str]) -> None:
+        self.publishing.update(keys)
+
+    def end_publishing(self, partition: int, key: str, offsets: Sequence[int]) -> None:
+        """`offsets`: of the key's commands that were or may have been published (UNKNOWN_OFFSET)."""
+        self.publishing[key] -= 1
+        if not self.publishing[key]:
+            del self.publishing[key]
+        if not offsets or self.shards.decided_to(partition) is None:
+            return  # the way opens only after the commands that are in the topic by then
+        keys = self.published_to[partition]
+        if len(keys) >= KEYS_KEPT and key not in keys:
+            for each in [each for each, offset in keys.items() if self._is_decided(partition, offset)]:
+                del keys[each]
+        before = keys.get(key, -1)
+        keys[key] = max([*offsets, *([] if before == UNKNOWN_OFFSET else [before])])
+
+    def leave(self, partition: int) -> None:
+        """The partition was given away."""
+        self.published_to.pop(partition, None)
+
+    def _is_decided(self, partition: int, offset: int) -> bool:
+        decided_to = self.shards.decided_to(partition)
+        return decided_to is not None and offset < decided_to
