@@ -53,6 +53,7 @@ class Seen:
         self._counts = bytearray(len(lasting))
         self._others: set[str] = set()
         self.pages = 0
+        self.refused = 0
         self.others_again = 0
 
     def add(self, ids: list[str]) -> None:
@@ -129,6 +130,7 @@ async def walk_all(
     pages = sum(seen.pages for seen in found)
     rate = pages / seconds
     say(f"{collection}: {len(users)} clients, {pages} pages of {LIMIT} in {seconds:.0f} s: {rate:.0f} pages/s")
+    say(f"  requests refused, and sent again: {sum(seen.refused for seen in found)}")
     say(f"  rows there throughout: {len(lasting)}; changes meanwhile: {changes}")
     say(
         f"  of all clients: {sum(seen.count(1) for seen in found)} seen once,"
@@ -142,6 +144,11 @@ async def walk(api: ReadApi, collection: str, user: str, seen: Seen) -> Seen:
     query: dict[str, Any] = {}
     while True:
         answer = await api.get(f"/v1/orgs/{ORG}/{collection}", f"user:{user}", limit=LIMIT, **query)
+        if answer.status_code in {429, 503}:
+            # Under other load, a request may wait too long for a connection.
+            seen.refused += 1
+            await asyncio.sleep(float(answer.headers["retry-after"]))
+            continue
         assert answer.status_code == 200, answer.text
         page = answer.json()
         seen.add([item["id"] for item in page["items"]])
