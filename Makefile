@@ -58,7 +58,7 @@ bench: .venv/bench-installed ## measure the figures of docs/performance.md (unde
 bench-large: .venv/bench-installed ## measure the figures that take longer, and run all other benchmarks (ROWS=, ENTRIES= and WALKED= are sizes)
 	$(BIN)/python tests/bench/stalls.py --only takeover
 	$(BIN)/python tests/bench/stalls.py --only crowd
-	$(BIN)/python tests/bench/cached_orgs.py --orgs 200000
+	$(BIN)/python tests/bench/cached_orgs.py --orgs 150000 --mib 1000
 	$(BIN)/python tests/bench/large_history.py
 	$(BIN)/python tests/bench/performance_table.py
 	$(BIN)/python tests/bench/entry_timing.py

@@ -60,12 +60,18 @@ def goal(one: Found) -> str:
     return f"{'≥' if one['at_least'] else '≤'} {one['target']:g}"
 
 
+def colour(one: Found, reached: float) -> str:
+    if one["void"]:
+        return "#d9d9d9"
+    return "#2a7f62" if reached >= 1 else "#c8853a"
+
+
 def plot(found: list[Found]) -> None:
     """A bar for each figure, with the goal at 1: longer is better, also where the ratio should be small."""
     rows = found[::-1]
     reached = [one["ratio"] / one["target"] if one["at_least"] else one["target"] / one["ratio"] for one in rows]
     figure, axes = plt.subplots(figsize=(10, 0.55 * len(rows) + 1.2))
-    colours = ["#2a7f62" if each >= 1 else "#c8853a" for each in reached]
+    colours = [colour(one, each) for one, each in zip(rows, reached, strict=True)]
     bars = axes.barh([one["title"] for one in rows], reached, color=colours)
     for bar, one in zip(bars, rows, strict=True):
         if one["void"]:
