@@ -20,13 +20,13 @@ because all commands are in one module, so that editors complete `commands.` to 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
+
+from msgspec import Struct, field
 
 from daybook_client.command import Command, Creates, Id
 from daybook_client.ids import uuid7
 '''
-_CLASS = "@dataclass(frozen=True, kw_only=True, slots=True)"
 _PLAIN = {"string": "str", "integer": "int", "object": "Mapping[str, Any]"}
 # Commands in which the id of the new thing is required, and the field with that id.
 _NAMED_IDS = {"CREATE_ORG": "org_id", "REGISTER_USER": "user_id"}
@@ -58,16 +58,16 @@ def _command_class(kind: str, schema: Schema, nested: dict[str, str]) -> str:
     lines += ["actor_user_id: Id | None = None", "id: str = field(default_factory=uuid7)"]
     documented = {**data["properties"], "actor_user_id": schema["properties"]["actor_user_id"]}
     base = "Creates" if new_id else "Command"
-    return _class_text(schema["title"], f"({base})", _docstring(schema["description"], documented), lines)
+    return _class_text(schema["title"], base, _docstring(schema["description"], documented), lines)
 
 
 def _nested_class(name: str, schema: Schema) -> str:
-    return _class_text(name, "", _docstring(schema["description"], schema["properties"]), _fields(schema))
+    return _class_text(name, "Struct", _docstring(schema["description"], schema["properties"]), _fields(schema))
 
 
 def _class_text(name: str, base: str, docstring: list[str], lines: list[str]) -> str:
     body = textwrap.indent("\n".join([*docstring, "", *lines]), "    ")
-    return f"{_CLASS}\nclass {name}{base}:\n{body}\n"
+    return f"class {name}({base}, frozen=True, kw_only=True):\n{body}\n"
 
 
 def _chosen_id(item: tuple[str, Schema]) -> str | None:

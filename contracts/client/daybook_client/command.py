@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cache
 from typing import Any, ClassVar, Final
 from uuid import UUID
+
+from msgspec import Struct, structs
 
 from daybook_client.errors import Misuse
 from daybook_contracts.entries.identity import thing_id
@@ -15,8 +16,7 @@ Id = str | UUID
 _ENVELOPE: Final = ("id", "org_id", "actor_user_id")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Command:
+class Command(Struct, frozen=True, kw_only=True):
     """One command. Its `id` is made with the object, so to send the command again, send the same object. `TYPE` is its
     type in the envelope.
     """
@@ -41,8 +41,7 @@ class Command:
             raise Misuse(f"{self.TYPE} {self.id} cannot be written as JSON: {error}") from error
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Creates(Command):
+class Creates(Command, frozen=True, kw_only=True):
     """A command that creates something. `NEW_ID` names the field with the id of the new thing. If the field is None,
     the id is computed.
     """
@@ -63,18 +62,19 @@ def _lower(value: Id) -> str:
 
 
 @cache
-def _fields(kind: type[Any]) -> list[tuple[str, bool]]:
+def _fields(kind: type[Struct]) -> list[tuple[str, bool]]:
     """The names of a class's fields, and whether each is required."""
-    return [(each.name, each.default is MISSING and each.default_factory is MISSING) for each in fields(kind)]
+    return [(each.name, each.required) for each in structs.fields(kind)]
 
 
-def _present(value: object) -> dict[str, Any]:
+def _present(value: Struct) -> dict[str, Any]:
     """The fields that were given. An optional field that is None is left out. A required field that is None is written
     as null, because the payload of a dead letter may be null.
     """
-    kind: Any = type(value)
     return {
-        name: found for name, is_required in _fields(kind) if (found := getattr(value, name)) is not None or is_required
+        name: found
+        for name, is_required in _fields(type(value))
+        if (found := getattr(value, name)) is not None or is_required
     }
 
 
@@ -82,7 +82,7 @@ def _plain(value: Any) -> Any:
     """Converts types that `json` does not know. Raises TypeError for any other type."""
     if isinstance(value, UUID):
         return str(value)
-    if is_dataclass(value) and not isinstance(value, type):
+    if isinstance(value, Struct):
         return _present(value)
     if isinstance(value, Mapping):
         return dict(value)

@@ -5,15 +5,15 @@ because all commands are in one module, so that editors complete `commands.` to 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
+
+from msgspec import Struct, field
 
 from daybook_client.command import Command, Creates, Id
 from daybook_client.ids import uuid7
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PendingFilter:
+class PendingFilter(Struct, frozen=True, kw_only=True):
     """Pending dead letters in ascending order of their ids, at most 1000.
 
     max_retry_count: Only those with at most this retry count.
@@ -22,8 +22,7 @@ class PendingFilter:
     max_retry_count: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RegisterUser(Creates):
+class RegisterUser(Creates, frozen=True, kw_only=True):
     """Registers a user. Only if Daybook manages users itself.
 
     user_id: The user's id, as the identity provider has it; also the Kafka key.
@@ -39,8 +38,7 @@ class RegisterUser(Creates):
     id: str = field(default_factory=uuid7)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CreateOrg(Creates):
+class CreateOrg(Creates, frozen=True, kw_only=True):
     """Creates the org `org_id`, with the actor as its first owner.
 
     actor_user_id: The user who acts; null if a service acts.
@@ -55,8 +53,7 @@ class CreateOrg(Creates):
     id: str = field(default_factory=uuid7)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RenameOrg(Command):
+class RenameOrg(Command, frozen=True, kw_only=True):
     """Renames the org.
 
     actor_user_id: The user who acts; null if a service acts.
@@ -70,8 +67,7 @@ class RenameOrg(Command):
     id: str = field(default_factory=uuid7)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AddMember(Command):
+class AddMember(Command, frozen=True, kw_only=True):
     """Adds a registered user to the org.
 
     actor_user_id: The user who acts; null if a service acts.
@@ -86,8 +82,7 @@ class AddMember(Command):
     id: str = field(default_factory=uuid7)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class UpdateMember(Command):
+class UpdateMember(Command, frozen=True, kw_only=True):
     """Changes a member's role. A member who becomes a viewer becomes one in the projects too.
 
     actor_user_id: The user who acts; null if a service acts.
@@ -102,8 +97,7 @@ class UpdateMember(Command):
     id: str = field(default_factory=uuid7)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RemoveMember(Command):
+class RemoveMember(Command, frozen=True, kw_only=True):
     """Removes a member from the org and its projects. Everybody may leave, except the last owner.
 
     actor_user_id: The user who acts; null if a service acts.
@@ -117,8 +111,7 @@ class RemoveMember(Command):
     id: str = field(default_factory=uuid7)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CreateProject(Creates):
+class CreateProject(Creates, frozen=True, kw_only=True):
     """Creates a project in the org.
 
     project_id: Chosen by services only; by default computed from org and command.
@@ -135,8 +128,7 @@ class CreateProject(Creates):
     id: str = field(default_factory=uuid7)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RenameProject(Command):
+class RenameProject(Command, frozen=True, kw_only=True):
     """Renames a project.
 
     actor_user_id: The user who acts; null if a service acts.
@@ -151,8 +143,7 @@ class RenameProject(Command):
     id: str = field(default_factory=uuid7)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AddProjectMember(Command):
+class AddProjectMember(Command, frozen=True, kw_only=True):
     """Adds a member of the org to a project. A viewer of the org can only be a viewer.
 
     actor_user_id: The user who acts; null if a service acts.
@@ -168,8 +159,7 @@ class AddProjectMember(Command):
     id: str = field(default_factory=uuid7)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class UpdateProjectMember(Command):
+class UpdateProjectMember(Command, frozen=True, kw_only=True):
     """Changes a project member's role.
 
     actor_user_id: The user who acts; null if a service acts.
@@ -185,8 +175,7 @@ class UpdateProjectMember(Command):
     id: str = field(default_factory=uuid7)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RemoveProjectMember(Command):
+class RemoveProjectMember(Command, frozen=True, kw_only=True):
     """Removes a member from a project.
 
     actor_user_id: The user who acts; null if a service acts.
@@ -201,8 +190,7 @@ class RemoveProjectMember(Command):
     id: str = field(default_factory=uuid7)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CreateConnection(Creates):
+class CreateConnection(Creates, frozen=True, kw_only=True):
     """Connects a project to a source. The connection is active at once.
 
     connection_id: Chosen by services only; by default computed from org and command.
@@ -224,8 +212,7 @@ class CreateConnection(Creates):
     id: str = field(default_factory=uuid7)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class UpdateConnection(Command):
+class UpdateConnection(Command, frozen=True, kw_only=True):
     """Changes a connection's name, config or both.
 
     config: Depends on the connection's type. `secrets` maps a purpose to the key_name of a secret reference. It is
@@ -243,8 +230,7 @@ class UpdateConnection(Command):
     id: str = field(default_factory=uuid7)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ActivateConnection(Command):
+class ActivateConnection(Command, frozen=True, kw_only=True):
     """Activates a connection: it may start syncs again.
 
     reason: Free text. Secrets in it become `[redacted]`.
@@ -260,8 +246,7 @@ class ActivateConnection(Command):
     id: str = field(default_factory=uuid7)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DeactivateConnection(Command):
+class DeactivateConnection(Command, frozen=True, kw_only=True):
     """Deactivates a connection: it starts no syncs. A running sync continues.
 
     reason: Free text. Secrets in it become `[redacted]`.
@@ -277,8 +262,7 @@ class DeactivateConnection(Command):
     id: str = field(default_factory=uuid7)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DeleteConnection(Command):
+class DeleteConnection(Command, frozen=True, kw_only=True):
     """Deletes a connection without a running sync, and its runs and dead letters.
 
     actor_user_id: The user who acts; null if a service acts.
@@ -292,8 +276,7 @@ class DeleteConnection(Command):
     id: str = field(default_factory=uuid7)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StartSync(Creates):
+class StartSync(Creates, frozen=True, kw_only=True):
     """Starts a sync run. An active connection has at most one at a time.
 
     sync_run_id: Chosen by services only; by default computed from org and command.
@@ -310,8 +293,7 @@ class StartSync(Creates):
     id: str = field(default_factory=uuid7)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CompleteSync(Command):
+class CompleteSync(Command, frozen=True, kw_only=True):
     """Completes a running sync.
 
     stats: Any object of at most 64 KiB; secrets in it become `[redacted]`.
@@ -327,8 +309,7 @@ class CompleteSync(Command):
     id: str = field(default_factory=uuid7)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FailSync(Command):
+class FailSync(Command, frozen=True, kw_only=True):
     """Fails a running sync; may raise an alert.
 
     error_message: What went wrong. Secrets in it become `[redacted]`.
@@ -344,8 +325,7 @@ class FailSync(Command):
     id: str = field(default_factory=uuid7)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CancelSync(Command):
+class CancelSync(Command, frozen=True, kw_only=True):
     """Cancels a running sync.
 
     reason: Free text. Secrets in it become `[redacted]`.
@@ -361,8 +341,7 @@ class CancelSync(Command):
     id: str = field(default_factory=uuid7)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RecordDlqEvent(Creates):
+class RecordDlqEvent(Creates, frozen=True, kw_only=True):
     """Records a pending dead letter, for inactive connections too.
 
     dlq_event_id: Chosen by services only; by default computed from org and command.
@@ -383,8 +362,7 @@ class RecordDlqEvent(Creates):
     id: str = field(default_factory=uuid7)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RetryDlqEvent(Command):
+class RetryDlqEvent(Command, frozen=True, kw_only=True):
     """Counts one more retry of a pending dead letter.
 
     actor_user_id: The user who acts; null if a service acts.
@@ -398,8 +376,7 @@ class RetryDlqEvent(Command):
     id: str = field(default_factory=uuid7)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ResolveDlqEvent(Command):
+class ResolveDlqEvent(Command, frozen=True, kw_only=True):
     """Resolves a pending dead letter.
 
     reason: Free text. Secrets in it become `[redacted]`.
@@ -416,8 +393,7 @@ class ResolveDlqEvent(Command):
     id: str = field(default_factory=uuid7)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RetryDlqEvents(Command):
+class RetryDlqEvents(Command, frozen=True, kw_only=True):
     """Counts one more retry of many dead letters. Resolved ones are skipped.
 
     ids: Dead letters of the connection. Duplicate ids count once.
@@ -435,8 +411,7 @@ class RetryDlqEvents(Command):
     id: str = field(default_factory=uuid7)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ResolveDlqEvents(Command):
+class ResolveDlqEvents(Command, frozen=True, kw_only=True):
     """Resolves many dead letters. Resolved ones are skipped.
 
     ids: Dead letters of the connection. Duplicate ids count once.
@@ -457,8 +432,7 @@ class ResolveDlqEvents(Command):
     id: str = field(default_factory=uuid7)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RaiseAlert(Creates):
+class RaiseAlert(Creates, frozen=True, kw_only=True):
     """Raises an alert by hand. Policies raise theirs without a command.
 
     alert_id: Chosen by services only; by default computed from org and command.
@@ -479,8 +453,7 @@ class RaiseAlert(Creates):
     id: str = field(default_factory=uuid7)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ResolveAlert(Command):
+class ResolveAlert(Command, frozen=True, kw_only=True):
     """Resolves an alert. It remains only in the log.
 
     actor_user_id: The user who acts; null if a service acts.
@@ -494,8 +467,7 @@ class ResolveAlert(Command):
     id: str = field(default_factory=uuid7)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CreateSecretRef(Creates):
+class CreateSecretRef(Creates, frozen=True, kw_only=True):
     """Names a secret of the org.
 
     secret_ref_id: Chosen by services only; by default computed from org and command.
@@ -515,8 +487,7 @@ class CreateSecretRef(Creates):
     id: str = field(default_factory=uuid7)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RotateSecretRef(Command):
+class RotateSecretRef(Command, frozen=True, kw_only=True):
     """Changes where a reference's secret is stored.
 
     secret_id_ref: Where the secret is stored; never the secret itself.
@@ -532,8 +503,7 @@ class RotateSecretRef(Command):
     id: str = field(default_factory=uuid7)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DeleteSecretRef(Command):
+class DeleteSecretRef(Command, frozen=True, kw_only=True):
     """Deletes a reference that no connection uses.
 
     actor_user_id: The user who acts; null if a service acts.
