@@ -29,7 +29,7 @@ from support.processes import System, Systems
 from support.publisher import token
 from support.replay import read_log
 
-# aiokafka loses a connection if it is closed while it opens one.
+# If its start is cancelled, aiokafka forgets its first connection, which closes when it is garbage-collected.
 pytestmark = pytest.mark.filterwarnings("ignore:Unclosed AIOKafkaConnection:ResourceWarning")
 
 PARTITIONS = 2

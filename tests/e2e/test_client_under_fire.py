@@ -25,7 +25,7 @@ from support.replay import check_chain, read_log
 
 pytestmark = [
     pytest.mark.timeout(600),
-    # aiokafka loses a connection if it is closed while it opens one.
+    # If its start is cancelled, aiokafka forgets its first connection, which closes when it is garbage-collected.
     pytest.mark.filterwarnings("ignore:Unclosed AIOKafkaConnection:ResourceWarning"),
 ]
 

@@ -75,7 +75,7 @@ async def test_a_result_has_the_trace_and_cloud_events_headers(publisher: Publis
     answer = await asyncio.wait_for(await publisher.publish(send, ("traceparent", trace)), 20)
     results = await read_topic(publisher.settings, "results")
     partition, headers = next((r[0], r[3]) for r in results if r[2] and json.loads(r[2]) == answer)
-    assert partition == publisher.reply_partition
+    assert partition == publisher.replies.partition
     assert headers["traceparent"] == trace
     assert {"ce_specversion", "ce_id", "ce_type", "ce_source", "correlation-id"} <= headers.keys()
     log = await read_topic(publisher.settings, "audit_log")

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import cycle
 from math import inf
 from typing import Any, Self
@@ -15,9 +16,12 @@ from uuid import uuid4
 
 import httpx
 import jwt
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer
 
+from daybook_client.kafka.replies import Replies
+from daybook_contracts.topics import Topics
 from daybook_infra.runtime.kafka import clients as kafka
+from daybook_infra.runtime.kafka.options import connection_of
 from daybook_infra.runtime.settings import Settings
 from support.chain import Json, partition_of
 
@@ -131,41 +135,24 @@ class Publisher:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.commands = settings.topic_prefix + "commands"
-        self.reply_partition = 1 % settings.partitions
-        self._answers: dict[str, asyncio.Future[Json]] = {}
+        topics = Topics(settings.topic_prefix)
+        self.commands = topics.commands
+        self.replies = Replies(connection_of(settings), topics.results, "publisher", partitions=settings.partitions)
         self._producer = AIOKafkaProducer(
             bootstrap_servers=settings.kafka_bootstrap,
             acks="all",
             enable_idempotence=True,
             max_request_size=5 * 1024 * 1024,
         )
-        self._results = AIOKafkaConsumer(
-            bootstrap_servers=settings.kafka_bootstrap, enable_auto_commit=False, auto_offset_reset="latest"
-        )
-        self._listening: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         await self._producer.start()
-        await self._results.start()
-        place = TopicPartition(self.settings.topic_prefix + "results", self.reply_partition)
-        self._results.assign([place])
-        await self._results.seek_to_end(place)
-        self._listening = asyncio.create_task(self._listen())
+        await self.replies.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._listening is not None:
-            self._listening.cancel()
-        await kafka.close_quietly(self._results)
+        await self.replies.stop()
         await kafka.close_quietly(self._producer)
-
-    async def _listen(self) -> None:
-        async for record in self._results:
-            correlation = dict(record.headers).get("correlation-id", b"").decode(errors="replace")
-            answer = self._answers.pop(correlation, None)
-            if answer is not None and not answer.done():
-                answer.set_result(json.loads(record.value))
 
     async def publish(
         self, send: Send, *more: tuple[str, bytes], key: str | None = None, partition: int | None = None
@@ -173,13 +160,8 @@ class Publisher:
         """Returns when Kafka has acknowledged the record. The future gives the outcome from the results topic."""
         correlation = str(uuid4())
         answer: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
-        self._answers[correlation] = answer
-        headers = [
-            ("daybook-principal", send.principal.encode()),
-            ("reply-partition", str(self.reply_partition).encode()),
-            ("correlation-id", correlation.encode()),
-            *more,
-        ]
+        self.replies.listen(correlation, partial(self._take_reply, correlation, answer))
+        headers = [("daybook-principal", send.principal.encode()), *self.replies.headers(correlation), *more]
         routed = key or send.key
         place = partition if partition is not None else partition_of(routed, self.settings.partitions)
         # Not one batch for each record: the producer has few batches in flight, so commands sent together share one.
@@ -187,6 +169,11 @@ class Publisher:
             self.commands, send.body, key=routed.encode(), partition=place, headers=headers
         )
         return answer
+
+    def _take_reply(self, correlation: str, answer: asyncio.Future[Json], value: bytes) -> None:
+        self.replies.forget(correlation)
+        if not answer.done():
+            answer.set_result(json.loads(value))
 
     async def publish_raw(
         self, key: str | None, value: bytes | None, headers: Headers, partition: int | None = None
