@@ -18,6 +18,7 @@ from daybook_infra.runtime.kafka.options import connection_of
 from daybook_infra.runtime.kafka.topics import ensure_topics
 from daybook_infra.runtime.settings import Settings
 from suites.door import Broker, PublisherContract
+from support.door_doubles import fates
 from support.stack import FreshSettings
 
 NO_SERVER = "127.0.0.1:1"
@@ -93,7 +94,7 @@ async def delete_commands(settings: Settings) -> None:
 async def publish_until(publisher: CommandPublisher, fate: Fate) -> None:
     """Publishes until both records have this fate, because brokers apply a change only after a moment."""
     async with asyncio.timeout(20):
-        while await publisher.publish([to_send(b"1"), to_send(b"2")]) != [fate] * 2:
+        while fates(await publisher.publish([to_send(b"1"), to_send(b"2")])) != [fate] * 2:
             pass
 
 
@@ -119,9 +120,9 @@ class TestCommandPublisher(PublisherContract):
 
 async def test_a_record_that_the_broker_refuses_does_not_affect_others(settings: Settings) -> None:
     async with publishing(settings) as publisher:
-        assert await publisher.publish([to_send(os.urandom(4_500_000))]) == [Fate.NOTHING_DONE]
-        assert await publisher.publish([to_send(b"y" * 6_000_000)]) == [Fate.NOTHING_DONE]
-        assert await publisher.publish([to_send(b"small")]) == [Fate.PUBLISHED]
+        assert fates(await publisher.publish([to_send(os.urandom(4_500_000))])) == [Fate.NOTHING_DONE]
+        assert fates(await publisher.publish([to_send(b"y" * 6_000_000)])) == [Fate.NOTHING_DONE]
+        assert fates(await publisher.publish([to_send(b"small")])) == [Fate.PUBLISHED]
     (record,) = await read(settings, 1, 1)
     assert record.value == b"small"
 
@@ -138,8 +139,9 @@ async def test_without_an_acknowledgement_the_fate_is_unknown_until_kafka_recove
 
 async def test_many_requests_share_one_producer(settings: Settings) -> None:
     async with publishing(settings) as publisher:
-        fates = await asyncio.gather(*(publisher.publish([to_send(str(number).encode())]) for number in range(200)))
-    assert fates == [[Fate.PUBLISHED]] * 200
+        calls = await asyncio.gather(*(publisher.publish([to_send(str(number).encode())]) for number in range(200)))
+    assert [fates(receipts) for receipts in calls] == [[Fate.PUBLISHED]] * 200
+    assert sorted(receipt.offset or 0 for receipts in calls for receipt in receipts) == list(range(200))
     assert len({record.value for record in await read(settings, 1, 200)}) == 200
 
 

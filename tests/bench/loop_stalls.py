@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import orjson
 
-from daybook_client.kafka.command_publisher import CommandToSend, Fate
+from daybook_client.kafka.command_publisher import CommandToSend, Fate, Receipt
 from daybook_client.kafka.replies import Replies
 from daybook_contracts.results import encode_record
 from daybook_contracts.topics import CORRELATION_ID
@@ -39,12 +39,12 @@ class AnsweringKafka:
 
     replies: Replies
 
-    async def publish(self, records: Sequence[CommandToSend]) -> list[Fate]:
+    async def publish(self, records: Sequence[CommandToSend]) -> list[Receipt]:
         for number, record in enumerate(records):
             if number % 20 == 0:
                 await asyncio.sleep(0)
             self.replies.resolve(dict(record.headers)[CORRELATION_ID].decode(), REPLY)
-        return [Fate.PUBLISHED] * len(records)
+        return [Receipt(Fate.PUBLISHED)] * len(records)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Publishers that act like careful clients: they choose command ids, and continue until each command is answered.
-`insist` sends a command until it gets a final answer. `trust` and `publish` do not send a promised command again, so
-that the checker notices if it is lost.
+`insist` sends a command until it gets a final answer. `trust`, `believe` and `publish` do not send a promised command
+again, so that the checker notices if it is lost.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from chaos.history import History
 from daybook_infra.runtime.settings import Settings
 from support.chain import Json
 from support.driving import without_failure
-from support.publisher import Door, Publisher, Send, doors, send_until_decided
+from support.publisher import Door, Publisher, Send, doors, item, send_until_decided
 
 # Longer than any fault and the recovery from it take.
 PATIENCE_SECONDS = 150.0
@@ -51,6 +51,17 @@ class Publishers:
         self.history.answer(send, answer)
         return answer
 
+    async def believe(self, send: Send) -> Json:
+        """Sends, and waits for the answer. After a 202 it never sends again, but looks up the outcome."""
+        self.history.send(send, "believe")
+        async with asyncio.timeout(self.patience_seconds):
+            answer = await self._send_until_answered(send)
+            if answer is None:
+                self.history.promise(send)
+                answer = await self._outcome(send)
+        self.history.answer(send, answer)
+        return answer
+
     async def publish(self, send: Send) -> Json:
         """Publishes until Kafka has acknowledged the command, then waits for its result on the results topic."""
         self.history.send(send, "publish")
@@ -72,6 +83,17 @@ class Publishers:
                 if answer.status_code == httpx.codes.ACCEPTED:
                     return
                 assert answer.status_code == httpx.codes.SERVICE_UNAVAILABLE, answer.text
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _send_until_answered(self, send: Send) -> Json | None:
+        """The final answer; None if an instance has promised to decide the command."""
+        while True:
+            with suppress(httpx.TransportError):
+                answer = await self._doors()[0].send(send)
+                if answer.status_code == httpx.codes.ACCEPTED:
+                    return None
+                if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                    return item(answer)
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def _outcome(self, send: Send) -> Json:

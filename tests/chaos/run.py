@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from chaos.nemesis import FAULTS, for_seconds
+from chaos.short_ways import ShortWays
 from chaos.trial import Plan, Verdict, run_once
 
 
@@ -19,14 +20,16 @@ def main() -> int:
     args = _arguments()
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it logs every fault
     folder = Path(tempfile.mkdtemp(prefix="daybook-chaos-"))
-    verdicts = []
+    verdicts, short_ways = list[Verdict](), list[ShortWays]()
     for seed in range(args.seed, args.seed + args.runs):
         say(f"seed {seed}")
         run_folder = folder / f"seed-{seed}"
         run_folder.mkdir()
-        plan = Plan(partial(for_seconds, args.minutes * 60, FAULTS))
+        short_ways.append(ShortWays())
+        plan = Plan(partial(for_seconds, args.minutes * 60, FAULTS), watch=short_ways[-1])
         verdicts.append(asyncio.run(run_once(seed, plan, run_folder, say)))
         report(verdicts[-1])
+        say(f"seed {seed}: {short_ways[-1]}")
     _sum_up(verdicts)
     with suppress(OSError):  # not empty if a run failed
         folder.rmdir()

@@ -10,6 +10,7 @@ import pytest
 from chaos.fault import Fault
 from chaos.nemesis import FAULTS
 from chaos.run import say
+from chaos.short_ways import ShortWays
 from chaos.trial import Plan, run_once
 
 pytestmark = pytest.mark.e2e
@@ -26,6 +27,6 @@ async def test_under_every_fault_each_command_is_decided_once_and_the_tables_mat
     def draw(random: Random) -> Sequence[Fault]:
         return random.sample(HALVES[seed], len(HALVES[seed]))
 
-    verdict = await run_once(seed, Plan(draw), tmp_path, say)
+    verdict = await run_once(seed, Plan(draw, watch=ShortWays()), tmp_path, say)
     assert verdict.problems == [], f"seed {seed}, kept in {verdict.folder}:\n" + "\n".join(verdict.problems)
     assert set(verdict.faults) == {fault.name for fault in HALVES[seed]}

@@ -33,7 +33,7 @@ class Traffic:
 
     async def run(self) -> None:
         publishers = self.publishers
-        ways = [self._paced(way) for way in (publishers.insist, publishers.trust, publishers.publish)]
+        ways = [self._paced(way) for way in _ways(publishers)]
         wave = 0
         while not self.stop_requested.is_set():
             workload = Workload(self.seed * 1000 + wave, orgs=15, users=20, commands=COMMANDS)
@@ -68,3 +68,7 @@ class Traffic:
             return answer
 
         return send
+
+
+def _ways(publishers: Publishers) -> tuple[Way, ...]:
+    return publishers.insist, publishers.trust, publishers.believe, publishers.publish

@@ -23,7 +23,7 @@ async def test_every_record_is_as_described_except_malformed_commands(
 ) -> None:
     accepted, rejected = tenant.rename("Accepted"), tenant.by(tenant.viewer, "RENAME_ORG", name="Rejected")
     malformed = tenant.by(tenant.owner, "RENAME_ORG", title="no name")
-    await door.send(tenant.rename("Over HTTP"))
+    await door.send(tenant.rename("Over HTTP"), Prefer="respond-async")  # the door publishes it for sure
     for send in (accepted, rejected, malformed):
         await answered(publisher, send)
     document = (await door.client.get(f"{door.url}/asyncapi")).json()
@@ -44,8 +44,9 @@ async def test_every_record_is_as_described_except_malformed_commands(
             seen[channel].update(names)
             undescribed += [] if names else [record.value]
     assert undescribed == [malformed.body]
+    # The instance may have decided the tenant's first commands in memory.
+    assert {"RENAME_ORG"} <= seen.pop("commands") <= {"CREATE_ORG", "ADD_MEMBER", "RENAME_ORG"}
     assert seen == {
-        "commands": {"CREATE_ORG", "ADD_MEMBER", "RENAME_ORG"},
         "audit_log": {"CREATE_ORG.entry", "ADD_MEMBER.entry", "RENAME_ORG.entry", "failure.entry"},
         "results": {"accepted.reply", "rejected.reply"},
         "commands_dlq": {"dead_letter"},

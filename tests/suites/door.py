@@ -6,12 +6,13 @@ from abc import ABC, abstractmethod
 import pytest
 
 from daybook_client.kafka.command_publisher import CommandToSend, Fate
-from daybook_command.http.dependencies import Outcomes, Publisher, Users
+from daybook_command.http.deliveries import Publisher
+from daybook_command.http.dependencies import Outcomes, Users
 from daybook_command.postgres.outcomes import Outcome
 from daybook_contracts.entries.identity import Identity
 from daybook_contracts.results import Accepted, EntryRef
 from daybook_infra.runtime.errors import DatabaseAway
-from support.door_doubles import ORG, OTHER, USER, rename
+from support.door_doubles import ORG, OTHER, USER, fates, rename
 
 COMMAND: str = rename()["id"]
 IDENTITY = Identity("org", ORG, None, COMMAND)
@@ -35,14 +36,14 @@ class Broker(ABC):
 class PublisherContract:
     async def test_records_are_published_in_order_to_their_partitions(self, broker: Broker) -> None:
         records = [CommandToSend(n % 3, b"key", b"%d" % n, [("daybook-door", b"http")]) for n in range(500)]
-        assert await broker.publisher.publish(records) == [Fate.PUBLISHED] * 500
+        assert fates(await broker.publisher.publish(records)) == [Fate.PUBLISHED] * 500
         for partition in range(3):
             assert await broker.taken(partition, len(records[partition::3])) == records[partition::3]
 
     async def test_without_kafka_the_fate_is_nothing_done(self, broker: Broker) -> None:
         await broker.go_away()
         records = [CommandToSend(0, b"key", value, []) for value in (b"1", b"2")]
-        assert await broker.publisher.publish(records) == [Fate.NOTHING_DONE] * 2
+        assert fates(await broker.publisher.publish(records)) == [Fate.NOTHING_DONE] * 2
 
 
 class DoorTables(ABC):

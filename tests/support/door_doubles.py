@@ -1,5 +1,6 @@
 """The door without servers: small in-memory stand-ins for its dependencies. Only `Replies` is the real class."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,12 +12,15 @@ import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
-from daybook_client.kafka.command_publisher import CommandToSend, Fate
+from daybook_client.kafka.command_publisher import CommandToSend, Fate, Receipt
 from daybook_client.kafka.connection import KafkaConnection
 from daybook_client.kafka.replies import Replies
 from daybook_command.http.app import create_app
-from daybook_command.http.dependencies import DoorDependencies, Publisher
+from daybook_command.http.deliveries import Deliveries, Publisher
+from daybook_command.http.dependencies import DoorDependencies
 from daybook_command.postgres.outcomes import Outcome
+from daybook_command.shard.intake import SentCommand
+from daybook_command.shard.short_way import OwnShards
 from daybook_contracts.codes import Code
 from daybook_contracts.results import Accepted, EntryRef, Result, encode_record, problem
 from daybook_contracts.senders.policy import ServicePolicy
@@ -85,6 +89,10 @@ def undecided(_: dict[str, Any]) -> None:
     return None
 
 
+def fates(receipts: Iterable[Receipt]) -> list[Fate]:
+    return [receipt.fate for receipt in receipts]
+
+
 @dataclass(slots=True)
 class Kafka:
     """Keeps the records of each call. Unless `fate` is NOTHING_DONE, `decide` gives the result of each command; None
@@ -96,14 +104,19 @@ class Kafka:
     fate: Fate = Fate.PUBLISHED
     calls: list[list[CommandToSend]] = field(default_factory=list)
 
-    async def publish(self, records: Sequence[CommandToSend]) -> list[Fate]:
+    async def publish(self, records: Sequence[CommandToSend]) -> list[Receipt]:
+        ends = Counter(record.partition for record in self.records)
         self.calls.append(list(records))
+        receipts = []
         for record in records:
             result = self.decide(orjson.loads(record.value)) if self.fate is not Fate.NOTHING_DONE else None
             correlation_id = dict(record.headers).get(CORRELATION_ID)
             if result is not None and correlation_id is not None:
                 self.replies.resolve(correlation_id.decode(), encode_record(result))
-        return [self.fate] * len(records)
+            offset = ends[record.partition] if self.fate is Fate.PUBLISHED else None
+            ends[record.partition] += 1
+            receipts.append(Receipt(self.fate, offset))
+        return receipts
 
     @property
     def records(self) -> list[CommandToSend]:
@@ -146,6 +159,25 @@ class Outcomes:
         return self.roles.get((org_id, user_id))
 
 
+class NoShards:
+    """Other instances own all partitions."""
+
+    def takes_local(self, partition: int) -> bool:
+        return False
+
+    def decided_to(self, partition: int) -> int | None:
+        return None
+
+    def has_room(self, commands: int, size: int) -> bool:
+        return True
+
+    def queue_local(self, partition: int, commands: Sequence[SentCommand]) -> None:
+        raise AssertionError(partition)
+
+    def withdraw(self, partition: int, tickets: Collection[bytes]) -> Collection[bytes]:
+        raise AssertionError(partition)
+
+
 class DoorAlone:
     """A door for one test. `principal` sends the commands unless a call names another one. `publishing` replaces the
     Kafka in memory.
@@ -157,6 +189,7 @@ class DoorAlone:
         publishing: Callable[[Replies], Publisher] | None = None,
         *,
         policy: ServicePolicy | None = None,
+        shards: OwnShards | None = None,
         **changes: Any,
     ) -> None:
         own: dict[str, Any] = {"jwt_secret": SecretStr(SECRET), "wait_seconds": 0.05}
@@ -168,7 +201,10 @@ class DoorAlone:
         self.health = Health()
         self.principal = principal
         publisher = self.kafka if publishing is None else publishing(self.replies)
-        deps = DoorDependencies(self.settings, publisher, self.replies, self.users, self.outcomes, self.health, policy)
+        self.shards = NoShards() if shards is None else shards
+        self.deliveries = Deliveries(publisher, self.shards, self.settings.partitions)
+        looking = self.users, self.outcomes, self.health, policy
+        deps = DoorDependencies(self.settings, self.deliveries, self.replies, *looking)
         self.app = create_app(deps, registry=CollectorRegistry())
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://door")

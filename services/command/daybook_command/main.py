@@ -15,6 +15,7 @@ from daybook_client.kafka.replies import Replies
 from daybook_command.engine.effect_runner import EffectRunner
 from daybook_command.engine.engine import Engine
 from daybook_command.http.app import create_app, with_web_apps
+from daybook_command.http.deliveries import Deliveries
 from daybook_command.http.dependencies import DoorDependencies
 from daybook_command.kafka.answer_publisher import AnswerPublisher
 from daybook_command.kafka.command_subscriber import CommandSubscriber
@@ -101,11 +102,14 @@ async def open_service(settings: Settings, policy: ServicePolicy | None) -> Asyn
         subscriber = CommandSubscriber(settings, topics)
         effects = _effect_runner(settings, topics, pool, replies, health, closing)
         engine = Engine(_config(settings, policy), effects, subscriber, health)
+        deliveries = Deliveries(publisher, engine.local, settings.partitions)
+        closing.push_async_callback(deliveries.stop)
+        engine.local.door = deliveries
         # A separate pool, so that HTTP requests do not use up the shards' connections.
         door_pool = await retry_at_start(lambda: open_pool(settings, "daybook-command-door", reset=keep_session))
         closing.push_async_callback(close_pool, door_pool)
         users, outcomes = KnownUsers(door_pool), OutcomeReader(door_pool)
-        app = create_app(DoorDependencies(settings, publisher, replies, users, outcomes, health, policy))
+        app = create_app(DoorDependencies(settings, deliveries, replies, users, outcomes, health, policy))
         yield RunningService(app, engine, subscriber, health)
 
 

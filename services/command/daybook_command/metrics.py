@@ -51,3 +51,8 @@ DOOR_PUBLISHED = Counter(
     "Commands sent to Kafka, by what is known: published, nothing_done, unknown.",
     ["fate"],
 )
+DOOR_FALLBACKS = Counter(
+    "daybook_door_fallbacks_total",
+    "Commands given to a shard in memory and then published after all, by reason: handed_back, half_wait, order.",
+    ["reason"],
+)

@@ -47,6 +47,13 @@ class Fate(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Receipt(NamedTuple):
+    """`offset`: the record's, if it is PUBLISHED and the broker said where."""
+
+    fate: Fate
+    offset: int | None = None
+
+
 class CommandPublisher:
     """`seconds` limits, for each call, the wait for a connection and then the wait for the acknowledgements."""
 
@@ -74,10 +81,10 @@ class CommandPublisher:
             producer = await self._producers.get()
             return len(await producer.partitions_for(self._topic))
 
-    async def publish(self, records: Sequence[CommandToSend]) -> list[Fate]:
+    async def publish(self, records: Sequence[CommandToSend]) -> list[Receipt]:
         return await (await self.hand_over(records, len(records)))
 
-    async def hand_over(self, records: Iterable[CommandToSend], count: int) -> Awaitable[list[Fate]]:
+    async def hand_over(self, records: Iterable[CommandToSend], count: int) -> Awaitable[list[Receipt]]:
         """Gives the `count` records to the producer, in order. Await the returned object to get their fates. If each
         call is awaited before the next one, records of one partition also keep the order of the calls.
         """
@@ -108,7 +115,7 @@ class CommandPublisher:
 
     async def _await_fates(
         self, producer: AIOKafkaProducer, acks: Sequence[Ack], count: int, deadline: float
-    ) -> list[Fate]:
+    ) -> list[Receipt]:
         """The producer took the first `len(acks)` of `count` records; nothing was done about the others."""
         await _wait_for_all(acks, deadline)
         fates = [_fate_of(ack) for ack in acks]
@@ -120,15 +127,24 @@ class CommandPublisher:
             unknown, unsent = fates.count(Fate.UNKNOWN), count - len(acks)
             log.warning("producer_discarded", extra={"reason": self._reason, "unknown": unknown, "unsent": unsent})
             self._producers.discard(producer)
-        return fates + [Fate.NOTHING_DONE] * (count - len(acks))
+        receipts = [Receipt(fate, _offset_of(ack)) for fate, ack in zip(fates, acks, strict=True)]
+        return receipts + [Receipt(Fate.NOTHING_DONE)] * (count - len(acks))
 
     def _note_failure(self, reason: str) -> None:
         self._failed_at = asyncio.get_running_loop().time()
         self._reason = reason
 
 
-async def _nothing_done(count: int) -> list[Fate]:
-    return [Fate.NOTHING_DONE] * count
+async def _nothing_done(count: int) -> list[Receipt]:
+    return [Receipt(Fate.NOTHING_DONE)] * count
+
+
+def _offset_of(ack: Ack) -> int | None:
+    """None if the broker did not say: it may acknowledge a retry of a record that it had with the offset -1."""
+    if not ack.done() or ack.cancelled() or ack.exception() is not None:
+        return None
+    offset: int = getattr(ack.result(), "offset", -1)
+    return offset if offset >= 0 else None
 
 
 async def _wait_for_all(acks: Sequence[Ack], deadline: float) -> None:

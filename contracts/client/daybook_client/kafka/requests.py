@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
 
-from daybook_client.kafka.command_publisher import CommandPublisher, CommandToSend, Fate
+from daybook_client.kafka.command_publisher import CommandPublisher, CommandToSend, Fate, Receipt
 from daybook_client.kafka.connection import KafkaConnection
 from daybook_client.kafka.replies import Replies
 from daybook_contracts.routing import partition_of
@@ -85,7 +85,7 @@ class Requests:
         # Made one by one: thousands of small objects at once are work for the garbage collector.
         records = map(self._record, requests, correlation_ids)
         try:
-            exchange.fates = await self._publisher.hand_over(records, len(requests))
+            exchange.fates = _fates(await self._publisher.hand_over(records, len(requests)))
         except BaseException:  # a deadline too: nobody else would forget these replies
             exchange.end()
             raise
@@ -97,6 +97,10 @@ class Requests:
         headers += self._replies.headers(correlation_id)
         partition = partition_of(request.key, self.partitions)
         return CommandToSend(partition, request.key.encode(), request.value, headers)
+
+
+async def _fates(receipts: Awaitable[list[Receipt]]) -> list[Fate]:
+    return [receipt.fate for receipt in await receipts]
 
 
 @asynccontextmanager

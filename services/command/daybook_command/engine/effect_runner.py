@@ -91,6 +91,7 @@ class EffectRunner:
 
     def answer_locally(self, replies: Sequence[Reply]) -> None:
         """Gives the replies to the requests that wait for them in this process."""
+        failpoint("after-ack")
         for reply in replies:
             self._answers.resolve_here(reply)
 

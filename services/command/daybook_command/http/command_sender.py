@@ -1,4 +1,4 @@
-"""Publishes checked commands and waits for their results. Returns one answer for each command, in the same order.
+"""Delivers checked commands and waits for their results. Returns one answer for each command, in the same order.
 
 A command that Kafka has acknowledged is never lost, even if its request is cancelled.
 """
@@ -6,15 +6,17 @@ A command that Kafka has acknowledged is never lost, even if its request is canc
 import asyncio
 import itertools
 import secrets
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from daybook_client.kafka.command_publisher import CommandToSend, Fate
 from daybook_command.domain.registry import users_named
+from daybook_command.http.deliveries import Delivery
 from daybook_command.http.dependencies import DoorDependencies
 from daybook_command.http.time_slices import TimeSlices
-from daybook_command.metrics import DOOR_PUBLISHED, DOOR_WAITING
+from daybook_command.metrics import DOOR_WAITING
 from daybook_contracts.codes import Code
 from daybook_contracts.commands.normalised import normalised_bytes
 from daybook_contracts.commands.registry import Command
@@ -27,6 +29,7 @@ from daybook_contracts.topics import COMMAND_EVENT, DOOR_HTTP, event_headers
 
 Answer = Result | Pending
 T = TypeVar("T")
+S = TypeVar("S")
 # How many commands may wait for their outcome at once, about 2 KB each. Further requests are refused with BUSY.
 MAX_WAITING = 20_000
 
@@ -36,6 +39,7 @@ UNKNOWN = (
     "Send it again with this id; that never acts twice and gives the outcome."
 )
 BUSY = "Too many requests wait for their outcome here; nothing was done. Send the command again with this id."
+FULL = "Too many commands wait for their decision here; nothing was done. Send the command again with this id."
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +51,10 @@ class Caller:
     wait: bool
 
 
-@dataclass(slots=True)
-class _Delivery:
-    """One command that is being published. `reply` is None if the caller does not wait."""
-
-    command: Command
-    correlation_id: str
-    reply: "asyncio.Future[bytes] | None"
-    fate: Fate = Fate.NOTHING_DONE
-
-
 class CommandSender:
     def __init__(self, deps: DoorDependencies, slices: TimeSlices) -> None:
         self._deps = deps
+        self._deliveries = deps.deliveries
         self._slices = slices
         self._partitions = deps.settings.partitions
         key = deps.settings.door_key
@@ -76,45 +71,39 @@ class CommandSender:
         deliveries = [self._delivery(command, caller) for command in commands]
         DOOR_WAITING.inc(len(deliveries))
         try:
-            await self._publish(deliveries, caller)
+            await self._map(caller.principal, lambda delivery: self._write_record(delivery, caller), deliveries)
+            await self._deliver(deliveries)
             await self._await_replies(deliveries)
             return await self._map(caller.principal, lambda delivery: _answer(delivery, caller.principal), deliveries)
         finally:
             DOOR_WAITING.dec(len(deliveries))
             for delivery in deliveries:
+                self._deliveries.settle(delivery)
                 replies.forget(delivery.correlation_id)
 
-    def _delivery(self, command: Command, caller: Caller) -> _Delivery:
+    def _delivery(self, command: Command, caller: Caller) -> Delivery:
         correlation_id = f"{self._process}-{next(self._numbers)}"
         reply = self._deps.replies.expect(correlation_id) if caller.wait else None
-        return _Delivery(command, correlation_id, reply)
+        return Delivery(command, caller.principal, correlation_id, reply)
 
-    async def _publish(self, deliveries: Sequence[_Delivery], caller: Caller) -> None:
-        """Publishes the commands. A command that names a user who is not in the tables yet first waits briefly for that
+    async def _deliver(self, deliveries: Sequence[Delivery]) -> None:
+        """Delivers the commands. A command that names a user who is not in the tables yet first waits briefly for that
         user. The other commands with its routing key wait too, to keep their order.
         """
         users = self._deps.users
         unseen = {each.correlation_id: users.unseen(_required_users(each.command)) for each in deliveries}
-        held_keys = {each.command.key for each in deliveries if unseen[each.correlation_id]}
-        await self._publish_now([each for each in deliveries if each.command.key not in held_keys], caller)
+        held_keys = {each.key for each in deliveries if unseen[each.correlation_id]}
+        await self._deliveries.deliver([each for each in deliveries if each.key not in held_keys])
         if held_keys:
             await users.wait_for({user_id for user_ids in unseen.values() for user_id in user_ids})
-            await self._publish_now([each for each in deliveries if each.command.key in held_keys], caller)
+            await self._deliveries.deliver([each for each in deliveries if each.key in held_keys])
 
-    async def _publish_now(self, deliveries: Sequence[_Delivery], caller: Caller) -> None:
-        if not deliveries:
-            return
-        records = await self._map(caller.principal, lambda delivery: self._record(delivery, caller), deliveries)
-        fates = await self._deps.publisher.publish(records)
-        for delivery, fate in zip(deliveries, fates, strict=True):
-            delivery.fate = fate
-            DOOR_PUBLISHED.labels(fate.value).inc()
-
-    async def _map(self, principal: Principal, work: Callable[[_Delivery], T], items: Sequence[_Delivery]) -> list[T]:
+    async def _map(self, principal: Principal, work: Callable[[S], T], items: Sequence[S]) -> list[T]:
         """Applies `work` to each item: at once if there is one item, otherwise in time slices."""
         return [work(items[0])] if len(items) == 1 else await self._slices.map(principal, work, items)
 
-    def _record(self, delivery: _Delivery, caller: Caller) -> CommandToSend:
+    def _write_record(self, delivery: Delivery, caller: Caller) -> None:
+        """The record that publishes the command, or that would publish it if no shard of this instance takes it."""
         command = delivery.command
         value = normalised_bytes(command)
         headers = event_headers(COMMAND_EVENT, command.id, command.key, caller.traceparent)
@@ -122,12 +111,24 @@ class CommandSender:
         if delivery.reply is not None:
             headers += self._deps.replies.headers(delivery.correlation_id)
         partition = partition_of(command.key, self._partitions)
-        return CommandToSend(partition, command.key.encode(), value, headers)
+        delivery.record = CommandToSend(partition, command.key.encode(), value, headers)
 
-    async def _await_replies(self, deliveries: Sequence[_Delivery]) -> None:
-        awaited = [each.reply for each in deliveries if each.reply is not None and each.fate is Fate.PUBLISHED]
-        if awaited:
-            await asyncio.wait(awaited, timeout=self._deps.settings.wait_seconds)
+    async def _await_replies(self, deliveries: Sequence[Delivery]) -> None:
+        """Waits for the replies of commands that are with a shard or published. After half of the wait, commands that
+        are with a shard are published, because only a published command may be answered with 202.
+        """
+        wait, started_at = self._deps.settings.wait_seconds, time.monotonic()
+        local = [each for each in deliveries if each.local is not None]
+        await _await_all(local, wait / 2)
+        await self._deliveries.fall_back(each for each in local if not each.is_answered)
+        waited = time.monotonic() - started_at if local else 0.0
+        await _await_all([each for each in deliveries if each.fate is Fate.PUBLISHED], wait - waited)
+
+
+async def _await_all(deliveries: Sequence[Delivery], seconds: float) -> None:
+    awaited = [each.reply for each in deliveries if each.reply is not None and not each.reply.done()]
+    if awaited:
+        await asyncio.wait(awaited, timeout=max(0.0, seconds))
 
 
 def outcome_path(command: Command, principal: Principal) -> str:
@@ -142,9 +143,11 @@ def _required_users(command: Command) -> tuple[str, ...]:
     return () if isinstance(command, RegisterUser) else users_named(command)
 
 
-def _answer(delivery: _Delivery, principal: Principal) -> Answer:
+def _answer(delivery: Delivery, principal: Principal) -> Answer:
     if delivery.reply is not None and delivery.reply.done():
         return decode_result(delivery.reply.result())
+    if delivery.refused:
+        return _unavailable(delivery.command, FULL)
     match delivery.fate:
         case Fate.PUBLISHED:
             return Pending(delivery.command.id, outcome_path(delivery.command, principal))

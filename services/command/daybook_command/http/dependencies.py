@@ -1,20 +1,16 @@
-"""What the HTTP door depends on: the commands topic, the replies, the users and the outcomes."""
+"""What the HTTP door depends on: deliveries, the replies, the users and the outcomes."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from daybook_client.kafka.command_publisher import CommandToSend, Fate
+from daybook_command.http.deliveries import Deliveries
 from daybook_command.postgres.outcomes import Outcome
 from daybook_contracts.senders.policy import ServicePolicy
 from daybook_contracts.topics import Headers
 from daybook_infra.runtime.health import Health
 from daybook_infra.runtime.settings import Settings
-
-
-class Publisher(Protocol):
-    async def publish(self, records: Sequence[CommandToSend]) -> Sequence[Fate]: ...
 
 
 class ReplyRegistry(Protocol):
@@ -43,7 +39,7 @@ class Outcomes(Protocol):
 @dataclass(frozen=True, slots=True)
 class DoorDependencies:
     settings: Settings
-    publisher: Publisher
+    deliveries: Deliveries
     replies: ReplyRegistry
     users: Users
     outcomes: Outcomes

@@ -34,8 +34,8 @@ def _no_outsiders(_: Command) -> bool:
 @dataclass(slots=True)
 class Inbox:
     """`queue` and `local`: records and local commands, each in the order of arrival. `size` and `local_size`: bytes of
-    each kind, queued or set aside. `suspects`: numbers of commands to try alone in a batch. `doomed`: numbers of
-    commands that failed when they were tried alone.
+    each kind, queued or set aside. `local_count`: how many local commands these are. `suspects`: numbers of commands to
+    try alone in a batch. `doomed`: numbers of commands that failed when they were tried alone.
 
     `aside`: commands that choose ids, and later commands with the same keys (`keys_aside`), while reservations cannot
     be trusted. `read_to`: the offset after the last record that arrived. `decided_to`: the offset after the last
@@ -49,6 +49,7 @@ class Inbox:
     queue: deque[Arrival] = field(default_factory=deque)
     size: int = 0
     local: deque[Arrival] = field(default_factory=deque)
+    local_count: int = 0
     local_size: int = 0
     arrived: int = 0
     read_to: int = 0
@@ -62,11 +63,6 @@ class Inbox:
 
     def __bool__(self) -> bool:
         return bool(self.queue or self.local or self.overdue)
-
-    @property
-    def local_count(self) -> int:
-        """How many local commands are queued or set aside."""
-        return len(self.local) + sum(each.offset is None for each in self.aside)
 
     def clear(self) -> list[bytes]:
         """Abandon all queued commands. Later commits do not go beyond the first of them. Returns the tickets of the
@@ -101,7 +97,7 @@ class Inbox:
         found = [each for each in (*self.aside, *self.local) if each.ticket in tickets]
         self.aside = deque(each for each in self.aside if each.ticket not in tickets)
         self.local = deque(each for each in self.local if each.ticket not in tickets)
-        self.local_size -= sum(each.size for each in found)
+        self._charge(found, -1)
         self.clear_marks(found)
         return tickets_of(found)
 
@@ -129,6 +125,7 @@ class Inbox:
                 self.size += sign * each.size
             else:
                 self.local_size += sign * each.size
+                self.local_count += sign
 
     def take_overdue(self) -> list[TakenCommand]:
         """A batch of the shard's own commands. They are never put back: the next look-up finds the runs again."""

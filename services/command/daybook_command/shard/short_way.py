@@ -128,7 +128,8 @@ class ShortWay:
         return [self.fall_back(key) for key in keys]
 
     def begin_publishing(self, keys: Iterable[str]) -> None:
-        self.publishing.update(keys)
+        for key in keys:
+            self.publishing[key] += 1
 
     def end_publishing(self, partition: int, key: str, offsets: Sequence[int]) -> None:
         """`offsets`: of the key's commands that were or may have been published (UNKNOWN_OFFSET)."""

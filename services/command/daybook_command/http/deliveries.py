@@ -1,0 +1,187 @@
+"""Delivers checked commands: gives them to shards of this instance in memory where the short way is open, and publishes
+the others. `ShortWay` has the rules; this module has the tasks and the waiting.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from daybook_client.kafka.command_publisher import CommandToSend, Fate, Receipt
+from daybook_command.metrics import DOOR_FALLBACKS, DOOR_PUBLISHED
+from daybook_command.shard.intake import read_at_door
+from daybook_command.shard.records import DoorRecord
+from daybook_command.shard.short_way import UNKNOWN_OFFSET, LocalCommand, Offer, OwnShards, ShortWay
+from daybook_contracts.commands.registry import Command
+from daybook_contracts.limits import ENVELOPE_BYTES
+from daybook_contracts.senders.principals import Principal
+
+
+class Publisher(Protocol):
+    async def publish(self, records: Sequence[CommandToSend]) -> Sequence[Receipt]: ...
+
+
+@dataclass(slots=True, eq=False)
+class Delivery:
+    """One command on its way. `record` must be set before it is delivered. `reply` is None if the caller does not wait.
+    `fate`: what is known of the command while it has no reply. `refused`: the queues are full, and nothing was done.
+    `local`: set once a shard holds or held the command. `publishing`: the task that publishes it after all.
+    """
+
+    command: Command
+    principal: Principal
+    correlation_id: str
+    reply: "asyncio.Future[bytes] | None"
+    record: CommandToSend = field(init=False)
+    fate: Fate = Fate.NOTHING_DONE
+    refused: bool = False
+    local: LocalCommand | None = None
+    publishing: "asyncio.Task[None] | None" = None
+
+    @property
+    def key(self) -> str:
+        return self.command.key
+
+    @property
+    def is_answered(self) -> bool:
+        return self.reply is not None and self.reply.done()
+
+
+class Deliveries:
+    """The commands of this door that shards of this instance hold."""
+
+    def __init__(self, publisher: Publisher, shards: OwnShards, partitions: int) -> None:
+        self._publisher = publisher
+        self._short_way = ShortWay(shards)
+        self._partitions = partitions
+        self._held: dict[bytes, Delivery] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def deliver(self, deliveries: Sequence[Delivery]) -> None:
+        """Returns when each command is with a shard, refused, or published. Commands of a key keep their order."""
+        by_key: defaultdict[str, list[Delivery]] = defaultdict(list)
+        for each in deliveries:
+            by_key[each.key].append(each)
+        published = {key for key, group in by_key.items() if not self._offer(group)}
+        if published:
+            await self._publish([each for each in deliveries if each.key in published])
+
+    async def fall_back(self, deliveries: Iterable[Delivery]) -> None:
+        """Half the wait of these commands is over. Returns when they are published, or cannot be."""
+        waiting = list(deliveries)
+        for key in dict.fromkeys(each.key for each in waiting if each.publishing is None):
+            self._start_publishing(self._fall_back(key, "half_wait"))
+        tasks = {each.publishing for each in waiting if each.publishing is not None}
+        if tasks:
+            await asyncio.gather(*tasks)
+
+    def settle(self, delivery: Delivery) -> None:
+        """The request ends, so nobody waits for this command any more."""
+        if delivery.local is not None:
+            self._short_way.settle(delivery.local)
+            self._held.pop(delivery.local.ticket, None)
+
+    def handed_back(self, queued: Sequence[bytes], taken: Sequence[bytes]) -> None:
+        """A shard hands commands back."""
+        for ticket in list(self._held):
+            self._settle_answered(ticket)
+        for commands in self._short_way.handed_back(queued, taken):
+            self._start_publishing(self._fallen_back(commands, "handed_back"))
+
+    def leave(self, partition: int) -> None:
+        self._short_way.leave(partition)
+
+    async def stop(self) -> None:
+        """Waits until what has fallen back is published, or cannot be."""
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _offer(self, group: Sequence[Delivery]) -> bool:
+        """Offers commands of one key to their shard. False if they must be published."""
+        partition = group[0].record.partition
+        if not self._short_way.is_open(partition, group[0].key) or any(map(_must_publish, group)):
+            return False
+        commands = [self._local(each) for each in group]
+        match self._short_way.offer(partition, commands):
+            case Offer.TAKEN:
+                for each, command in zip(group, commands, strict=True):
+                    each.local, each.fate = command, Fate.UNKNOWN
+                    self._held[command.ticket] = each
+            case Offer.FULL:
+                for each in group:
+                    each.refused = True
+            case Offer.PUBLISH:
+                return False
+        return True
+
+    def _local(self, each: Delivery) -> LocalCommand:
+        record = DoorRecord(each.record.key, each.record.value, tuple(each.record.headers))
+        command = read_at_door(record, each.command, each.principal, self._partitions)
+        return LocalCommand(each.record.partition, record, command)
+
+    async def _publish(self, deliveries: Sequence[Delivery]) -> None:
+        """Publishes the commands and, ahead of them, those of the same keys that shards hold."""
+        keys = dict.fromkeys(each.key for each in deliveries)
+        held = [each for key in keys for each in self._fall_back(key, "order")]
+        self._short_way.begin_publishing(keys)
+        if held:  # in a task of its own, because other requests wait for it too
+            await asyncio.shield(self._spawn([*held, *deliveries]))
+        else:
+            await self._publish_begun(deliveries)
+
+    def _fall_back(self, key: str, reason: str) -> list[Delivery]:
+        for ticket in list(self._short_way.lanes.get(key, ())):
+            self._settle_answered(ticket)
+        return self._fallen_back(self._short_way.fall_back(key), reason)
+
+    def _settle_answered(self, ticket: bytes) -> None:
+        delivery = self._held.get(ticket)
+        if delivery is not None and delivery.is_answered:
+            self.settle(delivery)
+
+    def _fallen_back(self, commands: Sequence[LocalCommand], reason: str) -> list[Delivery]:
+        DOOR_FALLBACKS.labels(reason).inc(len(commands))
+        return [self._held.pop(each.ticket) for each in commands]
+
+    def _start_publishing(self, deliveries: Sequence[Delivery]) -> None:
+        if deliveries:
+            self._short_way.begin_publishing({each.key for each in deliveries})
+            self._spawn(deliveries)
+
+    def _spawn(self, deliveries: Sequence[Delivery]) -> "asyncio.Task[None]":
+        task = asyncio.create_task(self._publish_begun(deliveries), name="fallback")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        for each in deliveries:
+            each.publishing = task
+        return task
+
+    async def _publish_begun(self, deliveries: Sequence[Delivery]) -> None:
+        """Publishes the commands in this order, and notes their fates. `begin_publishing` was called for their keys."""
+        offsets: defaultdict[tuple[int, str], list[int]] = defaultdict(list)
+        for each in deliveries:
+            offsets[each.record.partition, each.key].append(UNKNOWN_OFFSET)
+        try:
+            receipts = await self._publisher.publish([each.record for each in deliveries])
+            offsets = defaultdict(list, {place: [] for place in offsets})
+            for each, receipt in zip(deliveries, receipts, strict=True):
+                DOOR_PUBLISHED.labels(receipt.fate.value).inc()
+                each.fate = _fate(each, receipt.fate)
+                if receipt.fate is not Fate.NOTHING_DONE:
+                    offset = UNKNOWN_OFFSET if receipt.offset is None else receipt.offset
+                    offsets[each.record.partition, each.key].append(offset)
+        finally:
+            for (partition, key), found in offsets.items():
+                self._short_way.end_publishing(partition, key, found)
+
+
+def _must_publish(delivery: Delivery) -> bool:
+    """Whether the shard must read the command from its record: the caller does not wait, or the intake refuses it."""
+    return delivery.reply is None or len(delivery.record.value) > ENVELOPE_BYTES
+
+
+def _fate(delivery: Delivery, published: Fate) -> Fate:
+    """What is known of the command after it was published. A shard may have taken it into a batch before."""
+    was_taken = delivery.local is not None and not delivery.local.withdrawn
+    return Fate.UNKNOWN if was_taken and published is Fate.NOTHING_DONE else published

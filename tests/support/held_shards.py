@@ -1,0 +1,41 @@
+"""A shard of the door's own instance that holds the commands it gets until the test answers them or hands them back."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from daybook_command.shard.intake import SentCommand
+
+
+@dataclass(slots=True)
+class HeldShards:
+    """`queued` and `taken`: what the door gave and did not get back, by ticket. `given`: all of it. `room`: for
+    how many commands. `decided`: the offset below which the topic is decided.
+    """
+
+    open: bool = True
+    room: int = 1_000
+    decided: int = 0
+    queued: dict[bytes, SentCommand] = field(default_factory=dict)
+    taken: dict[bytes, SentCommand] = field(default_factory=dict)
+    given: list[SentCommand] = field(default_factory=list)
+
+    def takes_local(self, partition: int) -> bool:
+        return self.open
+
+    def decided_to(self, partition: int) -> int | None:
+        return self.decided
+
+    def has_room(self, commands: int, size: int) -> bool:
+        return len(self.queued) + commands <= self.room
+
+    def queue_local(self, partition: int, commands: Sequence[SentCommand]) -> None:
+        self.given += commands
+        self.queued |= {each.reply_to.correlation_id or b"": each for each in commands}
+
+    def withdraw(self, partition: int, tickets: Collection[bytes]) -> Collection[bytes]:
+        return [ticket for ticket in tickets if self.queued.pop(ticket, None) is not None]
+
+    def take(self) -> None:
+        """A batch takes all queued commands."""
+        self.taken |= self.queued
+        self.queued.clear()

@@ -1,0 +1,205 @@
+"""The HTTP door and a shard of its own instance: what goes the short way, and what is published after all."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from daybook_client.kafka.command_publisher import Fate
+from daybook_command.shard.intake import SentCommand, classify
+from daybook_command.shard.records import CommandRecord
+from daybook_contracts.results import encode_record
+from daybook_contracts.routing import partition_of
+from daybook_contracts.senders.policy import Grant, ServicePolicy
+from daybook_contracts.senders.sender_rules import SenderRules
+from support.chain import Json
+from support.command_strategies import envelopes
+from support.door_doubles import OTHER, DoorAlone, accepted, problem_of, rename, undecided
+from support.driving import eventually
+from support.held_shards import HeldShards
+
+DOOR_KEY = "the-key-of-the-door-32-characters"
+SERVICE = "service:billing"
+ANYTHING = ServicePolicy({"billing": Grant(None, None, act_for_users=True)}, (DOOR_KEY.encode(),))
+IDS = [f"01890000-0000-7000-8000-{number:012}" for number in range(10)]
+
+
+def door_with(shards: HeldShards, **changes: Any) -> DoorAlone:
+    door = DoorAlone(shards=shards, **changes)
+    door.kafka.decide = undecided
+    return door
+
+
+@pytest.fixture
+def shards() -> HeldShards:
+    return HeldShards()
+
+
+def answer(door: DoorAlone, command: SentCommand, envelope: Json) -> None:
+    door.replies.resolve((command.reply_to.correlation_id or b"").decode(), encode_record(accepted(envelope)))
+
+
+async def begun(send: Callable[[], Any], shards: HeldShards, count: int = 1) -> "asyncio.Task[Any]":
+    """The request, once a shard holds `count` commands more."""
+    expected = len(shards.given) + count
+    task = asyncio.create_task(send())
+    await eventually(lambda: _reached(shards.given, expected))
+    return task
+
+
+async def _reached(things: Sequence[object], count: int) -> bool:
+    return len(things) >= count
+
+
+async def test_a_command_is_answered_by_the_shard_without_being_published(shards: HeldShards) -> None:
+    door = door_with(shards, wait_seconds=30)
+    request = await begun(lambda: door.send(rename()), shards)
+    answer(door, shards.given[0], rename())
+    got: httpx.Response = await request
+    assert (got.status_code, got.json()["position"]) == (200, "6.7")
+    assert door.kafka.records == []
+
+
+async def test_respond_async_always_publishes(shards: HeldShards) -> None:
+    door = door_with(shards)
+    assert (await door.send(rename(), prefer="respond-async")).status_code == 202
+    assert (len(door.kafka.records), shards.given) == (1, [])
+
+
+async def test_where_the_way_is_closed_commands_are_published(shards: HeldShards) -> None:
+    shards.open = False
+    door = door_with(shards)
+    assert (await door.send(rename())).status_code == 202
+    assert (len(door.kafka.records), shards.given) == (1, [])
+
+
+async def test_full_queues_refuse_and_publish_nothing(shards: HeldShards) -> None:
+    shards.room = 1
+    door = door_with(shards)
+    sent = [rename(id=IDS[0]), rename(id=IDS[1]), rename(id=IDS[2], org_id=OTHER)]
+    items = (await door.send_batch(sent)).json()
+    assert [item["status"] for item in items] == [503, 503, 202]
+    assert "nothing was done" in items[0]["detail"]
+    assert [command["id"] for command in door.kafka.commands] == [IDS[2]]
+    single = await door_with(HeldShards(room=0)).send(rename())
+    assert problem_of(single) == (503, "UNAVAILABLE")
+    assert single.headers["retry-after"]
+
+
+async def test_after_half_the_wait_the_command_is_published_as_it_is_and_answered_with_202(shards: HeldShards) -> None:
+    door = door_with(shards)
+    assert (await door.send(rename())).status_code == 202
+    (record,) = door.kafka.records
+    kept = shards.given[0].record
+    assert (record.key, record.value, tuple(record.headers)) == (kept.key, kept.value, kept.headers)
+
+
+async def test_all_unanswered_commands_of_the_key_fall_back_in_order(shards: HeldShards) -> None:
+    door = door_with(shards, wait_seconds=30)
+    first = await begun(lambda: door.send_batch([rename(id=id_) for id_ in IDS[:2]]), shards, 2)
+    shards.take()
+    second = await begun(lambda: door.send(rename(id=IDS[2])), shards)
+    answer(door, shards.given[0], rename(id=IDS[0]))
+    door.deliveries.handed_back([next(iter(shards.queued))], [])
+    await eventually(lambda: _reached(door.kafka.records, 1))
+    assert [command["id"] for command in door.kafka.commands] == [IDS[1], IDS[2]]
+    for number in (1, 2):
+        answer(door, shards.given[number], rename(id=IDS[number]))
+    assert [item["status"] for item in (await first).json()] == [200, 200]
+    assert (await second).status_code == 200
+
+
+async def test_what_is_handed_back_is_published_at_once(shards: HeldShards) -> None:
+    door = door_with(shards, wait_seconds=3600)
+    door.kafka.decide = accepted
+    request = await begun(lambda: door.send(rename()), shards)
+    door.deliveries.handed_back(list(shards.queued), [])
+    assert (await request).status_code == 200
+    assert len(door.kafka.records) == 1
+
+
+@pytest.mark.parametrize(("taken", "text"), [(False, "nothing was done"), (True, "may or may not be decided")])
+async def test_nothing_was_done_is_said_only_of_a_command_that_no_batch_took(
+    shards: HeldShards, text: str, *, taken: bool
+) -> None:
+    door = door_with(shards, wait_seconds=0.4)
+    door.kafka.fate = Fate.NOTHING_DONE
+    request = await begun(lambda: door.send(rename()), shards)
+    if taken:
+        shards.take()
+    got = await request
+    assert problem_of(got) == (503, "UNAVAILABLE")
+    assert text in got.json()["detail"]
+
+
+async def test_while_a_published_command_is_undecided_later_ones_of_its_key_are_published(shards: HeldShards) -> None:
+    door = door_with(shards)
+    await door.send(rename(id=IDS[0]), prefer="respond-async")
+    await door.send(rename(id=IDS[1]))
+    assert (len(door.kafka.records), shards.given) == (2, [])
+    await door.send(rename(id=IDS[2], org_id=OTHER))
+    assert len(shards.given) == 1
+    shards.decided = 2  # both were published at the offsets 0 and 1
+    await door.send(rename(id=IDS[3]))
+    assert [each.command.id for each in shards.given] == [IDS[2], IDS[3]]
+
+
+async def test_after_an_unknown_publish_the_key_waits_for_one_that_is_known(shards: HeldShards) -> None:
+    shards.decided = 1_000
+    door = door_with(shards)
+    door.kafka.fate = Fate.UNKNOWN
+    await door.send(rename(id=IDS[0]), prefer="respond-async")
+    door.kafka.fate = Fate.PUBLISHED
+    await door.send(rename(id=IDS[1]))
+    assert shards.given == []
+    await door.send(rename(id=IDS[2]))
+    assert [each.command.id for each in shards.given] == [IDS[2]]
+
+
+async def test_a_published_command_of_a_key_takes_along_those_that_a_shard_holds(shards: HeldShards) -> None:
+    door = door_with(shards, wait_seconds=30)
+    first = await begun(lambda: door.send(rename(id=IDS[0])), shards)
+    await door.send(rename(id=IDS[1]), prefer="respond-async")
+    assert [command["id"] for command in door.kafka.commands] == [IDS[0], IDS[1]]
+    answer(door, shards.given[0], rename(id=IDS[0]))
+    assert (await first).status_code == 200
+
+
+@pytest.mark.parametrize("policy", [None, ANYTHING], ids=["without a policy", "with a policy"])
+def test_a_shard_gets_what_it_would_read_from_the_published_record(policy: ServicePolicy | None) -> None:
+    """After half the wait the same command is published, so that both can be compared."""
+    shards = HeldShards(decided=1_000_000)
+    door = door_with(shards, policy=policy, door_key=DOOR_KEY, wait_seconds=0.001, rate=1e9, burst=10**9)
+    partitions = door.settings.partitions
+    rules = SenderRules(policy, door.settings.secret_ref_prefix)
+    given_back = 0
+
+    with asyncio.Runner() as runner:
+
+        @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+        @given(envelopes(), st.booleans(), st.booleans())
+        def compare(envelope: Json, by_user: bool, traced: bool) -> None:  # noqa: FBT001 - hypothesis's arguments
+            nonlocal given_back
+            shards.given.clear()
+            door.kafka.calls.clear()
+            actor = envelope["actor_user_id"]
+            principal = f"user:{actor.lower()}" if by_user and actor else SERVICE
+            headers = {"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"} if traced else {}
+            runner.run(door.send(envelope, principal, **headers))
+            if not shards.given:
+                assert door.kafka.records == []
+                return
+            (handed,), (record,) = shards.given, door.kafka.records
+            published = CommandRecord(0, record.key, record.value, tuple(record.headers), 0)
+            home = partition_of(handed.command.key, partitions)
+            assert record.partition == home
+            assert classify(published, home, partitions, rules) == replace(handed, record=published)
+            given_back += 1
+
+        compare()
+    assert given_back > 20
