@@ -1,4 +1,6 @@
-"""When healing is refused: rows of `audit_log` that differ from the log, and positions that give no order."""
+"""When healing is refused: for example because rows of `audit_log` were altered or are missing, or because an org's
+entries are in several partitions, so that their positions give no order. Also what the subcommand prints.
+"""
 
 import pytest
 
@@ -43,8 +45,8 @@ async def assert_refused(settings: Settings, pool: Pool, reason: str, org_id: st
         ('metadata_json = metadata_json || \'{"data": null, "salt": null}\'', "it is redacted"),
         ("metadata_json = metadata_json || '{\"v\": 1e400}'", "its row cannot come from a record of the log"),
         ("metadata_json = metadata_json || '{\"v\": 7}'", "unknown version 7"),
-        ("id = gen_random_uuid()", "the id is not that of its identity"),
-        (SECOND_ID, "the id is not that of its identity"),
+        ("id = gen_random_uuid()", "the id is not the entry's first id"),
+        (SECOND_ID, "the id is not the entry's first id"),
     ],
 )
 async def test_a_row_of_audit_log_that_differs_from_the_log_is_named(
@@ -55,7 +57,7 @@ async def test_a_row_of_audit_log_that_differs_from_the_log_is_named(
     await assert_refused(settings, pool, rf"^entry 0\.11 .*cannot be applied: {reason}")
 
 
-async def test_an_altered_row_under_its_second_id_is_named(settings: Settings, pool: Pool) -> None:
+async def test_an_altered_row_whose_first_id_another_row_has_is_named(settings: Settings, pool: Pool) -> None:
     log = founded()
     place = log.add(ORG, ANN, facts.OrgRenamed(name="b"))[0]
     await plant(pool, place.id)
@@ -85,7 +87,7 @@ async def test_a_missing_row_of_audit_log_is_an_error_where_it_is_needed(setting
     await assert_refused(
         settings,
         pool,
-        r"^entry 0\.13 \(DELETE_SECRET_REF\) cannot be applied: a row of public.secret_refs to change is missing",
+        r"^entry 0\.13 \(DELETE_SECRET_REF\) cannot be applied: the row of public.secret_refs that the entry needs is ",
     )
 
 

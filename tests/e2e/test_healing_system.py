@@ -40,7 +40,11 @@ def poisons(tenant: Tenant) -> dict[str, Json]:
     return {
         "unknown action 'DANCE'": {"action": "DANCE", "data": {"name": "x"}},
         "unknown version 2": {"action": "RENAME_ORG", "data": {"name": "x"}, "_v": 2},
-        "the id is not that of its identity": {"action": "RENAME_ORG", "data": {"name": "x"}, "id": fresh_id()},
+        "the id is not the entry's first id": {
+            "action": "RENAME_ORG",
+            "data": {"name": "x"},
+            "id": fresh_id(),
+        },
         "a row of public.org_members is inserted twice": {
             "action": "ADD_MEMBER",
             "data": member,

@@ -33,7 +33,7 @@ class Messages:
         self._of_channel = {name: list(channel["messages"]) for name, channel in document["channels"].items()}
 
     def faults(self, name: str, headers: object, payload: object) -> list[str]:
-        """What the message does not allow; empty if headers and payload are as described."""
+        """How headers and payload differ from the document's description of the message; empty if they do not."""
         of_headers, of_payload = self._validators[name]
         errors = [*of_headers.iter_errors(headers), *of_payload.iter_errors(payload)]
         return [f"{error.json_path}: {error.message}" for error in errors]

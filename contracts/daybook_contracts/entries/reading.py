@@ -188,7 +188,7 @@ def _checked_identity(entry: Entry) -> Identity:
     if not _has_right_scope_and_key(identity, entry):
         raise ValueError(f"scope {metadata.scope} and key do not fit the entry")
     if entry.id != identity.first_id():
-        raise ValueError("the id is not that of its identity")
+        raise ValueError("the id is not the entry's first id")
     return identity
 
 

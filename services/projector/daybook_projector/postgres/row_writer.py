@@ -86,7 +86,7 @@ async def write_changes(
         for statement, rows in chain.from_iterable(statements(phase, tables) for phase in phases):
             tag = await _execute(connection, statement, rows)
             if int(tag.rpartition(" ")[2]) != len(rows):
-                raise Unwritable(f"a row to change is missing ({tag} of {len(rows)})")
+                raise Unwritable(f"a row that an entry needs is missing ({tag} of {len(rows)})")
 
 
 async def _execute(connection: Connection, statement: str, rows: list[Values]) -> str:

@@ -10,7 +10,8 @@ from daybook_projector.read_api.database import ReadDatabase
 
 POSITION: Final = re.compile(r"([0-9]{1,5})\.([0-9]{1,18})", re.ASCII)
 POLL_SECONDS: Final = 0.01
-# A wait of no more than this is a single query, because it could end before the first poll returns.
+# A wait of at most this long makes one query of its own. If it joined the poll, it could time out before the first
+# answer, even if the position is already in the tables.
 LOOK_SECONDS: Final = 0.1
 
 
@@ -38,7 +39,7 @@ class ProjectedPositions:
         self._looking: asyncio.Task[None] | None = None
 
     async def wait(self, position: Position, seconds: float) -> bool:
-        """Returns True once the position is in the tables, and False after `seconds`. Raises DatabaseAway."""
+        """Whether the position is in the tables, at the latest after `seconds`. Raises DatabaseAway."""
         if seconds <= LOOK_SECONDS:
             return (await self._database.checkpoints([position.partition])).get(position.partition, -1) >= (
                 position.number

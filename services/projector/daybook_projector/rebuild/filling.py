@@ -1,5 +1,5 @@
-"""Copies the rows of a fold into shadow tables: rows on disk in, a binary COPY for each table out.
-Memory is bounded.
+"""Copies a partition's folded rows from disk into the shadow tables, with one binary COPY for each table. Memory is
+bounded.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator

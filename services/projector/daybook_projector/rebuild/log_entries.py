@@ -155,7 +155,10 @@ async def _require_first_ids(log: TableLog) -> None:
     """A row may have its second id only if another entry's row has its first id."""
     for row in await log.needlessly_displaced():
         raise Unappliable(
-            row.partition, row.position, "", "the id is not that of its identity: its row has the second id needlessly"
+            row.partition,
+            row.position,
+            "",
+            "the id is not the entry's first id: its row has the second id needlessly",
         ).refusal()
 
 

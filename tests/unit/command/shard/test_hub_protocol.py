@@ -1,5 +1,5 @@
-"""The hub's commands under many schedules. A shard loads, caches and drops parts of an org; this changes no
-decision.
+"""Random commands on connections and what belongs to them, under many schedules. A shard loads, caches and drops
+parts of an org; this changes no decision.
 """
 
 import json
@@ -55,7 +55,7 @@ def is_taken(entry: Entry) -> bool:
     return isinstance(error, EntryError) and error.code == "ALREADY_EXISTS"
 
 
-def test_the_schedules_reach_policies_timeouts_and_partial_filters() -> None:
+def test_the_schedules_reach_policies_timeouts_and_filters_with_a_remainder() -> None:
     """Without these cases, the simulation would prove little."""
     entries = [entry for seed in range(60, 90) for log in Judged(played(seed)).logs.values() for entry in log]
     actions = {entry.action for entry in entries if entry.result == "success"}

@@ -138,7 +138,7 @@ class RowCache:
     def _existing(self, table: Table, key: Key) -> Row:
         row = self.find(table, key)
         if row is None:
-            raise FoldError(f"a row of {table.name} to change is missing")
+            raise FoldError(f"the row of {table.name} that the entry needs is missing")
         return row
 
     def _put(self, table: Table, key: Key, before: StoredRow, row: StoredRow) -> None:
