@@ -15,6 +15,7 @@ from support.granted import Granted, granted
 from support.guarded_kafka import GuardedKafka, Operation, Resource, guarded_kafka
 from support.logbook import Logbook, log_with, org, user
 from support.projecting import database, post, publish
+from support.recounted import ACTIVITY
 from support.shell import finish, invoke, start
 from support.stack import FreshSettings
 from support.tables import SCHEMA
@@ -34,9 +35,10 @@ WRITING = """
 SELECT grantee || ': ' || privilege_type || ' on ' || table_name FROM information_schema.role_table_grants
  WHERE grantee = $1 AND privilege_type <> 'SELECT'
 """
+BOOKKEEPING = ("daybook.checkpoints", "daybook.quarantine", "daybook.migrations", ACTIVITY)
 RIGHTS = [
     *(f"USAGE ON SCHEMA {schema}" for schema in ("public", "auth", "daybook")),
-    *(f"SELECT ON {table}" for table in (*SCHEMA, "daybook.checkpoints", "daybook.quarantine", "daybook.migrations")),
+    *(f"SELECT ON {table}" for table in (*SCHEMA, *BOOKKEEPING)),
 ]
 
 

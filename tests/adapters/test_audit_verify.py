@@ -14,7 +14,7 @@ from daybook_projector.audit.checks.finding import Finding
 from daybook_projector.audit.verify.report import Verified
 from daybook_projector.audit.verify.run import Request, verify
 from daybook_projector.projections.audit_log import AUDIT_LOG
-from daybook_projector.projections.fold import TABLES
+from daybook_projector.projections.fold import AUDITED_TABLES, TABLES
 from support.auditing import silent, unguarded
 from support.deciding import log_of
 from support.logbook import Logbook
@@ -81,7 +81,7 @@ async def test_a_projected_log_is_valid(settings: Settings, log: Logbook) -> Non
     assert [each.head for each in found.partitions] == log.heads
     assert {table.name for table in found.tables} == {
         "audit_log",
-        *(table.name.removeprefix("public.") for table in TABLES),
+        *(table.name.removeprefix("public.") for table in AUDITED_TABLES),
     }
     assert all(table.rows > 0 for table in found.tables)
 

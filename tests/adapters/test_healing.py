@@ -54,6 +54,7 @@ async def test_a_newer_version_heals_an_org_whose_entry_an_older_version_could_n
         Difference("public.project_members", other=1),
         Difference("public.secret_refs", missing=1, surplus=1),
         Difference("public.source_connections", other=1),
+        Difference("daybook.connection_activity", other=1),
         Difference("public.sync_runs", other=1),
         Difference("public.dlq_events", other=1),
         Difference("public.integration_alerts", surplus=1),

@@ -15,11 +15,15 @@ from daybook_infra.runtime.postgres.migrations import (
     verify_migrations,
 )
 from daybook_infra.runtime.settings import Settings
+from support.planted_rows import ids, put_connection, put_dead_letters, put_org, put_runs
+from support.recounted import ACTIVITY, recounted
 from support.sql import run
 from support.stack import FreshSettings
+from support.tables import read_tables
 
 ALL = tuple(migration.name for migration in read_migrations())
 USERS = "0002_users.sql"
+ADDS_ACTIVITY = "0024_connection_activity.sql"
 
 
 @pytest.fixture
@@ -29,6 +33,14 @@ def empty(fresh_settings: FreshSettings) -> Settings:
 
 def url_of(settings: Settings) -> str:
     return settings.database_url.get_secret_value()
+
+
+def take_out(folder: Path, first: str) -> dict[Path, str]:
+    """Removes the file with this name and all later ones from the folder. Returns their texts."""
+    later = {path: path.read_text(encoding="utf-8") for path in folder.glob("*.sql") if path.name >= first}
+    for path in later:
+        path.unlink()
+    return later
 
 
 async def applied(settings: Settings) -> tuple[str, ...]:
@@ -79,6 +91,24 @@ async def test_two_files_with_the_same_number_are_refused(empty: Settings, migra
 async def test_a_missing_migration_is_an_error(empty: Settings) -> None:
     with pytest.raises(MigrationMismatch, match=r"^the database lacks 0001_.*: run `daybook init`$"):
         await verify_migrations(empty)
+
+
+async def test_the_activity_of_present_connections_is_counted(empty: Settings, migrations_folder: Path) -> None:
+    later = take_out(migrations_folder, ADDS_ACTIVITY)
+    await migrate(empty, migrations_folder)
+    async with connect(empty, "test") as database:
+        org_id, project_id = await put_org(database)
+        idle, busy = [await put_connection(database, org_id, project_id) for _ in range(2)]
+        await put_runs(database, busy, ["failed", "success", "failed", "cancelled", "failed", "running"])
+        await put_dead_letters(database, busy, ids(3))
+        await put_dead_letters(database, busy, ids(2, 3), status="resolved")
+        for path, text in later.items():
+            path.write_text(text, encoding="utf-8")
+        assert ADDS_ACTIVITY in await migrate(empty, migrations_folder)
+        found = await read_tables(database)
+    assert set(found[ACTIVITY]) == {(idle,), (busy,)}
+    assert found[ACTIVITY][busy,][:2] == (3, 2)
+    assert found[ACTIVITY] == recounted(found)
 
 
 async def test_external_users_are_referenced_and_not_created(fresh_settings: FreshSettings) -> None:

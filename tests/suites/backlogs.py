@@ -1,4 +1,4 @@
-"""Connections with many dead letters: a shard loads one page of them, and counts the others up to a limit."""
+"""A filter on many dead letters: a shard loads one page of those that match, and counts the others up to a limit."""
 
 from dataclasses import replace
 
@@ -7,41 +7,17 @@ from daybook_command.domain.dead_letters import DeadLetter
 from daybook_command.domain.references import PendingLetters
 from daybook_command.shard.snapshot import OrgNeeds
 from suites.database import LATER, ORG, OTHER, Database, children, letters, resolved, retried
-from support.given import alert
-from support.hub_scene import ADS, SHOP, WEB, connection_created, letter_recorded
+from support.hub_scene import SHOP, WEB, connection_created, letter_recorded
 
 
 class BacklogsContract:
-    async def test_pending_dead_letters_are_counted_up_to_the_limit_of_each_org(self, database: Database) -> None:
-        await database.has(*map(letter_recorded, range(8)), resolved([*range(4, 8)]))
-        for limit, counted in ((3, (3, True)), (4, (4, True)), (5, (4, False))):
-            need = OrgNeeds(ORG, 0, children(connections=[SHOP]), count_limit=limit)
-            beside = OrgNeeds(OTHER, 0, children(connections=[ADS]), count_limit=9)
-            mine, _ = await database.orgs(need, beside)
-            [activity] = mine.children.activities.values()
-            assert (activity.pending, activity.pending_is_lower_bound) == counted
-
-    async def test_a_low_count_is_recounted_without_touched_dead_letters(self, database: Database) -> None:
-        low, high, idle = SHOP, LATER, alert(9)
-        await database.has(
-            connection_created(high, WEB),
-            connection_created(idle, WEB),
-            *(letter_recorded(number) for number in range(5)),
-        )
-        await database.has(letter_recorded(5, high), letter_recorded(6, idle), letter_recorded(7, idle))
-        need = OrgNeeds(
-            ORG,
-            0,
-            named=children(letters=letters(range(4, 6))),
-            touched=children(letters=letters(range(2))),
-            known_activities=frozenset({low, high, idle}),
-            low_counts=frozenset({low, idle}),
-        )
-        found = await database.children(need)
-        assert (found.recounted, found.activities) == ({low: 3}, {})
-        beside_a_higher_limit = await database.orgs(replace(need, count_limit=2), OrgNeeds(OTHER, 0))
-        assert beside_a_higher_limit[0].children.recounted == {low: 2}
-        assert (await database.children(replace(need, generation=None))).recounted == {}
+    async def test_the_count_of_pending_dead_letters_is_exact_and_each_connections_own(
+        self, database: Database
+    ) -> None:
+        await database.has(connection_created(LATER, WEB), *map(letter_recorded, range(300)), resolved([*range(4, 8)]))
+        await database.has(letter_recorded(300, LATER))
+        both = await database.children(OrgNeeds(ORG, 0, children(connections=[SHOP, LATER])))
+        assert {id_: activity.pending for id_, activity in both.activities.items()} == {SHOP: 296, LATER: 1}
 
     async def test_a_filter_loads_the_first_matching_dead_letters_and_counts_the_rest(self, database: Database) -> None:
         often, touched, matching, gone = range(10), range(10, 20), range(20, 1025), range(1025, 1035)

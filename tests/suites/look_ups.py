@@ -160,7 +160,7 @@ class LookUpsContract:
             ([sync_completed, sync_failed, sync_cancelled, sync_failed, None], 2),
             ([sync_failed, sync_completed, sync_cancelled, sync_failed, sync_cancelled], 1),
             ([sync_completed, sync_failed, sync_failed, sync_cancelled, sync_failed], 3),
-            ([sync_failed] * 5, 3),
+            ([sync_failed] * 5, 5),
         ],
     )
     async def test_failures_are_counted_back_to_the_last_success(

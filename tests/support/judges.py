@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from daybook_command.shard.answers import outcome
@@ -12,14 +12,13 @@ from daybook_contracts.commands.registry import Command
 from daybook_contracts.entries.entry import Entry, identity_of
 from daybook_contracts.entries.identity import Identity, Scope
 from daybook_contracts.entries.reading import read_entry
-from daybook_contracts.log.admission import Admitted, admit
-from daybook_contracts.log.head import GENESIS
 from daybook_contracts.results import encode_record
 from daybook_contracts.routing import partition_of
 from daybook_contracts.topics import CORRELATION_ID
 from daybook_projector.partition.batch_rows import audit_rows
 from daybook_projector.partition.entry import read_partition_entry
 from support.colliding_ids import colliding_ids
+from support.copies import admitted
 from support.redeciding import by_command, check_decisions, is_entry_of_command, sent_commands
 from support.simulation import World
 from support.surroundings import Failed
@@ -187,13 +186,3 @@ def _number(record: CommandRecord) -> int:
 def _without_detail(answer: dict[str, Any]) -> str:
     """The first answer to a rejection may hold more detail than the log and repeated answers."""
     return json.dumps({name: value for name, value in answer.items() if name != "detail"}, sort_keys=True)
-
-
-def admitted(values: Iterable[bytes], partition: int) -> list[Admitted]:
-    """The records of a log that the admission rule admits."""
-    found: list[Admitted] = []
-    for value in values:
-        verdict = admit(found[-1].head if found else GENESIS, partition, value)
-        if isinstance(verdict, Admitted):
-            found.append(verdict)
-    return found

@@ -98,6 +98,12 @@ def _damages() -> list[Damage]:
             f"'{thing(91)}', '{OTHER_ORG}', '{project(3)}', 'rss', 'x', '{{}}', true",
         ),
         (
+            "daybook.connection_activity",
+            "pending = pending + 1",
+            f"connection_id = '{thing(21)}'",
+            f"'{thing(95)}', 0, 0, null",
+        ),
+        (
             "public.sync_runs",
             "error_message = 'x'",
             f"id = '{thing(2)}'",
@@ -136,6 +142,11 @@ DAMAGES = [
             f"UPDATE secret_refs SET key_name = 'b' WHERE id = '{thing(9)}'",
         ],
         Difference("public.secret_refs", other=2),
+    ),
+    damage(
+        "a run that the activity does not know",
+        f"UPDATE daybook.connection_activity SET running_run_id = '{thing(2)}', failed_in_a_row = 3",
+        Difference("daybook.connection_activity", other=2),
     ),
     damage(
         "a row that refers to a surplus row",
@@ -178,7 +189,10 @@ NINE_TABLES = (
     "dlq_events",
     "integration_alerts",
 )
-EMPTIED = damage("all tables emptied", [f"DELETE FROM {table}" for table in (*NINE_TABLES, "auth.users")])
+EMPTIED = damage(
+    "all tables emptied",
+    [f"DELETE FROM {table}" for table in (*NINE_TABLES, "daybook.connection_activity", "auth.users")],
+)
 TWO = (
     damage("members", f"DELETE FROM org_members WHERE user_id = '{BOB}'"),
     damage("names", f"UPDATE orgs SET name = 'x' WHERE id = '{OTHER_ORG}'"),

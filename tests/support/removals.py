@@ -27,8 +27,11 @@ from daybook_contracts.log.admission import Admitted, VoidReason
 from daybook_contracts.log.continuity import head_of
 from daybook_contracts.log.head import Checkpoint, Head
 from daybook_projector.partition import machine as partition_log
-from support import simulated_postgres
+from daybook_projector.projections.connection_activity import CONNECTION_ACTIVITY
+from daybook_projector.rebuild.org_rebuild import TABLES_OF_ORGS
+from support import simulated_heal, simulated_postgres
 from support.patching import Patch
+from support.recounted import ACTIVITY
 from support.simulated_postgres import move_checkpoint, post
 from support.simulated_writer import BegunLookUp, Writer
 from support.surroundings import Surroundings
@@ -135,6 +138,18 @@ def read_in_two_snapshots(patch: Patch) -> None:
     patch.replace(Writer, "finish_look_up", found)
 
 
+def read_activity_in_another_snapshot(patch: Patch) -> None:
+    """Simulated look-up: reads activity at its end, all else at its start."""
+
+    def found(writer: Writer, look_up: BegunLookUp, around: Surroundings) -> None:
+        mixed = look_up.moment.copy()
+        mixed.rows.rows[ACTIVITY] = around.postgres.now.rows.rows[ACTIVITY]
+        find(writer, BegunLookUp(look_up.load, mixed), around)
+
+    find = Writer.finish_look_up
+    patch.replace(Writer, "finish_look_up", found)
+
+
 def replay_the_whole_tail(patch: Patch) -> None:
     """`Tail.replay`: replays the whole tail."""
 
@@ -192,6 +207,12 @@ def overlook_another_head(patch: Patch) -> None:
     """`check_head` in shard and projector: accepts any record."""
     for reader in (takeover, gap, partition_log):
         patch.replace(reader, "check_head", lambda *_: None)
+
+
+def heal_without_activity(patch: Patch) -> None:
+    """Simulated heal: corrects all tables but `connection_activity`."""
+    others = tuple(table for table in TABLES_OF_ORGS if table is not CONNECTION_ACTIVITY)
+    patch.replace(simulated_heal, "healed_tables", lambda: others)
 
 
 def take_any_row_with_the_id(patch: Patch) -> None:

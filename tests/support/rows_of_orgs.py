@@ -5,9 +5,7 @@ from dataclasses import replace
 
 from immutables import Map
 
-from daybook_command.domain.activity import Activity
 from daybook_command.domain.children import Children
-from daybook_command.domain.connections import Connection
 from daybook_command.domain.references import ChildKind, ChildRef, PendingLetters, with_alerts
 from daybook_command.domain.state import Org
 from daybook_command.shard.snapshot import LoadedOrg, OrgNeeds
@@ -18,7 +16,9 @@ MAX_UNREAD_MATCHES = 10_001
 
 
 def loaded_org(whole: Org | None, need: OrgNeeds, generation: int = 0) -> LoadedOrg:
-    """`whole` has all children and all activities, like an org that is folded from its first entry."""
+    """`whole` has all children, like an org that is folded from its first entry. A connection without an activity
+    lacks its row.
+    """
     fresh = need.generation != generation
     if whole is None:
         return LoadedOrg(None, fresh, generation, quarantined=False)
@@ -44,14 +44,9 @@ def _children(whole: Org, need: OrgNeeds, *, fresh: bool) -> Children:
         dead_letters=letters,
         alerts={id_: alert for id_, alert in whole.alerts.items() if ChildRef(ChildKind.ALERT, id_) in want},
         activities={
-            id_: _limited(each, need.count_limit)
+            id_: each.activity
             for id_, each in wanted.items()
-            if fresh or id_ not in need.known_activities
-        },
-        recounted={
-            id_: min(need.count_limit, len(_matching(whole, PendingLetters(id_, None), need.touched)))
-            for id_ in wanted
-            if not fresh and id_ in need.low_counts
+            if each.activity is not None and (fresh or id_ not in need.known_activities)
         },
         unread_matches=min(MAX_UNREAD_MATCHES, max(0, len(matching) - BULK_IDS)),
     )
@@ -72,9 +67,3 @@ def _matching(whole: Org, wanted: PendingLetters, touched: Iterable[ChildRef]) -
         and (most is None or each.retry_count <= most)
         and ChildRef(ChildKind.DEAD_LETTER, id_) not in left_out
     )
-
-
-def _limited(connection: Connection, limit: int) -> Activity:
-    assert connection.activity is not None
-    pending = connection.activity.pending
-    return replace(connection.activity, pending=min(pending, limit), pending_is_lower_bound=pending >= limit)

@@ -3,14 +3,13 @@
 The tables are {primary key: the other columns}, and have only this org's rows.
 """
 
-from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any
 
-from daybook_command.domain.activity import FAILURES_COUNTED
 from daybook_command.domain.connections import Connection
 from daybook_command.domain.state import Org
 from daybook_contracts.json.canonical import canonical_bytes
+from support.recounted import recounted
 from support.tables import Tables
 
 Seen = dict[str, object]
@@ -37,7 +36,6 @@ def seen_by_deciders(org: Org) -> Seen:
 
 def _seen(made: Connection) -> tuple[object, ...]:
     assert made.activity is not None
-    assert not made.activity.pending_is_lower_bound
     doing = (made.activity.config, made.activity.running, made.activity.failures, made.activity.pending)
     return (made.project_id, made.type, made.name, made.active, made.key_names, *doing)
 
@@ -65,24 +63,6 @@ def seen_in_tables(rows: Tables) -> Seen:
 
 def _posted(rows: Tables, connection_id: str, row: tuple[Any, ...]) -> tuple[object, ...]:
     _, project_id, type_, name, config, active = row
-    runs = {id_: run[1:4] for (id_,), run in rows["sync_runs"].items() if run[0] == connection_id}
-    running = [id_ for id_, (status, *_) in runs.items() if status == "running"]
-    assert len(running) <= 1
-    ended = sorted((at, status) for status, _, at in runs.values() if status in {"success", "failed"})
-    letters = [letter for letter in rows["dlq_events"].values() if letter[0] == connection_id]
-    doing = (
-        sha256(canonical_bytes(config)).digest(),
-        next(iter(running), None),
-        min(FAILURES_COUNTED, _failed_last(status for _, status in reversed(ended))),
-        sum(status == "pending" for _, _, status, _ in letters),
-    )
+    pending, failed, running = recounted(rows)[connection_id,]
+    doing = (sha256(canonical_bytes(config)).digest(), running, failed, pending)
     return (project_id, type_, name, active, frozenset(config.get("secrets", {}).values()), *doing)
-
-
-def _failed_last(statuses: Iterable[str]) -> int:
-    count = 0
-    for status in statuses:
-        if status != "failed":
-            break
-        count += 1
-    return count

@@ -4,9 +4,13 @@ is in use never changes, so a reference to it is a snapshot.
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from immutables import Map
+
+from daybook_command.domain.activity import Activity
+from daybook_command.domain.connections import Connection
 from daybook_command.domain.evolve import evolve
 from daybook_command.domain.state import Org
 from daybook_command.shard.events import OverdueRun
@@ -15,13 +19,14 @@ from daybook_contracts.entries.entry import Entry, fact_of, identity_of
 from daybook_contracts.entries.identity import Identity
 from daybook_contracts.log.head import NOTHING_PROJECTED, Checkpoint
 from daybook_contracts.routing import partition_of
-from daybook_projector.partition.batch_rows import NO_ORGS, audit_rows, net_changes
+from daybook_projector.partition.batch_rows import audit_rows, key_inserts, net_changes
 from daybook_projector.partition.entry import PartitionEntry
 from daybook_projector.partition.machine import Batch
 from daybook_projector.postgres.checkpoints import CheckpointLost
 from daybook_projector.projections.audit_log import AuditRow
 from daybook_projector.projections.changes import FoldError, Value
 from daybook_projector.projections.fold import TABLES, folds
+from support.recounted import ACTIVITY, ACTIVITY_COLUMNS
 from support.row_tables import RowTables
 from support.rows_of_orgs import loaded_org
 from support.tables import COLUMNS, Tables
@@ -31,8 +36,9 @@ FOLDS = folds(managed_users=True)
 
 @dataclass(slots=True)
 class Stored:
-    """The projector writes `rows` and `audit_log`. `entries` and `orgs` are what a shard would read from these rows.
-    The keys of `audit_log` and `entries` are the rows' ids, which may be second ids.
+    """The projector writes `rows` and `audit_log`. `entries` and `orgs` are what a shard would read from these rows,
+    except activities, which it reads from `rows`. The keys of `audit_log` and `entries` are the rows' ids, which may be
+    second ids. `quarantine`: for each org that was in quarantine, its generation, and whether it still is.
     """
 
     checkpoints: dict[int, Checkpoint] = field(default_factory=dict)
@@ -40,11 +46,20 @@ class Stored:
     audit_log: dict[str, AuditRow] = field(default_factory=dict)
     entries: dict[str, Entry] = field(default_factory=dict)
     orgs: dict[str, Org | None] = field(default_factory=dict)
+    quarantine: dict[str, tuple[int, bool]] = field(default_factory=dict)
 
     def copy(self) -> "Stored":
         rows = RowTables(TABLES)
         rows.rows = {name: dict(table) for name, table in self.rows.rows.items()}
-        return Stored(dict(self.checkpoints), rows, dict(self.audit_log), dict(self.entries), dict(self.orgs))
+        return replace(
+            self,
+            checkpoints=dict(self.checkpoints),
+            rows=rows,
+            audit_log=dict(self.audit_log),
+            entries=dict(self.entries),
+            orgs=dict(self.orgs),
+            quarantine=dict(self.quarantine),
+        )
 
     def checkpoint(self, partition: int) -> Checkpoint:
         return self.checkpoints.get(partition, NOTHING_PROJECTED)
@@ -67,8 +82,33 @@ class Stored:
                 return entry
         return None
 
+    def generation(self, org_id: str) -> int:
+        return self.quarantine.get(org_id, (0, False))[0]
+
+    def is_quarantined(self, org_id: str | None) -> bool:
+        return org_id is not None and self.quarantine.get(org_id, (0, False))[1]
+
     def orgs_needed(self, needs: Needs) -> dict[str, LoadedOrg]:
-        return {need.org_id: loaded_org(self.orgs.get(need.org_id), need) for need in needs.orgs}
+        found = {}
+        for need in needs.orgs:
+            loaded = loaded_org(self._whole_org(need.org_id), need, self.generation(need.org_id))
+            found[need.org_id] = replace(loaded, quarantined=self.is_quarantined(need.org_id))
+        return found
+
+    def _whole_org(self, org_id: str) -> Org | None:
+        """The org with the activities that the projected rows give. A connection without a row has none."""
+        org = self.orgs.get(org_id)
+        if org is None:
+            return None
+        connections = {id_: replace(each, activity=self._activity(id_, each)) for id_, each in org.connections.items()}
+        return replace(org, connections=Map(connections))
+
+    def _activity(self, connection_id: str, connection: Connection) -> Activity | None:
+        row = self.rows.rows[ACTIVITY].get((connection_id,))
+        if row is None or connection.activity is None:
+            return None
+        running, failures, pending = (row[name] for name in ("running_run_id", "failed_in_a_row", "pending"))
+        return Activity(connection.activity.config, running, failures, pending)  # type: ignore[arg-type]  # by column
 
     def tables(self) -> Tables:
         """The tables in the form in which tests read PostgreSQL's. No users are registered, so there are none."""
@@ -77,7 +117,7 @@ class Stored:
                 tuple(str(row[column]) for column in key): tuple(_value(row[column], column) for column in others)
                 for row in self.rows.rows.get(name if "." in name else f"public.{name}", {}).values()
             }
-            for name, (key, others) in COLUMNS.items()
+            for name, (key, others) in (COLUMNS | {ACTIVITY: ACTIVITY_COLUMNS}).items()
         }
         rows["audit_log"] = {
             (id_,): tuple(map(_value, row[1:], COLUMNS["audit_log"][1])) for id_, row in self.audit_log.items()
@@ -90,6 +130,7 @@ class Stored:
             OverdueRun(org_id, run_id)
             for org_id, org in self.orgs.items()
             if org is not None and partition_of(org_id, partitions) == partition
+            if not self.is_quarantined(org_id)
             for run_id, run in org.runs.items()
             if run.status == "running"
         ]
@@ -114,6 +155,9 @@ class Postgres:
         after = self.now.copy()
         for statement in transaction:
             statement(after, batch)
+        self.commit(after)
+
+    def commit(self, after: Stored) -> None:
         self.past.append(self.now)
         self.now = after
 
@@ -157,9 +201,15 @@ def is_unmoved(stored: Stored, batch: Batch) -> bool:
 
 
 def post(stored: Stored, batch: Batch) -> None:
-    """Writes the rows, with the projector's own folds, and the rows of `audit_log`, each under a unique id."""
-    for stretch in net_changes(FOLDS, batch.entries, NO_ORGS):
+    """Writes the rows, with the projector's own folds, and the rows of `audit_log`, each under a unique id. Of an
+    org in quarantine, adds only its own row and its projects besides.
+    """
+    frozen = frozenset(org_id for org_id, (_, active) in stored.quarantine.items() if active)
+    for stretch in net_changes(FOLDS, batch.entries, frozen):
         stored.rows.apply(stretch)
+    for insert in key_inserts(entry for entry in batch.entries if entry.org_id in frozen):
+        if insert.key not in stored.rows.rows[insert.table.name]:
+            stored.rows.apply([insert])
     for entry, row in zip(batch.entries, audit_rows(batch.entries), strict=True):
         _follow(stored, entry, _insert(stored, entry, row))
 
@@ -180,7 +230,7 @@ def _follow(stored: Stored, entry: PartitionEntry, id_: str) -> None:
     columns = entry.columns
     assert isinstance(columns, Entry), entry.poison
     stored.entries[id_] = columns
-    if columns.org_id is not None and columns.result == "success":
+    if columns.org_id is not None and columns.result == "success" and not stored.is_quarantined(columns.org_id):
         before = stored.orgs.get(columns.org_id)
         stored.orgs[columns.org_id] = evolve(before, columns.actor_user_id, fact_of(columns))
 

@@ -17,7 +17,9 @@ from daybook_contracts.commands.parse import parse_command
 from daybook_contracts.routing import partition_of
 from daybook_contracts.topics import CORRELATION_ID, PRINCIPAL, REPLY_PARTITION
 from support.colliding_ids import colliding_ids
+from support.copies import check_memory
 from support.simulated_door import Door
+from support.simulated_heal import healed, quarantined
 from support.simulated_projector import Projector
 from support.simulated_writer import Writer
 from support.surroundings import START_US, Failed, Request, Surroundings
@@ -25,6 +27,8 @@ from support.weather import CALM, Weather
 from support.world import CREATED
 
 CONFIG = ShardConfig(partitions=1, cache_bytes=8_000, max_tail=1_000, managed_users=True, max_commands=5)
+MEMORY_STEPS = 8
+"""A writer's copies are judged after every eighth step of a writer."""
 MAX_CALM_STEPS = 30_000
 """A schedule must be over after this many steps without faults."""
 Arrivals = Literal["kafka", "local", "both"]
@@ -57,11 +61,15 @@ class World:
         self.around = Surroundings(draw, config.partitions, users, weather or Weather.storm(draw))
         if arrivals == "kafka":
             self.around.weather = replace(self.around.weather, rival=0.5)
+        else:
+            # A client of a door would not send again what a quarantine refused.
+            self.around.weather = replace(self.around.weather, quarantine=0.0)
         self.config, self.arrivals = config, arrivals
         self.sent: list[CommandRecord] = []
         self.places: list[int] = []
         self.projected: list[bytes] = []
         self.lost: int | None = None
+        self.steps = 0
         self.writers: list[list[Writer]] = [[] for _ in range(config.partitions)]
         self.projectors: list[list[Projector]] = [[] for _ in range(config.partitions)]
         for record in commands:
@@ -135,6 +143,8 @@ class World:
             self._request: weather.requests if self.around.requests else 0.0,
             self._revoke: weather.revoke,
             self._half_wait: weather.half_wait,
+            self._quarantine: weather.quarantine,
+            self._heal: weather.healing,
         }
         for act in draw.choices(list(weights), list(weights.values()), k=steps):
             self.around.now_us += draw.randrange(5_000)
@@ -144,8 +154,20 @@ class World:
         return self.around.draw.randrange(self.config.partitions)
 
     def _write(self) -> None:
+        partition = self._somewhere()
         which = self.around.draw.random() < self.around.weather.rival
-        self.writers[self._somewhere()][which].work(self.around)
+        writer = self.writers[partition][which]
+        writer.work(self.around)
+        self.steps += 1
+        if self.steps % MEMORY_STEPS == 0 and partition != self.lost:
+            self._check_memory(writer)
+
+    def _check_memory(self, writer: Writer) -> None:
+        """Every copy of an org that the writer keeps must be the org at the head of the writer's log."""
+        try:
+            check_memory(writer.shard, self.around.logs[writer.shard.partition].values, self.around.postgres.now)
+        except AssertionError as fault:
+            raise Failed("memory", str(fault)) from fault
 
     def _project(self) -> None:
         partition = self._somewhere()
@@ -218,6 +240,22 @@ class World:
     def _half_wait(self) -> None:
         self.around.draw.choice(self.writers[self._somewhere()]).door.half_wait()
 
+    def _quarantine(self) -> None:
+        """An org's rows stop changing, as with a projector that cannot apply its next entry."""
+        postgres = self.around.postgres
+        free = sorted(org_id for org_id in postgres.now.orgs if org_id not in self._in_quarantine())
+        if free:
+            postgres.commit(quarantined(postgres.now, self.around.draw.choice(free)))
+
+    def _heal(self) -> None:
+        """An operator heals an org. Commands that were refused meanwhile are sent again."""
+        for org_id in self._in_quarantine()[:1]:
+            self.around.postgres.commit(healed(self.around.postgres.now, org_id))
+        self.around.send_again(self._in_quarantine())
+
+    def _in_quarantine(self) -> list[str]:
+        return sorted(org_id for org_id, (_, active) in self.around.postgres.now.quarantine.items() if active)
+
     def _lose_log(self) -> None:
         """A log loses its end, at least from the checkpoint's head on. Then all writers and projectors start again."""
         partition = self._somewhere()
@@ -229,11 +267,17 @@ class World:
             self.start_all()
 
     def _is_settled(self) -> bool:
-        """Whether every command is answered and every entry projected. Ignores the partition whose log lost records."""
+        """Whether every command is answered, every entry projected and every org healed. Ignores commands and entries
+        of the partition whose log lost records.
+        """
         around = self.around
+        if self._in_quarantine():
+            return False
         for partition, log in enumerate(around.logs):
             if partition == self.lost:
                 continue
+            if around.refused[partition]:
+                return False
             projected = around.postgres.now.checkpoint(partition).next_offset
             if any(request.home == partition for request in around.requests):
                 return False

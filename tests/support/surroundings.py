@@ -5,12 +5,15 @@ doors, and the rates of faults.
 import json
 import random
 from collections import Counter
+from collections.abc import Container
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
 from daybook_command.kafka.answer_records import records_of
 from daybook_command.shard.effects import Answer, Reply
 from daybook_command.shard.records import CommandRecord
+from daybook_contracts.codes import Code
+from daybook_contracts.commands.parse import parse_command
 from daybook_contracts.topics import CORRELATION_ID, Topics
 from support.simulated_log import Log
 from support.simulated_postgres import Postgres
@@ -18,7 +21,7 @@ from support.weather import Weather
 
 START_US = 1_800_000_000_000_000
 TOPICS = Topics("daybook.")
-JUDGES_DURING_RUN = ("admitted", "handed_back", "offsets", "constraints", "bugs", "end")
+JUDGES_DURING_RUN = ("admitted", "handed_back", "memory", "offsets", "constraints", "bugs", "end")
 GIVES_UP = 0.5
 """The share of clients that send a command no more once they hear that nothing was done."""
 """The judges that report while a schedule runs. The others judge when the schedule is over."""
@@ -63,7 +66,9 @@ class Request:
 class Surroundings:
     """`topics`, `committed` and `logs` are by partition. `answers` maps a sent command's number to all its answers.
     `answered` has the correlation ids of all answers. `forwarded` has (partition, correlation id) for each command that
-    the partition forwarded. `reports` counts the shards' reports, by kind, their holds, and the ways of local commands.
+    the partition forwarded, or refused because of a quarantine. `refused`: by partition, the commands to send again
+    after their orgs are healed, by correlation id. `reports` counts the shards' reports, by kind, their holds, and the
+    ways of local commands.
 
     Of the clients of the doors: `requests` are to be sent. `gave_up`: numbers of commands whose clients heard that
     nothing was done. `unsure`: numbers of commands of which a client once did not hear what was done. `orders`: for
@@ -81,6 +86,7 @@ class Surroundings:
     answers: dict[bytes, set[bytes]] = field(default_factory=dict)
     answered: set[bytes] = field(default_factory=set)
     forwarded: set[tuple[int, bytes]] = field(default_factory=set)
+    refused: list[dict[bytes, CommandRecord]] = field(default_factory=list)
     reports: Counter[str] = field(default_factory=Counter)
     requests: list[Request] = field(default_factory=list)
     gave_up: set[int] = field(default_factory=set)
@@ -92,15 +98,24 @@ class Surroundings:
         self.topics = [[] for _ in range(self.partitions)]
         self.logs = [Log() for _ in range(self.partitions)]
         self.committed = [0] * self.partitions
+        self.refused = [{} for _ in range(self.partitions)]
 
     def send(self, partition: int, record: CommandRecord) -> None:
         topic = self.topics[partition]
         topic.append(replace(record, offset=len(topic)))
 
     def publish(self, partition: int, answer: Answer) -> None:
-        """Publishes an answer's replies, and forwards commands of other partitions, as AnswerPublisher does."""
+        """Publishes an answer's replies, and forwards commands of other partitions, as AnswerPublisher does. Keeps
+        no reply that an org is in quarantine, because its sender sends the command again.
+        """
+        for refused in answer.refused:
+            if refused.reason.startswith(Code.ORG_QUARANTINED):
+                sent = dict(refused.record.headers)[CORRELATION_ID]
+                self.forwarded.add((partition, sent))
+                self.refused[partition][sent] = refused.record
         for reply in answer.replies:
-            self.give(reply)
+            if f'"{Code.ORG_QUARANTINED}"'.encode() not in reply.value:
+                self.give(reply)
         forwards = [each for each in records_of(TOPICS, partition, answer) if each.topic == TOPICS.commands]
         for each in forwards:
             headers = tuple(each.headers)
@@ -140,6 +155,14 @@ class Surroundings:
         """The client sends the command again, at some time."""
         self.unsure.add(request.number)
         self.requests.append(request)
+
+    def send_again(self, in_quarantine: Container[str]) -> None:
+        """Sends the refused commands again whose orgs are no longer in quarantine."""
+        for partition, refused in enumerate(self.refused):
+            for sent, record in list(refused.items()):
+                if parse_command(record.value or b"").key not in in_quarantine:
+                    del refused[sent]
+                    self.send(partition, record)
 
     def commit(self, partition: int, next_offset: int) -> None:
         """Raises `Failed` if this commits an unanswered command, which would be lost after a crash."""

@@ -1,5 +1,6 @@
 """Two sources of the tables: an independent fold of the log, and PostgreSQL. Both give dicts of the same form, so that
-tests can compare them. A table is {primary key: the other columns}; ids and times are text, JSON is parsed.
+tests can compare them. A table is {primary key: the other columns}; ids and times are text, JSON is parsed. Both also
+have the bookkeeping table of connections' activity.
 """
 
 import json
@@ -10,6 +11,7 @@ from daybook_infra.runtime.postgres.connections import Connection
 from support.chain import Json
 from support.folds import MEMBERSHIP_FOLDS, Table, Tables
 from support.folds_hub import HUB_FOLDS
+from support.recounted import ACTIVITY, ACTIVITY_COLUMNS, recounted
 
 __all__ = ["COLUMNS", "SCHEMA", "Table", "Tables", "differences", "fold", "post", "read_table", "read_tables"]
 
@@ -51,6 +53,7 @@ COLUMNS = {
 }
 TIME = """to_char({} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 TYPES = {column.name: column.type for columns in SCHEMA.values() for column in columns}
+TYPES |= {"pending": "integer", "failed_in_a_row": "integer", "running_run_id": "uuid"}
 
 
 def fold(entries: Iterable[Json]) -> Tables:
@@ -58,6 +61,7 @@ def fold(entries: Iterable[Json]) -> Tables:
     tables: Tables = {name: {} for name in COLUMNS}
     for entry in entries:
         post(tables, entry)
+    tables[ACTIVITY] = recounted(tables)
     return tables
 
 
@@ -71,7 +75,8 @@ def post(tables: Tables, entry: Json) -> None:
 async def read_tables(connection: Connection) -> Tables:
     """Reads all tables from one snapshot."""
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        return {name: await read_table(connection, name, *columns) for name, columns in COLUMNS.items()}
+        wanted = COLUMNS | {ACTIVITY: ACTIVITY_COLUMNS}
+        return {name: await read_table(connection, name, *columns) for name, columns in wanted.items()}
 
 
 async def read_table(connection: Connection, name: str, key: tuple[str, ...], others: tuple[str, ...]) -> Table:
@@ -92,8 +97,8 @@ def _value(cell: str | None, column: str) -> Any:
 def differences(expected: Tables, found: Tables, most: int = 5) -> list[str]:
     """Lines that describe up to `most` different rows of each table; empty if the tables are equal."""
     lines = []
-    for name in COLUMNS:
-        keys = sorted(expected[name].keys() | found[name].keys())
-        differing = [key for key in keys if expected[name].get(key) != found[name].get(key)]
-        lines += [f"{name} {key}: {expected[name].get(key)} != {found[name].get(key)}" for key in differing[:most]]
+    for name in dict.fromkeys((*expected, *found)):
+        one, other = expected.get(name, {}), found.get(name, {})
+        differing = [key for key in sorted(one.keys() | other.keys()) if one.get(key) != other.get(key)]
+        lines += [f"{name} {key}: {one.get(key)} != {other.get(key)}" for key in differing[:most]]
     return lines

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from daybook_projector.projections.audit_log import AUDIT_LOG
 from daybook_projector.projections.changes import Table
+from daybook_projector.projections.connection_activity import CONNECTION_ACTIVITY
 from daybook_projector.projections.fold import TABLES
 from support.documents import page, section
 
@@ -138,11 +139,11 @@ def table_cases() -> list[Case]:
         for column in table.columns:
             changes = f"UPDATE {table.name} SET {column} = {other(table, column)} WHERE {first_row(table)}"
             field = None if column in table.key else column
-            damage = f"a {'value' if field else 'key'} in another table altered"
+            damage = _damage(table, f"a {'value' if field else 'key'} in another table altered")
             cases.append(Case(damage, f"{table.name}.{column}", changes, place, field))
         cases.append(
             Case(
-                "a row of another table deleted",
+                _damage(table, "a row of another table deleted"),
                 f"{table.name}: a row deleted",
                 f"DELETE FROM {table.name} WHERE {first_row(table)}",
                 place,
@@ -153,13 +154,19 @@ def table_cases() -> list[Case]:
             values = values.replace("key_name", "key_name || 'x'")
         cases.append(
             Case(
-                "a row of another table added",
+                _damage(table, "a row of another table added"),
                 f"{table.name}: a row added",
                 f"INSERT INTO {table.name} SELECT {values} FROM {table.name} WHERE {first_row(table)}",
                 place,
             )
         )
     return cases
+
+
+def _damage(table: Table, damage: str) -> str:
+    """What the page calls it."""
+    is_counted = table is CONNECTION_ACTIVITY
+    return "a row of `daybook.connection_activity` altered, deleted or added" if is_counted else damage
 
 
 def first_row(table: Table) -> str:

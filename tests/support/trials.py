@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from daybook_projector.projections.changes import FoldError
 from support.judges import judge
-from support.simulated_commands import PARTITIONS, PEOPLE, records
+from support.simulated_commands import EVERYTHING, HUB, PARTITIONS, PEOPLE, records
 from support.simulation import CONFIG, Arrivals, World
 from support.surroundings import Failed
 
@@ -22,7 +22,8 @@ def run_schedule(seed: int, arrivals: Arrivals = "both") -> World:
         max_tail=draw.choice([8, 1000]),
         max_commands=5,
     )
-    world = World(seed, records(seed, COMMANDS), frozenset(PEOPLE), config, arrivals=arrivals)
+    population = draw.choice([EVERYTHING, HUB])
+    world = World(seed, records(seed, COMMANDS, population), frozenset(PEOPLE), config, arrivals=arrivals)
     try:
         world.run(STEPS)
     except Failed:

@@ -31,6 +31,8 @@ class Weather:
     rival: float = 0.5
     revoke: float = 0.0
     half_wait: float = 0.0
+    quarantine: float = 0.0
+    healing: float = 0.0
     loses_log: bool = False
 
     @classmethod
@@ -54,8 +56,10 @@ class Weather:
             revoke=draw.choice([0.0, 1.0, 3.0]),
             half_wait=draw.choice([1.0, 5.0, 15.0]),
             loses_log=draw.random() < 0.2,
+            quarantine=draw.choice([0.0, 0.0, 4.0]),
+            healing=draw.choice([0.5, 2.0]),
         )
 
 
-CALM = Weather(projecting=60.0, overdue=2.0, half_wait=2.0)
+CALM = Weather(projecting=60.0, overdue=2.0, half_wait=2.0, healing=2.0)
 """No faults; late batches may still be appended."""

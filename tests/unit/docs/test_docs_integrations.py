@@ -8,8 +8,7 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel, TypeAdapter
 
-from daybook_command.domain.activity import FAILURES_COUNTED
-from daybook_command.domain.policies import _CRITICAL_PENDING
+from daybook_command.domain.policies import _CRITICAL_PENDING, CRITICAL_FAILURES
 from daybook_command.postgres.overdue_runs import PAUSE_SECONDS
 from daybook_contracts.commands.fields import SecretIdRef
 from daybook_contracts.commands.parse import parse_command
@@ -95,7 +94,7 @@ def test_the_secret_formats_are_listed() -> None:
 
 def test_the_table_of_policies_lists_each_rule_and_its_threshold() -> None:
     thresholds = {
-        "sync_failing": f"the last {FAILURES_COUNTED} failed",
+        "sync_failing": f"the last {CRITICAL_FAILURES} failed",
         "dlq_backlog": f"{_CRITICAL_PENDING} are pending",
         "sync_stalled": "1 run",
     }

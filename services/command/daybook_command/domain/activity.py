@@ -1,15 +1,14 @@
-"""A connection's activity: a summary of its runs and dead letters, on which policies decide."""
+"""A connection's activity: a summary of its runs and dead letters, on which policies decide. The projector keeps it as
+rows of `daybook.connection_activity`.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import Protocol
 
 from daybook_command.domain.permissions import Acting, Standings, project_standings
 from daybook_command.domain.references import ChildKind, ChildRef
 from daybook_command.domain.state import Org
-
-FAILURES_COUNTED: Final = 3
-"""Failed runs in a row are counted up to this, because no rule needs a higher count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +18,9 @@ class Activity:
     running: str | None = None
     """The id of the running run."""
     failures: int = 0
-    """How many of the last finished runs failed in a row, not counting cancelled ones; at most FAILURES_COUNTED."""
+    """How many of the last finished runs failed in a row, not counting cancelled ones."""
     pending: int = 0
     """How many dead letters are pending."""
-    pending_is_lower_bound: bool = False
-    """Whether there may be more than `pending`, because counting stopped at a limit."""
 
 
 class NamesConnection(Protocol):
@@ -50,21 +47,18 @@ def rights_on_child(command: Acting, org: Org, child: NamesConnection) -> Standi
 
 
 def activity_of(org: Org, connection_id: str) -> Activity:
-    """The activity of a connection that the command names. Raises LookupError if it was not looked up before the
-    decision.
+    """The activity of a connection. Raises KeyError if the connection has none, because a missing row must not count as
+    zero.
     """
     activity = org.connections[connection_id].activity
     if activity is None:
-        raise LookupError("the connection's activity was not looked up")
+        raise KeyError(f"connection {connection_id} has no row in daybook.connection_activity, or it was not looked up")
     return activity
 
 
 def with_activity(org: Org, connection_id: str, change: Callable[[Activity], Activity]) -> Org:
-    """The org with the connection's activity changed. An activity that was not looked up stays None."""
-    connection = org.connections[connection_id]
-    if connection.activity is None:
-        return org
-    changed = replace(connection, activity=change(connection.activity))
+    """The org with the connection's activity changed. Raises KeyError like `activity_of`."""
+    changed = replace(org.connections[connection_id], activity=change(activity_of(org, connection_id)))
     return replace(org, connections=org.connections.set(connection_id, changed))
 
 

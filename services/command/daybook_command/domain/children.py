@@ -21,16 +21,12 @@ Child = TypeVar("Child")
 class Children:
     """Rows as of a snapshot. `unread_matches`: how many dead letters match the batch's filter but were not read;
     10001 means more than 10000.
-
-    `recounted`: for each connection, how many pending dead letters no entry in memory has touched. Counting stops at
-    the limit that was asked for.
     """
 
     runs: Mapping[str, Run] = field(default_factory=dict)
     dead_letters: Mapping[str, DeadLetter] = field(default_factory=dict)
     alerts: Mapping[str, Alert] = field(default_factory=dict)
     activities: Mapping[str, Activity] = field(default_factory=dict)
-    recounted: Mapping[str, int] = field(default_factory=dict)
     unread_matches: int = 0
 
     def refs(self) -> Iterable[ChildRef]:

@@ -7,7 +7,7 @@ from daybook_command.domain import rejections
 from daybook_command.domain.activity import project_of, rights_on_child, with_activity
 from daybook_command.domain.connections import Connection, find_connection, rights_on_connection
 from daybook_command.domain.decision import DecisionContext, Rejection
-from daybook_command.domain.handlers import Backlog, OrgFold, Ruling, Target, Thing, ThingHandler, is_taken
+from daybook_command.domain.handlers import OrgFold, Ruling, Target, Thing, ThingHandler, is_taken
 from daybook_command.domain.permissions import EDITORS_AND_SERVICES
 from daybook_command.domain.references import ChildKind, ChildRef, Named, chosen_id, optional_id
 from daybook_command.domain.state import Org
@@ -113,12 +113,9 @@ def _resolved(org: Org, fact: DlqEventResolved) -> Org:
 
 
 def with_resolved(org: Org, connection_id: str, ids: tuple[str, ...]) -> Org:
-    """The org with these dead letters resolved."""
-    letters = {id_: org.dead_letters[id_] for id_ in ids}
-    ended = sum(letter.pending for letter in letters.values())
-    # `pending` may be a lower bound, so more dead letters may be resolved than were counted.
-    counted = with_activity(org, connection_id, lambda was: replace(was, pending=max(was.pending - ended, 0)))
-    resolved = {id_: replace(letter, pending=False) for id_, letter in letters.items()}
+    """The org with these dead letters resolved. All of them were pending."""
+    counted = with_activity(org, connection_id, lambda was: replace(was, pending=was.pending - len(ids)))
+    resolved = {id_: replace(org.dead_letters[id_], pending=False) for id_ in ids}
     return replace(counted, dead_letters=org.dead_letters.update(resolved))
 
 
@@ -126,9 +123,9 @@ _NEW_LETTER = Thing(_new_letter, _named_by_record, find=find_connection, rights=
 _LETTER = Thing(_target, _named, find=_find_letter, rights=rights_on_child)
 
 HANDLERS: Final = (
-    ThingHandler(RecordDlqEvent, EDITORS_AND_SERVICES, _NEW_LETTER, record_dlq_event, backlog=Backlog.GROWS),
+    ThingHandler(RecordDlqEvent, EDITORS_AND_SERVICES, _NEW_LETTER, record_dlq_event),
     ThingHandler(RetryDlqEvent, EDITORS_AND_SERVICES, _LETTER, retry_dlq_event),
-    ThingHandler(ResolveDlqEvent, EDITORS_AND_SERVICES, _LETTER, resolve_dlq_event, backlog=Backlog.SHRINKS),
+    ThingHandler(ResolveDlqEvent, EDITORS_AND_SERVICES, _LETTER, resolve_dlq_event),
 )
 FOLDS: Final = (
     OrgFold(DlqEventRecorded, _recorded, touches=_touches),

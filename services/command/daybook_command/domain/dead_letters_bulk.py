@@ -9,7 +9,7 @@ from daybook_command.domain import rejections
 from daybook_command.domain.connections import Connection, connection_target, find_connection, rights_on_connection
 from daybook_command.domain.dead_letters import connection_and_letters, with_resolved
 from daybook_command.domain.decision import DecisionContext, Rejection
-from daybook_command.domain.handlers import Backlog, OrgFold, Ruling, Thing, ThingHandler
+from daybook_command.domain.handlers import OrgFold, Ruling, Thing, ThingHandler
 from daybook_command.domain.permissions import EDITORS_AND_SERVICES
 from daybook_command.domain.references import ChildRef, Named, PendingLetters
 from daybook_command.domain.state import Org
@@ -110,7 +110,7 @@ _LETTERS = Thing(connection_target, _named, find=find_connection, rights=rights_
 
 HANDLERS: Final = (
     ThingHandler(RetryDlqEvents, EDITORS_AND_SERVICES, _LETTERS, retry_dlq_events),
-    ThingHandler(ResolveDlqEvents, EDITORS_AND_SERVICES, _LETTERS, resolve_dlq_events, backlog=Backlog.SHRINKS),
+    ThingHandler(ResolveDlqEvents, EDITORS_AND_SERVICES, _LETTERS, resolve_dlq_events),
 )
 FOLDS: Final = (
     OrgFold(DlqEventsRetried, _retried, touches=_touches),

@@ -7,7 +7,6 @@ actor's rights, other things that the command names, the state.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Container
 from dataclasses import dataclass, field
-from enum import Enum, auto
 from typing import Generic, TypeVar
 
 from daybook_command.domain import rejections
@@ -51,14 +50,6 @@ def successful_entry(command: Command, action: str, target: Target, fact: Fact, 
     )
 
 
-class Backlog(Enum):
-    """How a command changes the number of pending dead letters of a connection."""
-
-    SAME = auto()
-    GROWS = auto()
-    SHRINKS = auto()
-
-
 def _names_nothing(_: object) -> Named:
     return Named()
 
@@ -84,14 +75,11 @@ class Thing(Subject[S_contra], Generic[S_contra, T]):
 
 @dataclass(frozen=True, slots=True)
 class Handler(ABC, Generic[C]):
-    """`may`: the standings that allow the command; one of them suffices. `on`: what the command acts on. `backlog`: how
-    the accepted command changes the number of pending dead letters.
-    """
+    """`may`: the standings that allow the command; one of them suffices. `on`: what the command acts on."""
 
     command: type[C]
     may: Standings
     on: Subject[C]
-    backlog: Backlog = field(default=Backlog.SAME, kw_only=True)
 
     def decision(self, command: C, org: Org | None, context: DecisionContext) -> Decision:
         """The decision without the entries that policies add."""

@@ -7,7 +7,7 @@ A connection has at most one open alert for each rule. The severity of an open a
 from collections.abc import Mapping
 from typing import Final, assert_never, get_args
 
-from daybook_command.domain.activity import FAILURES_COUNTED, activity_of
+from daybook_command.domain.activity import activity_of
 from daybook_command.domain.decision import NewEntry
 from daybook_command.domain.handlers import Target, successful_entry
 from daybook_command.domain.state import Org
@@ -32,12 +32,13 @@ Severities = Mapping[Rule, Severity | None]
 command's alerts have the order of this mapping.
 """
 
+CRITICAL_FAILURES: Final = 3
 _CRITICAL_PENDING: Final = 100
 _MOST_SEVERE_FIRST: Final[tuple[Severity, ...]] = get_args(Severity)
 """The most severe first."""
 _MESSAGES: Final[Mapping[tuple[Rule, Severity], str]] = {
     ("sync_failing", "warning"): "The last sync of this connection failed.",
-    ("sync_failing", "critical"): f"At least {FAILURES_COUNTED} syncs of this connection failed in a row.",
+    ("sync_failing", "critical"): f"At least {CRITICAL_FAILURES} syncs of this connection failed in a row.",
     ("dlq_backlog", "warning"): "Dead letters of this connection are pending.",
     ("dlq_backlog", "critical"): f"At least {_CRITICAL_PENDING} dead letters of this connection are pending.",
     ("sync_stalled", "critical"): "A sync of this connection ran for too long, so it was ended as failed.",
@@ -72,7 +73,7 @@ def _severities(fact: Watched, after: Org, principal: Principal) -> Severities:
             return {"sync_failing": None, "sync_stalled": None}
         case facts.SyncFailed():
             failures = activity_of(after, fact.connection_id).failures
-            failing: Severities = {"sync_failing": "critical" if failures >= FAILURES_COUNTED else "warning"}
+            failing: Severities = {"sync_failing": "critical" if failures >= CRITICAL_FAILURES else "warning"}
             # Any publisher can send the text TIMED_OUT. Only Daybook's own command proves that the run took too long.
             return {**failing, "sync_stalled": "critical"} if principal == DAYBOOK else failing
         case facts.DlqEventRecorded():

@@ -5,14 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from daybook_command.domain import rejections
-from daybook_command.domain.activity import (
-    FAILURES_COUNTED,
-    Activity,
-    activity_of,
-    project_of,
-    rights_on_child,
-    with_activity,
-)
+from daybook_command.domain.activity import Activity, activity_of, project_of, rights_on_child, with_activity
 from daybook_command.domain.connections import Connection, find_connection, rights_on_connection
 from daybook_command.domain.decision import DecisionContext, Rejection
 from daybook_command.domain.handlers import OrgFold, Ruling, Target, Thing, ThingHandler, is_taken
@@ -108,7 +101,7 @@ def _completed(org: Org, fact: SyncCompleted) -> Org:
 
 
 def _failed(org: Org, fact: SyncFailed) -> Org:
-    return _ended(org, fact, "failed", lambda was: min(was.failures + 1, FAILURES_COUNTED))
+    return _ended(org, fact, "failed", lambda was: was.failures + 1)
 
 
 def _cancelled(org: Org, fact: SyncCancelled) -> Org:

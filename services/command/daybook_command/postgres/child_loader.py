@@ -12,10 +12,10 @@ from daybook_command.domain.dead_letters import DeadLetter
 from daybook_command.domain.references import RULES, ChildKind, ChildRef
 from daybook_command.domain.syncs import Run
 from daybook_command.postgres import child_sql as sql
-from daybook_command.postgres.activity_loader import count_untouched, load_activities, touched_letter_ids
 from daybook_command.postgres.child_rows import (
     ByOrg,
     Pair,
+    activity_of_row,
     alert_of_row,
     by_org,
     dead_letter_of_row,
@@ -47,15 +47,14 @@ async def load_children(
         connection, sql.ALERTS, _pairs(asked, ChildKind.ALERT) | _policy_alerts(connections)
     )
     alerts = by_org(alert_rows, alert_of_row)
-    activities = await load_activities(connection, _without_activity(connections, needs, fresh), needs)
-    recounted = await count_untouched(connection, _to_recount(connections, needs, fresh), needs)
+    activity_rows = await fetch_rows_of_orgs(connection, sql.ACTIVITIES, _without_activity(connections, needs, fresh))
+    activities = by_org(activity_rows, activity_of_row)
     return {
         org_id: Children(
             runs=runs.get(org_id, {}),
             dead_letters=letters.get(org_id, {}),
             alerts=alerts.get(org_id, {}),
             activities=activities.get(org_id, {}),
-            recounted=recounted.get(org_id, {}),
             unread_matches=unread_matches.get(org_id, 0),
         )
         for org_id in asked
@@ -83,16 +82,13 @@ def _without_activity(connections: Iterable[Pair], needs: Iterable[OrgNeeds], fr
     return [(org_id, id_) for org_id, id_ in connections if id_ not in known.get(org_id, ())]
 
 
-def _to_recount(connections: Iterable[Pair], needs: Iterable[OrgNeeds], fresh: AbstractSet[str]) -> list[Pair]:
-    low = {need.org_id: need.low_counts for need in needs if need.org_id not in fresh}
-    return [(org_id, id_) for org_id, id_ in connections if id_ in low.get(org_id, ())]
-
-
 async def _add_matching(
     connection: Connection, needs: Sequence[OrgNeeds], letters: ByOrg[DeadLetter]
 ) -> dict[str, int]:
     """Adds to `letters` the first dead letters that each filter matches. Returns for each org how many others match."""
-    bounds = (touched_letter_ids(needs), BULK_IDS, BULK_IDS + MAX_REMAINING)
+    # One list for all orgs, because an id belongs to one org only.
+    touched = [ref.id for need in needs for ref in need.touched if ref.kind is ChildKind.DEAD_LETTER]
+    bounds = (touched, BULK_IDS, BULK_IDS + MAX_REMAINING)
     filters = [(need.org_id, need.filtered) for need in needs if need.filtered is not None]
     unlimited = [(org_id, each.connection_id) for org_id, each in filters if each.max_retry_count is None]
     rows = await _fetch_matching(connection, sql.MATCHING, unlimited, *bounds)

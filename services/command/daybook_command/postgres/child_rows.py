@@ -2,13 +2,16 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from hashlib import sha256
 from typing import TypeVar
 
 import asyncpg
 
+from daybook_command.domain.activity import Activity
 from daybook_command.domain.alerts import Alert
 from daybook_command.domain.dead_letters import DeadLetter
 from daybook_command.domain.syncs import Run
+from daybook_contracts.json.canonical import canonical_bytes, parse_as_ecmascript
 from daybook_infra.runtime.postgres.connections import Connection
 
 Pair = tuple[str, str]
@@ -49,3 +52,8 @@ def dead_letter_of_row(row: asyncpg.Record) -> DeadLetter:
 
 def alert_of_row(row: asyncpg.Record) -> Alert:
     return Alert(row["project_id"], row["severity"])
+
+
+def activity_of_row(row: asyncpg.Record) -> Activity:
+    config = sha256(canonical_bytes(parse_as_ecmascript(row["config_json"]))).digest()
+    return Activity(config, row["running"], row["failures"], row["pending"])

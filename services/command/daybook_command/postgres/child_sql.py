@@ -1,10 +1,10 @@
 """The statements that look up sync runs, dead letters, alerts and activities, which are not loaded with their org. Ids
 in $1 may belong to any org; the column `org_id` of the result says to which.
 
-A connection may have a million rows of each kind. So a statement that counts them reads the index (connection_id,
-status, …) in its order and stops at a LIMIT. `status BETWEEN x AND x ORDER BY status` makes PostgreSQL use this index,
-even if its statistics are outdated: no other index has this order, and no partial index fits the condition.
-`retry_count BETWEEN n AND n` does the same for the index of pending dead letters by retry_count.
+A connection may have a million dead letters. So the statements for a filter read an index in its order and stop at a
+LIMIT. `status BETWEEN x AND x ORDER BY status` makes PostgreSQL use the index (connection_id, status, id), even if its
+statistics are outdated: no other index has this order, and no partial index fits the condition. `retry_count BETWEEN n
+AND n` does the same for the index of pending dead letters by retry_count.
 """
 
 from typing import Final
@@ -34,56 +34,17 @@ ALERTS: Final = """
     WHERE a.id = ANY($1::uuid[])
 """
 
-# The activities of the connections $1. Counts at most $2 failures in a row and $3 pending dead letters.
+# The activities of the connections $1. A connection without its row is left out.
 ACTIVITIES: Final = """
-    SELECT c.org_id::text, c.id::text, c.config_json,
-        (
-            SELECT r.id::text FROM public.sync_runs r
-            WHERE r.connection_id = c.id AND r.status BETWEEN 'running' AND 'running'
-            ORDER BY r.status, r.finished_at LIMIT 1
-        ) AS running,
-        (
-            SELECT count(*) FROM (
-                SELECT f.finished_at FROM public.sync_runs f
-                WHERE f.connection_id = c.id AND f.status BETWEEN 'failed' AND 'failed'
-                ORDER BY f.status DESC, f.finished_at DESC LIMIT $2
-            ) AS failed
-            WHERE failed.finished_at > coalesce(
-                (
-                    SELECT s.finished_at FROM public.sync_runs s
-                    WHERE s.connection_id = c.id AND s.status BETWEEN 'success' AND 'success'
-                    ORDER BY s.status DESC, s.finished_at DESC LIMIT 1
-                ),
-                '-infinity'
-            )
-        ) AS failures,
-        (
-            SELECT count(*) FROM (
-                SELECT FROM public.dlq_events d
-                WHERE d.connection_id = c.id AND d.status BETWEEN 'pending' AND 'pending'
-                ORDER BY d.status, d.id LIMIT $3
-            ) AS letters
-        ) AS pending
-    FROM public.source_connections c WHERE c.id = ANY($1::uuid[])
-"""
-
-# Counts at most $2 pending dead letters of each connection, without those in $3, which entries in memory have changed.
-# PostgreSQL hashes the list of NOT IN, so the list may be long.
-COUNT_UNTOUCHED: Final = """
-    SELECT c.org_id::text, c.id::text,
-        (
-            SELECT count(*) FROM (
-                SELECT FROM public.dlq_events d
-                WHERE d.connection_id = c.id AND d.status BETWEEN 'pending' AND 'pending'
-                    AND d.id NOT IN (SELECT unnest($3::uuid[]))
-                ORDER BY d.status, d.id LIMIT $2
-            ) AS letters
-        ) AS pending
-    FROM public.source_connections c WHERE c.id = ANY($1::uuid[])
+    SELECT c.org_id::text, c.id::text, c.config_json, a.running_run_id::text AS running, a.failed_in_a_row AS failures,
+        a.pending
+    FROM public.source_connections c JOIN daybook.connection_activity a ON a.connection_id = c.id
+    WHERE c.id = ANY($1::uuid[])
 """
 
 # A page of the pending dead letters of a connection, and how many there are. $1: orgs, $2: one connection of each org,
-# $3: dead letters to leave out, as above, $4: rows of a page, $5: where counting stops, including the page.
+# $3: dead letters to leave out, because entries in memory have changed them, $4: rows of a page, $5: where counting
+# stops, including the page. PostgreSQL hashes the list of NOT IN, so the list may be long.
 MATCHING: Final = """
     SELECT asked.org_id::text, page.id::text, asked.connection_id::text, true AS pending, page.retry_count,
         page.matching

@@ -14,13 +14,14 @@ TABLES = (
     "integration_alerts",
     "secret_refs",
 )
+BOOKKEEPING = ("migrations", "checkpoints", "quarantine", "connection_activity")
 
 
 def required_privileges(*, managed_users: bool) -> tuple[RequiredPrivilege, ...]:
     pins = ("SELECT",) if managed_users else ("SELECT", "INSERT")
     return (
         *(RequiredPrivilege(f"public.{table}", ("SELECT",)) for table in TABLES),
-        *(RequiredPrivilege(f"daybook.{table}", ("SELECT",)) for table in ("migrations", "checkpoints", "quarantine")),
+        *(RequiredPrivilege(f"daybook.{table}", ("SELECT",)) for table in BOOKKEEPING),
         RequiredPrivilege("daybook.reserved_ids", ("SELECT", "INSERT")),
         RequiredPrivilege("daybook.known_users", pins),
         RequiredPrivilege("auth.users", ("SELECT",), "id"),

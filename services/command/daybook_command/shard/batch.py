@@ -13,10 +13,10 @@ from daybook_command.domain.permissions import is_outsider
 from daybook_command.domain.registry import named_by, users_referred_to
 from daybook_command.domain.state import Org
 from daybook_command.shard.answers import Answers
-from daybook_command.shard.dead_letter_counts import filter_of, needs_recount
 from daybook_command.shard.effects import LogAppend, Report
 from daybook_command.shard.intake import MisroutedCommand, OwnCommand, RefusedCommand, SentCommand, TakenCommand
 from daybook_command.shard.memory import Memory
+from daybook_command.shard.named_letters import filter_of
 from daybook_command.shard.recording import Place, record
 from daybook_command.shard.records import CommandRecord
 from daybook_command.shard.repeats import EarlierEntries, find_repeat, is_id_reused
@@ -142,7 +142,7 @@ class BatchDecision:
         memory = self.memory
         cached = None if item.command.org_id is None else memory.cache.get(item.command.org_id)
         org = None if cached is None else cached.org
-        if needs_recount(item.command, org) or not self._filter_was_looked_up(item.command, org):
+        if not self._filter_was_looked_up(item.command, org):
             return False
         try:
             decided = self._decision(item, org)

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from daybook_command.shard.arrivals import Arrival
-from daybook_command.shard.dead_letter_counts import filter_of, letters_named
 from daybook_command.shard.intake import SentCommand, TakenCommand
+from daybook_command.shard.named_letters import filter_of, letters_named
 from daybook_contracts.commands.registry import Command
 
 IsOutsider = Callable[[Command], bool]

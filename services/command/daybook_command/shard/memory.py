@@ -5,8 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from daybook_command.domain.children import Children, with_children, without_children
 from daybook_command.domain.permissions import is_outsider
-from daybook_command.domain.references import ChildKind, ChildRef
-from daybook_command.domain.state import Org
+from daybook_command.domain.references import ChildRef
 from daybook_command.shard.effects import Report, void_report
 from daybook_command.shard.org_cache import OrgCache
 from daybook_command.shard.records import LogRecord
@@ -94,10 +93,7 @@ class Memory:
         if cached is None or cached.org is None:
             return
         touched = self.tail.touched.get(need.org_id, {})
-        org = with_children(cached.org, self._without_deleted(children, at), touched.keys())
-        for connection_id, untouched in children.recounted.items():
-            org = _with_recount(org, connection_id, untouched, need.count_limit, touched)
-        cached.org = org
+        cached.org = with_children(cached.org, self._without_deleted(children, at), touched.keys())
 
     def _without_deleted(self, children: Children, at: int) -> Children:
         """The children without those of connections that were deleted after position `at`: a new connection may have
@@ -148,16 +144,3 @@ class Memory:
                 touched = self.tail.touched.get(org_id, {})
                 cached.org = without_children(cached.org, [ref for ref in refs if ref not in touched])
         self.loaded = {}
-
-
-def _with_recount(org: Org, connection_id: str, untouched: int, limit: int, touched: Mapping[ChildRef, int]) -> Org:
-    """The org with a new count of the connection's pending dead letters. PostgreSQL has counted those that the tail has
-    not touched (`untouched`); the touched ones are counted here.
-    """
-    connection = org.connections.get(connection_id)
-    if connection is None or connection.activity is None:
-        return org
-    letters = (org.dead_letters.get(ref.id) for ref in touched if ref.kind is ChildKind.DEAD_LETTER)
-    pending = sum(each.connection_id == connection_id and each.pending for each in letters if each is not None)
-    activity = replace(connection.activity, pending=untouched + pending, pending_is_lower_bound=untouched >= limit)
-    return replace(org, connections=org.connections.set(connection_id, replace(connection, activity=activity)))

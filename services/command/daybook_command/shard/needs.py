@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from daybook_command.domain.references import ChildKind, ChildRef, ChosenId, with_alerts
 from daybook_command.domain.registry import named_by, users_named
 from daybook_command.domain.state import Org
-from daybook_command.shard.dead_letter_counts import count_limit, filter_of, highest_count_floor, is_count_low
 from daybook_command.shard.intake import OwnCommand, SentCommand, TakenCommand
 from daybook_command.shard.memory import Memory
+from daybook_command.shard.named_letters import filter_of
 from daybook_command.shard.snapshot import Needs, OrgNeeds
 from daybook_contracts.commands.registry import Command
 from daybook_contracts.senders.principals import Service
@@ -40,15 +40,12 @@ def _org_needs(org_id: str, commands: Sequence[Command], memory: Memory) -> OrgN
     cached = memory.cache.get(org_id)
     org = None if cached is None else cached.org
     named = frozenset[ChildRef]().union(*(named_by(command).refs() for command in commands))
-    bound = highest_count_floor(commands)
     return OrgNeeds(
         org_id=org_id,
         generation=None if cached is None else cached.generation,
         named=named if org is None else named | with_alerts(_parents(org, named)),
         touched=memory.tail.touched.get(org_id, {}).keys(),
         known_activities=_connections_with_activity(org) if org is not None and named else frozenset(),
-        low_counts=_connections_to_recount(org, bound) if org is not None and bound > 0 else frozenset(),
-        count_limit=count_limit(commands),
         filtered=next(filter(None, (filter_of(each) for each in commands if not memory.is_outsider(each))), None),
     )
 
@@ -63,10 +60,6 @@ def _parents(org: Org, named: Iterable[ChildRef]) -> Iterable[ChildRef]:
 
 def _connections_with_activity(org: Org) -> frozenset[str]:
     return frozenset(id_ for id_, connection in org.connections.items() if connection.activity is not None)
-
-
-def _connections_to_recount(org: Org, bound: int) -> frozenset[str]:
-    return frozenset(id_ for id_, connection in org.connections.items() if is_count_low(connection.activity, bound))
 
 
 def still_awaited(awaited: Mapping[int, int], next_offsets: Mapping[int, int]) -> dict[int, int]:

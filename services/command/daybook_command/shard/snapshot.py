@@ -52,8 +52,6 @@ class OrgNeeds:
     `named`: children to read in any case, together with the activity of their connections.
     `touched`: children that entries of the tail touched. They are read only if the org is read.
     `known_activities`: connections whose activity is in the copy.
-    `low_counts`: those `known_activities` whose count of pending dead letters may be too low. If a named child belongs
-    to such a connection, its untouched dead letters are counted again. Counting stops at `count_limit`.
     `filtered`: a command's filter. Up to 1000 untouched dead letters that match are read; the others are counted.
     """
 
@@ -62,8 +60,6 @@ class OrgNeeds:
     named: Collection[ChildRef] = frozenset()
     touched: Collection[ChildRef] = frozenset()
     known_activities: Collection[str] = frozenset()
-    low_counts: Collection[str] = frozenset()
-    count_limit: int = 101
     filtered: PendingLetters | None = None
 
 

@@ -8,6 +8,7 @@ from daybook_contracts.entries.facts import OrgCreated, ProjectCreated
 from daybook_contracts.entries.fields import Changeable, Fact
 from daybook_projector.projections import (
     auth_users,
+    connection_activity,
     dlq_events,
     integration_alerts,
     org_members,
@@ -29,11 +30,15 @@ TABLES: Final[tuple[Table, ...]] = (
     project_members.PROJECT_MEMBERS,
     secret_refs.SECRET_REFS,
     source_connections.SOURCE_CONNECTIONS,
+    connection_activity.CONNECTION_ACTIVITY,
     sync_runs.SYNC_RUNS,
     dlq_events.DLQ_EVENTS,
     integration_alerts.INTEGRATION_ALERTS,
 )
-"""Parents before children."""
+"""All tables that the folds write, parents before children."""
+
+AUDITED_TABLES: Final = tuple(table for table in TABLES if table is not connection_activity.CONNECTION_ACTIVITY)
+"""The tables that auditors compare with the log, replay and explain. `connection_activity` is counted from others."""
 
 RULES: Final[tuple[Rules, ...]] = (
     orgs.RULES,
@@ -42,6 +47,7 @@ RULES: Final[tuple[Rules, ...]] = (
     project_members.RULES,
     secret_refs.RULES,
     source_connections.RULES,
+    connection_activity.RULES,
     sync_runs.RULES,
     dlq_events.RULES,
     integration_alerts.RULES,

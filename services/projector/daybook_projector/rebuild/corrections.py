@@ -11,6 +11,7 @@ from daybook_projector.audit.fold.live_rows import is_of_org
 from daybook_projector.postgres.row_writer import translated_refusals
 from daybook_projector.projections.auth_users import AUTH_USERS
 from daybook_projector.projections.changes import FoldError, Table
+from daybook_projector.projections.connection_activity import CONNECTION_ACTIVITY
 from daybook_projector.projections.org_members import ORG_MEMBERS
 from daybook_projector.projections.orgs import ORGS
 from daybook_projector.projections.project_members import PROJECT_MEMBERS
@@ -31,6 +32,7 @@ ORG_OF: Final = {
     SOURCE_CONNECTIONS: "{row}.org_id",
     SECRET_REFS: "{row}.org_id",
     PROJECT_MEMBERS: "(SELECT org_id FROM {projects} AS its WHERE its.id = {row}.project_id)",
+    CONNECTION_ACTIVITY: "(SELECT org_id FROM {connections} AS its WHERE its.id = {row}.connection_id)",
 }
 """The org of a row, in SQL, for the tables whose rows shards keep in memory."""
 
@@ -150,8 +152,10 @@ class Corrections:
 
     def _orgs_of(self, table: Table) -> Iterable[str]:
         noted = f"SELECT {', '.join(table.key)} FROM {self._shadows.keys(table)} WHERE difference IS NOT NULL"  # noqa: S608
-        for name, projects in ((table.name, PROJECTS.name), (self._shadow(table), self._shadow(PROJECTS))):
-            org = ORG_OF[table].format(row="each", projects=projects)
+        live = (table.name, PROJECTS.name, SOURCE_CONNECTIONS.name)
+        shadow = (self._shadow(table), self._shadow(PROJECTS), self._shadow(SOURCE_CONNECTIONS))
+        for name, projects, connections in (live, shadow):
+            org = ORG_OF[table].format(row="each", projects=projects, connections=connections)
             key = ", ".join(f"each.{column}" for column in table.key)
             yield f"SELECT {org}::text FROM {name} AS each WHERE ({key}) IN ({noted})"  # noqa: S608
 

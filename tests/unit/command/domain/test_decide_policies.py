@@ -53,13 +53,13 @@ def record(number: int) -> Command:
     return command("RECORD_DLQ_EVENT", connection_id=SHOP, **letter)
 
 
-def with_pending(pending: int, *history: Fact, is_lower_bound: bool = False) -> Given:
-    """SHOP with `pending` pending dead letters, or more if `is_lower_bound`. Only those in `history` are loaded."""
+def with_pending(pending: int, *history: Fact) -> Given:
+    """SHOP with `pending` pending dead letters. Only those in `history` are loaded."""
     scene = given(*HUB, *history)
     assert scene.org is not None
     shop = scene.org.connections[SHOP]
     assert shop.activity is not None
-    busy = replace(shop, activity=replace(shop.activity, pending=pending, pending_is_lower_bound=is_lower_bound))
+    busy = replace(shop, activity=replace(shop.activity, pending=pending))
     return replace(scene, org=replace(scene.org, connections=scene.org.connections.set(SHOP, busy)))
 
 
@@ -183,8 +183,8 @@ def test_the_backlog_alert_is_resolved_when_no_dead_letter_is_pending() -> None:
     given(*HUB, letter_recorded(1), BACKLOG, resolved_by_user("dlq_backlog")).when(resolve).then(letter_resolved(1))
 
 
-def test_the_backlog_alert_stays_open_while_the_count_is_incomplete() -> None:
-    scene = with_pending(101, letter_recorded(1), LONG_BACKLOG, is_lower_bound=True)
+def test_the_backlog_alert_stays_open_while_dead_letters_are_left() -> None:
+    scene = with_pending(101, letter_recorded(1), LONG_BACKLOG)
     everything = command("RESOLVE_DLQ_EVENTS", connection_id=SHOP, filter={}, resolution="manual")
     some = facts.DlqEventsResolved(
         connection_id=SHOP, filter=facts.DlqFilter(), ids=(dead_letter(1),), remaining=10_001, resolution="manual"

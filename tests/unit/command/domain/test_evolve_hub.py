@@ -114,13 +114,11 @@ def test_a_bulk_resolution_subtracts_only_pending_dead_letters() -> None:
     assert left.pending == 1
 
 
-def test_an_incomplete_count_never_falls_below_zero() -> None:
+def test_an_activity_that_was_not_looked_up_does_not_count_as_zero() -> None:
     org = after(letter_recorded(1), letter_recorded(2))
-    known = shop(org).activity
-    assert known is not None
-    incomplete = replace(shop(org), activity=replace(known, pending=1, pending_is_lower_bound=True))
-    left = shop(folded(replace(org, connections=org.connections.set(SHOP, incomplete)), BULK)).activity
-    assert left == replace(known, pending=0, pending_is_lower_bound=True)
+    unknown = replace(org, connections=org.connections.set(SHOP, replace(shop(org), activity=None)))
+    with pytest.raises(NotFoldable):
+        folded(unknown, BULK)
 
 
 def test_single_and_bulk_retries_are_counted() -> None:

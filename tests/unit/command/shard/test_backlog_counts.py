@@ -1,22 +1,15 @@
-"""A shard counts a connection's pending dead letters only up to a limit."""
+"""A shard knows how many dead letters of a connection are pending, whether their entries are projected or not."""
 
 from uuid import UUID
 
 import pytest
-from immutables import Map
 
-from daybook_command.domain.activity import Activity
-from daybook_command.domain.connections import Connection
-from daybook_command.domain.state import Org
-from daybook_command.shard.dead_letter_counts import highest_count_floor, needs_recount
 from support.fair_weather import FairWeather
-from support.given import command
 from support.one_shard import ANN, ORG
 
 pytestmark = pytest.mark.usefixtures("_small_limits")
 PROJECT, CONNECTION = (str(UUID(int=number, version=4)) for number in (0x30, 0x40))
 CONNECTED = {"project_id": PROJECT, "connection_id": CONNECTION, "type": "sheet", "name": "c", "config": {}}
-CRITICAL = 100
 LETTERS = [str(UUID(int=0x50 + number, version=4)) for number in range(8)]
 
 
@@ -71,16 +64,3 @@ def test_dead_letters_leave_memory_once_they_are_projected(world: FairWeather) -
     settled = world.shard.memory.cache.orgs[ORG].org
     assert settled is not None
     assert not settled.dead_letters
-
-
-@pytest.mark.parametrize("pending", [98, 99])
-def test_an_incomplete_count_is_redone_if_it_hides_the_severity(pending: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("daybook_command.shard.dead_letter_counts.COUNTED", 101)
-    needed = pending + 1 < CRITICAL
-    recorded = command("RECORD_DLQ_EVENT", connection_id=CONNECTION, payload=1)
-    connection = Connection(
-        PROJECT, "sheet", "c", True, frozenset(), Activity(b"", pending=pending, pending_is_lower_bound=True)
-    )
-    org = Org("x", Map(), 0, Map(), connections=Map({CONNECTION: connection}))
-    assert needs_recount(recorded, org) is needed
-    assert (highest_count_floor([recorded]) >= pending) is needed

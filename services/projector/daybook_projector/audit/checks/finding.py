@@ -23,9 +23,10 @@ Check = Literal[
     "missing",
     "surplus",
     "row",
+    "activity",
 ]
-"""The checks in the order in which they are tried on an entry. The last three are not about one entry: something is
-missing or surplus, or a row differs.
+"""The checks in the order in which they are tried on an entry. The last four are not about one entry: something is
+missing or surplus, a row differs, or a connection's activity is not what its runs and dead letters give.
 """
 
 Place = Literal["topic", "audit_log", "tables", "export", "manifest"]

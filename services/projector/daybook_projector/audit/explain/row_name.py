@@ -8,9 +8,9 @@ from daybook_contracts.text import is_uuid
 from daybook_infra.runtime.errors import DaybookError
 from daybook_projector.projections.auth_users import AUTH_USERS
 from daybook_projector.projections.changes import Table
-from daybook_projector.projections.fold import TABLES
+from daybook_projector.projections.fold import AUDITED_TABLES
 
-_BY_NAME: Final[Mapping[str, Table]] = {table.name: table for table in TABLES}
+_BY_NAME: Final[Mapping[str, Table]] = {table.name: table for table in AUDITED_TABLES}
 _ALIASES: Final = {"auth_users": AUTH_USERS.name, "users": AUTH_USERS.name}
 
 

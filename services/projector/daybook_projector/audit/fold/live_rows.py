@@ -11,6 +11,7 @@ from daybook_projector.audit.checks.live_values import LiveRow, RowReader
 from daybook_projector.audit.log.copy_out import copied_rows
 from daybook_projector.projections.auth_users import AUTH_USERS
 from daybook_projector.projections.changes import Table
+from daybook_projector.projections.connection_activity import CONNECTION_ACTIVITY
 from daybook_projector.projections.dlq_events import DLQ_EVENTS
 from daybook_projector.projections.integration_alerts import INTEGRATION_ALERTS
 from daybook_projector.projections.orgs import ORGS
@@ -24,6 +25,7 @@ _OF_ORG: Final[Mapping[Table, str]] = {
     ORGS: "{row}.id = $1",
     PROJECT_MEMBERS: _OF_ITS_PROJECTS,
     INTEGRATION_ALERTS: _OF_ITS_PROJECTS,
+    CONNECTION_ACTIVITY: _OF_ITS_CONNECTIONS,
     SYNC_RUNS: _OF_ITS_CONNECTIONS,
     DLQ_EVENTS: _OF_ITS_CONNECTIONS,
 }

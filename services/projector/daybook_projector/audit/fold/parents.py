@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from daybook_projector.projections.changes import Table
+from daybook_projector.projections.connection_activity import CONNECTION_ACTIVITY
 from daybook_projector.projections.dlq_events import DLQ_EVENTS
 from daybook_projector.projections.integration_alerts import INTEGRATION_ALERTS
 from daybook_projector.projections.org_members import ORG_MEMBERS
@@ -22,6 +23,7 @@ PARENTS: Final[Mapping[Table, tuple[tuple[str, Table], ...]]] = {
     PROJECT_MEMBERS: (("project_id", PROJECTS),),
     SECRET_REFS: (("org_id", ORGS),),
     SOURCE_CONNECTIONS: (("org_id", ORGS), ("project_id", PROJECTS)),
+    CONNECTION_ACTIVITY: (("connection_id", SOURCE_CONNECTIONS),),
     SYNC_RUNS: (("connection_id", SOURCE_CONNECTIONS),),
     DLQ_EVENTS: (("connection_id", SOURCE_CONNECTIONS),),
     INTEGRATION_ALERTS: (("project_id", PROJECTS),),

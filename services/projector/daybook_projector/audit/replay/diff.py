@@ -10,7 +10,7 @@ from daybook_projector.audit.replay.changes_since import TableDiff, table_diff
 from daybook_projector.audit.replay.past_rows import PastRows
 from daybook_projector.audit.verify.snapshot import AuditSnapshot
 from daybook_projector.projections.auth_users import AUTH_USERS
-from daybook_projector.projections.fold import TABLES
+from daybook_projector.projections.fold import AUDITED_TABLES
 
 _OF_ORG: Final = "SELECT count(*) FROM public.audit_log WHERE org_id = $1"
 
@@ -18,12 +18,12 @@ _OF_ORG: Final = "SELECT count(*) FROM public.audit_log WHERE org_id = $1"
 async def diff_since(
     snapshot: AuditSnapshot, past: PastRows, org_id: str | None, limit: int, *, managed_users: bool
 ) -> Sequence[TableDiff]:
-    """The changes in the order of `TABLES`, and last the number of new entries in `audit_log`. With `org_id`, users are
-    left out, because they belong to no org. Raises `DatabaseAway`.
+    """The changes in the order of `AUDITED_TABLES`, and last the number of new entries in `audit_log`. With `org_id`,
+    users are left out, because they belong to no org. Raises `DatabaseAway`.
     """
     diffs = []
     with translated():
-        for table in TABLES:
+        for table in AUDITED_TABLES:
             if table is AUTH_USERS and (org_id is not None or not managed_users):
                 continue
             async with aclosing(live_rows(snapshot.connection, table, org_id)) as live:

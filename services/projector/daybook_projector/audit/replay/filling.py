@@ -28,7 +28,7 @@ from daybook_projector.postgres.row_ids import readable_identity
 from daybook_projector.projections.audit_log import AUDIT_LOG
 from daybook_projector.projections.auth_users import AUTH_USERS
 from daybook_projector.projections.changes import Table
-from daybook_projector.projections.fold import TABLES
+from daybook_projector.projections.fold import AUDITED_TABLES
 
 Advance = Callable[[int], None]
 
@@ -63,7 +63,7 @@ async def make_schema(
 
 async def _fill(connection: Connection, schema: str, past: PastRows, advance: Advance) -> dict[str, int]:
     counts = {}
-    for table in TABLES:
+    for table in AUDITED_TABLES:
         counts[replay_name(table)] = await _copy(connection, schema, table, past)
     tag = await connection.copy_to_table(
         AUDIT_LOG.name.partition(".")[2],

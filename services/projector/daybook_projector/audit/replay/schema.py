@@ -14,10 +14,10 @@ from daybook_infra.runtime.postgres.connections import Connection
 from daybook_projector.projections.audit_log import AUDIT_LOG
 from daybook_projector.projections.auth_users import AUTH_USERS
 from daybook_projector.projections.changes import Table
-from daybook_projector.projections.fold import TABLES
+from daybook_projector.projections.fold import AUDITED_TABLES
 
 DEFAULT_SCHEMA: Final = "daybook_replay"
-REPLAYED: Final[tuple[Table, ...]] = (*TABLES, AUDIT_LOG)
+REPLAYED: Final[tuple[Table, ...]] = (*AUDITED_TABLES, AUDIT_LOG)
 """The tables of a replay, parents before children."""
 
 _MARK: Final = "daybook audit replay: "

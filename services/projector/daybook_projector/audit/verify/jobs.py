@@ -16,6 +16,7 @@ from daybook_projector.audit.fold.fold import PartitionFold, merged_rows
 from daybook_projector.audit.fold.live_rows import live_rows
 from daybook_projector.audit.log.table import TableLog
 from daybook_projector.audit.log.topic import open_topic
+from daybook_projector.audit.verify.activity import recount
 from daybook_projector.audit.verify.partition import PartitionCheck, Task
 from daybook_projector.audit.verify.report import PartitionReport, TableReport
 from daybook_projector.audit.verify.snapshot import join_snapshot
@@ -49,6 +50,11 @@ def check_table(sources: Sources, table: Table, partitions: int, org_id: str | N
         return runner.run(_check_table(sources, table, partitions, org_id))
 
 
+def check_activity(sources: Sources, org_id: str | None) -> Findings:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_check_activity(sources, org_id))
+
+
 async def _check_partition(sources: Sources, task: Task) -> PartitionReport:
     async with AsyncExitStack() as stack:
         topic = await stack.enter_async_context(open_topic(sources.settings)) if sources.topic else None
@@ -80,3 +86,13 @@ async def _check_table(sources: Sources, table: Table, partitions: int, org_id: 
         totals = await compare_table(table, folded, live_rows(connection, table, org_id), findings)
     digest = bytes.fromhex(totals.digest)
     return TableReport(totals.name, totals.rows, digest, tuple(findings.listed), findings.unlisted)
+
+
+async def _check_activity(sources: Sources, org_id: str | None) -> Findings:
+    if sources.snapshot_id is None:
+        raise ValueError("tables are recounted in a snapshot")
+    findings = Findings()
+    async with join_snapshot(sources.settings, sources.snapshot_id) as connection:
+        async for finding in recount(connection, org_id):
+            findings.add(finding)
+    return findings

@@ -32,9 +32,13 @@ from daybook_projector.audit.verify.report import BEGINNING, PartitionReport, St
 from daybook_projector.audit.verify.snapshot import AuditSnapshot, open_snapshot
 from daybook_projector.audit.verify.workers import ShowProgress, Workers, open_workers
 from daybook_projector.projections.auth_users import AUTH_USERS
-from daybook_projector.projections.fold import TABLES
+from daybook_projector.projections.fold import AUDITED_TABLES
 
 SCOPES: Final = ("topic", "audit_log", "tables")
+COUNTED_TABLES: Final = frozenset({"source_connections", "sync_runs", "dlq_events"})
+"""The tables that give the activity of connections. If one of them is not what the log gives, neither is a count of it,
+so the stored activity is not compared then.
+"""
 _REFUSALS: Final = (DatabaseRefuses, KafkaRefuses)
 """Errors of a server that was reached. Its source exists, so it must not be left out silently."""
 
@@ -146,6 +150,9 @@ class _Run:
             findings.extend(partition.findings, partition.unlisted)
         for table in tables:
             findings.extend(table.findings, table.unlisted)
+        if not any(table.findings for table in tables if table.name in COUNTED_TABLES):
+            recounted = await self._activity(workers)
+            findings.extend(recounted.listed, recounted.unlisted)
         if found.sources.audit_log and self._request.org_id is None:
             tables.append(_audit_log(reports))
         return Verified(
@@ -194,10 +201,20 @@ class _Run:
         sources, org_id = self._found.sources, self._request.org_id
         if sources.folder is None:
             return []
-        compared = [table for table in TABLES if table is not AUTH_USERS or (sources.managed_users and org_id is None)]
+        compared = [
+            table for table in AUDITED_TABLES if table is not AUTH_USERS or (sources.managed_users and org_id is None)
+        ]
         return await workers.all(
             partial(jobs.check_table, sources, table, self._partitions, org_id) for table in compared
         )
+
+    async def _activity(self, workers: Workers) -> Findings:
+        """Needs no log, so it is done even if an entry is redacted."""
+        sources = self._found.sources
+        if sources.folder is None:
+            return Findings()
+        (findings,) = await workers.all([partial(jobs.check_activity, sources, self._request.org_id)])
+        return findings
 
 
 def _audit_log(reports: Sequence[PartitionReport]) -> TableReport:
