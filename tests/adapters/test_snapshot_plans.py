@@ -12,6 +12,7 @@ from daybook_command.shard.snapshot import OrgNeeds
 from daybook_infra.runtime.postgres.connections import OwnConnection
 from support.planted_rows import (
     ids,
+    put_activity,
     put_connection,
     put_dead_letters,
     put_many_dead_letters,
@@ -32,6 +33,8 @@ async def fill(database: OwnConnection, statistics: str) -> tuple[str, str]:
     """
     org_id, project_id = await put_org(database)
     connection_id, other_id = [await put_connection(database, org_id, project_id) for _ in range(2)]
+    for each in (connection_id, other_id):
+        await put_activity(database, each)
     await put_runs(database, connection_id, ["success", *["failed"] * 5])
     await put_dead_letters(database, connection_id, ids(PENDING))
     if statistics == "old":

@@ -30,6 +30,7 @@ SELECT (lpad(to_hex(x'019000000000'::bigint + n), 12, '0') || '8' || substr(md5(
     $1, jsonb_build_object('event', 'PURCHASE_APPROVED', 'data', $3::text), 'pending', (n % $4 <> 0)::int
 FROM generate_series(1, $2) AS n
 """
+COUNT_PLANTED = "UPDATE daybook.connection_activity SET pending = pending + $2 WHERE connection_id = $1"
 PAYLOAD = "HP17715690036014 " * 16
 # Does at once what autovacuum would do later.
 SETTLE = "VACUUM (ANALYZE) dlq_events, source_connections"
@@ -81,6 +82,7 @@ class BenchOrg:
         connection_id: str = answer["entries"][0]["entity_id"]
         plant = (PLANT, connection_id, letters, PAYLOAD, one_unretried_in)
         await self.database.execute(*plant, timeout=PROJECTED_SECONDS)
+        await self.database.execute(COUNT_PLANTED, connection_id, letters)
         return connection_id
 
     async def wait_until_projected(self, position: str) -> None:

@@ -1,21 +1,28 @@
 """Removes from the real services the protections that support.removals removes from simulated servers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from daybook_command.postgres import entry_rows
+import asyncpg
+
+from daybook_command.postgres import child_loader, child_sql, entry_rows
+from daybook_command.postgres.child_rows import Pair, fetch_rows_of_orgs
 from daybook_command.postgres.snapshot_reader import SnapshotReader
 from daybook_command.shard.effects import Effect
 from daybook_command.shard.events import SnapshotLoaded
 from daybook_command.shard.machine import Shard
 from daybook_command.shard.snapshot import Needs, Snapshot
 from daybook_infra.runtime.failpoints import failpoint
-from daybook_infra.runtime.postgres.connections import Connection, translated
+from daybook_infra.runtime.postgres.connections import Connection, Pool, translated
 from daybook_projector.partition.machine import Batch
 from daybook_projector.postgres import checkpoints
 from daybook_projector.postgres.checkpoints import move_checkpoint
 from daybook_projector.postgres.org_writer import quarantined_orgs
 from daybook_projector.postgres.row_writer import Conflicts
 from daybook_projector.postgres.writer import Writer
+from daybook_projector.projections.changes import Table
+from daybook_projector.projections.connection_activity import CONNECTION_ACTIVITY
+from daybook_projector.rebuild.corrections import Corrections
+from daybook_projector.rebuild.differences import Difference
 from support import removals
 from support.patching import Patch
 
@@ -62,6 +69,36 @@ def read_in_two_snapshots(patch: Patch) -> None:
     patch.replace(SnapshotReader, "read", read)
 
 
+def read_activity_in_another_snapshot(patch: Patch) -> None:
+    """Reads the activity of connections over another connection of the pool, after all else."""
+    pools: list[Pool] = []
+
+    async def read(reader: SnapshotReader, needs: Mapping[int, Needs]) -> dict[int, Snapshot]:
+        pools[:] = [reader._pool]
+        return await read_all(reader, needs)
+
+    async def fetch(
+        connection: Connection, statement: str, pairs: Iterable[Pair], *more: object
+    ) -> Sequence[asyncpg.Record]:
+        if statement != child_sql.ACTIVITIES:
+            return await fetch_rows_of_orgs(connection, statement, pairs, *more)
+        async with pools[0].acquire() as other:
+            return await fetch_rows_of_orgs(other, statement, pairs, *more)
+
+    read_all = SnapshotReader.read
+    patch.replace(SnapshotReader, "read", read)
+    patch.replace(child_loader, "fetch_rows_of_orgs", fetch)
+
+
+def heal_without_activity(patch: Patch) -> None:
+    async def apply(corrections: Corrections, tables: Sequence[Table]) -> list[Difference]:
+        others = [table for table in tables if table is not CONNECTION_ACTIVITY]
+        return [*await correct(corrections, others), Difference(CONNECTION_ACTIVITY.name)]
+
+    correct = Corrections.apply
+    patch.replace(Corrections, "apply", apply)
+
+
 def prune_before_deciding(patch: Patch) -> None:
     newest: dict[int, int] = {}
 
@@ -89,5 +126,7 @@ COUNTERPARTS: Mapping[Remove, Remove] = {
     removals.set_without_comparing: set_without_comparing,
     removals.move_the_checkpoint_alone: move_the_checkpoint_alone,
     removals.read_in_two_snapshots: read_in_two_snapshots,
+    removals.read_activity_in_another_snapshot: read_activity_in_another_snapshot,
+    removals.heal_without_activity: heal_without_activity,
     removals.prune_before_deciding: prune_before_deciding,
 }

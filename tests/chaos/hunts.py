@@ -34,6 +34,7 @@ HUNTS = {
     "keeping memory from look-up to decision": Hunt(("echo commands", "slow postgres", "usurp the log"), FEW_ORGS),
     "dropping cached orgs after a lost or unknown batch": Hunt(("usurp the log",)),
     "reading org and checkpoint in one snapshot": Hunt(("slow postgres", "usurp the log", "kill command"), FEW_ORGS),
+    "reading activity in the same snapshot": Hunt(("slow postgres", "usurp the log", "kill command"), FEW_ORGS),
     "replaying the tail from the snapshot only": Hunt(("usurp the log", "kill command"), FEW_ORGS),
     "committing offsets after the answers": Hunt(("die command before-append", "hold kafka", "kill command")),
     "comparing the checkpoint": Hunt(("suspend projector", "join projector")),
@@ -46,6 +47,7 @@ HUNTS = {
     "falling back with the same ids": Hunt(("usurp the log", "join command", "slow postgres")),
 }
 NOT_HUNTED = {
+    "healing activity": "no fault puts an org into quarantine",
     "comparing identities": "to find two equal first ids takes hours on a graphics card",
     "detecting a restored PostgreSQL": "no fault restores a backup",
     "detecting a log that grew again": "no fault truncates the log",

@@ -40,6 +40,11 @@ async def put_connection(pool: Connection | Pool, org_id: str, project_id: str, 
     return connection_id
 
 
+async def put_activity(pool: Connection | Pool, connection_id: str) -> None:
+    """As of a new connection. Planted runs and dead letters are not counted."""
+    await pool.execute("INSERT INTO daybook.connection_activity VALUES ($1, 0, 0, NULL)", connection_id)
+
+
 async def put_runs(pool: Connection | Pool, connection_id: str, statuses: Iterable[str]) -> list[str]:
     """Inserts one run for each status, each later than the one before; returns their ids."""
     made = [(str(uuid4()), connection_id, status) for status in statuses]
