@@ -26,6 +26,7 @@ from support.poison import (
     founded,
 )
 from support.projecting import database, entries_of, post, publish, quarantine
+from support.recounted import ACTIVITY
 from support.replaying import past_tables, replay, replayed_tables
 from support.second_fold import FOLDED, SecondFold
 from support.stack import FreshSettings
@@ -113,7 +114,9 @@ async def test_without_a_live_row_the_earliest_of_entries_with_the_same_id_keeps
         past = await replayed_tables(settings)
         found = {key[0]: values[-2]["position"] for key, values in past["audit_log"].items()}
         assert found == {id_: position for position, id_ in enumerate(ids)}
-        assert not differences(await other_tables(pool), {**past, "audit_log": {}})
+        live = await other_tables(pool)
+        del live[ACTIVITY]  # a replay has no activities
+        assert not differences(live, {**past, "audit_log": {}})
 
 
 async def a_refusal_and_a_renaming(settings: Settings, pool: Pool) -> tuple[Logbook, Place, Place]:

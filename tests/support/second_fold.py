@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import rfc8785
 
 from support.chain import Json
+from support.recounted import ACTIVITY, ACTIVITY_COLUMNS, recounted
 from support.tables import COLUMNS, Tables, post
 
 REFERENCES = {
@@ -81,10 +82,14 @@ def require_parents(tables: Tables) -> None:
 
 def jcs_rows(tables: Tables) -> Mapping[str, list[tuple[bytes, bytes]]]:
     """For each table, the key of each row as bytes and the row as JCS, sorted by key."""
-    return {name: sorted(_jcs_row(name, *row) for row in tables[name].items()) for name in FOLDED}
+    folded = {name: tables[name] for name in FOLDED} | {ACTIVITY: recounted(tables)}
+    names = COLUMNS | {ACTIVITY: ACTIVITY_COLUMNS}
+    return {
+        name: sorted(_jcs_row([column for part in names[name] for column in part], *row) for row in table.items())
+        for name, table in folded.items()
+    }
 
 
-def _jcs_row(name: str, key: tuple[str, ...], values: tuple[object, ...]) -> tuple[bytes, bytes]:
-    columns = [column for part in COLUMNS[name] for column in part]
+def _jcs_row(columns: list[str], key: tuple[str, ...], values: tuple[object, ...]) -> tuple[bytes, bytes]:
     row = rfc8785.dumps(dict(zip(columns, (*key, *values), strict=True)))  # type: ignore[arg-type]  # JSON values
     return bytes.fromhex("".join(key).replace("-", "")), row

@@ -88,10 +88,12 @@ class Corrections:
         ]
 
     async def corrected_orgs(self) -> list[str]:
-        """The orgs with noted differences in tables whose rows shards keep in memory. Call it before `apply`."""
+        """The orgs with noted differences in tables whose rows shards keep in memory. A row whose parent is missing
+        belongs to no org. Call it before `apply`.
+        """
         tables = [table for table in self._shadows.tables if table in ORG_OF]
         queries = [query for table in tables for query in self._orgs_of(table)]
-        return [row[0] for row in await self._connection.fetch(" UNION ".join(queries))]
+        return [row[0] for row in await self._connection.fetch(" UNION ".join(queries)) if row[0] is not None]
 
     async def is_missing(self, tables: Iterable[Table]) -> bool:
         """Whether a row of these tables is noted as missing."""

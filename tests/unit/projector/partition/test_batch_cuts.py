@@ -64,7 +64,7 @@ def test_inserting_and_deleting_connections_with_children_takes_one_statement_pe
     (stretch,) = net_changes(FOLDS, batch.entries, NO_ORGS)
     started = [statement.split()[:3] for statement, _ in statements(stretch)]
     assert started[-1] == ["DELETE", "FROM", "public.source_connections"]
-    assert len(started) == len({tuple(words) for words in started}) == 8
+    assert len(started) == len({tuple(words) for words in started}) == 9
 
 
 def create_connection(link: str, project_id: str) -> list[Fact]:

@@ -7,6 +7,7 @@ from daybook_contracts.entries import facts
 from daybook_contracts.entries.fields import Fact, free_json
 from daybook_contracts.entries.reading import read_entry
 from daybook_projector.projections.changes import Change, Delete, Insert, Row, Update
+from daybook_projector.projections.connection_activity import CONNECTION_ACTIVITY
 from daybook_projector.projections.dlq_events import DLQ_EVENTS
 from daybook_projector.projections.fold import fold, folds
 from daybook_projector.projections.integration_alerts import INTEGRATION_ALERTS
@@ -20,10 +21,13 @@ AT = "2026-09-21T14:13:20.000000Z"
 
 
 def folded(fact: Fact) -> list[Change]:
-    """The row changes of a successful entry that is the first of its log."""
+    """The row changes of a successful entry that is the first of its log, without those of the connection's activity
+    (test_connection_activity.py).
+    """
     log = Logbook()
     log.add(ORG, ANN, fact)
-    return list(fold(folds(managed_users=True), read_entry(log.records[0][0] or b"").entry, fact))
+    changes = fold(folds(managed_users=True), read_entry(log.records[0][0] or b"").entry, fact)
+    return [change for change in changes if change.table is not CONNECTION_ACTIVITY]
 
 
 def test_a_new_connection_is_active_and_its_config_unchanged() -> None:

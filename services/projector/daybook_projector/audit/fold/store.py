@@ -71,7 +71,11 @@ class RowStore:
 
     def delete_children(self, table: Table, parent: Key) -> None:
         """Deletes the rows of a table that cascade from a row of another table, given by its key."""
-        if table.cascades_from is not None:
+        if table.cascades_from is None:
+            return
+        if _has_key_of_parent(table):
+            self._connection.execute(_delete(table), (key_bytes(parent),))
+        else:
             self._connection.execute(_delete_where(table, table.cascades_from[0]), parent)
 
     def scan(self, table: Table) -> Iterator[tuple[bytes, bytes]]:
@@ -138,6 +142,11 @@ def _others(table: Table) -> tuple[str, ...]:
     return tuple(column for column in table.columns if column not in table.key)
 
 
+def _has_key_of_parent(table: Table) -> bool:
+    """Whether the table has at most one row for each row of the table from which deletes cascade, with the same key."""
+    return table.cascades_from is not None and table.key == table.cascades_from[:1]
+
+
 @cache
 def _columns_of_type(table: Table, sql_type: str) -> tuple[str, ...]:
     return tuple(column for column, type_ in table.columns.items() if type_ == sql_type)
@@ -154,7 +163,7 @@ def _schema() -> Iterator[str]:
     for table in TABLES:
         columns = ", ".join(f'"{column}"' for column in _others(table))
         yield f"CREATE TABLE IF NOT EXISTS {_name(table)} (key BLOB PRIMARY KEY, {columns}) WITHOUT ROWID"
-        if table.cascades_from is not None:
+        if table.cascades_from is not None and not _has_key_of_parent(table):
             yield _index(table, table.cascades_from[:1])
         if table.unique:
             yield _index(table, table.unique)
