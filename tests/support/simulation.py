@@ -1,7 +1,7 @@
 """Simulates all of Daybook in one thread. Each partition has two active writers, each with a door, and two active
 projectors; the logs, the commands topic and PostgreSQL are plain state.
 
-A seeded scheduler picks the next step. Nothing here sleeps or does I/O, so thousands of schedules run in a minute.
+A seeded scheduler picks the next step. Nothing here sleeps or does I/O, so hundreds of schedules run in a minute.
 """
 
 import json
