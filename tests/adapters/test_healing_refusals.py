@@ -144,7 +144,7 @@ async def test_the_subcommand_prints_the_differences_until_none_is_left(settings
     assert checked.stdout.startswith(expected)
     entries = len(log.records[0]) - 3
     assert first == Completed(0, f"{checked.stdout}org {ORG} is released\n", "")
-    assert checked.stdout.endswith(f"\n{entries} entries read; tables that differed: 9\n")
+    assert checked.stdout.endswith(f"\n{entries} entries read; tables that differed: 10\n")
     assert second == Completed(0, f"org {ORG} is not in quarantine\n", "")
     unchanged = Completed(0, f"{entries} entries read; tables that differed: 0\n", "")
     assert await run_heal(settings, ORG, "--check") == unchanged
