@@ -78,7 +78,7 @@ MUTANTS = (
     Mutant("treating a timeout as unknown", "3", removals.take_a_timeout_for_a_refusal),
     Mutant("detecting a restored PostgreSQL", "1", removals.overlook_a_restore),
     Mutant("detecting a log that grew again", "8", removals.overlook_another_head),
-    Mutant("healing activity", "13", removals.heal_without_activity),
+    Mutant("healing activity", "13", removals.heal_without_activity, ("kafka",)),
     Mutant("comparing identities", "19", removals.take_any_row_with_the_id),
     Mutant("answering local commands after admission", "20", removals.answer_locally_before_appending, WITH_LOCAL),
     Mutant("publishing what is handed back", "20", removals.forget_what_is_handed_back, WITH_LOCAL),

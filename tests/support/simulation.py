@@ -61,9 +61,10 @@ class World:
         self.around = Surroundings(draw, config.partitions, users, weather or Weather.storm(draw))
         if arrivals == "kafka":
             self.around.weather = replace(self.around.weather, rival=0.5)
-        else:
-            # A client of a door would not send again what a quarantine refused.
-            self.around.weather = replace(self.around.weather, quarantine=0.0)
+        if arrivals == "kafka" and weather is None:
+            # Only here: a client of a door would not send again what a quarantine refused.
+            quarantine, healing = draw.choice([0.0, 0.0, 4.0]), draw.choice([0.5, 2.0])
+            self.around.weather = replace(self.around.weather, quarantine=quarantine, healing=healing)
         self.config, self.arrivals = config, arrivals
         self.sent: list[CommandRecord] = []
         self.places: list[int] = []
@@ -144,7 +145,7 @@ class World:
             self._revoke: weather.revoke,
             self._half_wait: weather.half_wait,
             self._quarantine: weather.quarantine,
-            self._heal: weather.healing,
+            self._heal: weather.healing if self._in_quarantine() or any(self.around.refused) else 0.0,
         }
         for act in draw.choices(list(weights), list(weights.values()), k=steps):
             self.around.now_us += draw.randrange(5_000)

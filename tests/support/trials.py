@@ -22,7 +22,7 @@ def run_schedule(seed: int, arrivals: Arrivals = "both") -> World:
         max_tail=draw.choice([8, 1000]),
         max_commands=5,
     )
-    population = draw.choice([EVERYTHING, HUB])
+    population = draw.choice([EVERYTHING, HUB]) if arrivals == "kafka" else EVERYTHING
     world = World(seed, records(seed, COMMANDS, population), frozenset(PEOPLE), config, arrivals=arrivals)
     try:
         world.run(STEPS)

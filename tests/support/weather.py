@@ -56,8 +56,6 @@ class Weather:
             revoke=draw.choice([0.0, 1.0, 3.0]),
             half_wait=draw.choice([1.0, 5.0, 15.0]),
             loses_log=draw.random() < 0.2,
-            quarantine=draw.choice([0.0, 0.0, 4.0]),
-            healing=draw.choice([0.5, 2.0]),
         )
 
 
