@@ -109,7 +109,7 @@ class Surroundings:
         no reply that an org is in quarantine, because its sender sends the command again.
         """
         for refused in answer.refused:
-            if refused.reason.startswith(Code.ORG_QUARANTINED):
+            if refused.reason.startswith(Code.ORG_QUARANTINED) and isinstance(refused.record, CommandRecord):
                 sent = dict(refused.record.headers)[CORRELATION_ID]
                 self.forwarded.add((partition, sent))
                 self.refused[partition][sent] = refused.record
