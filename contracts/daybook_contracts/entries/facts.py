@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
+from daybook_contracts.entries.fact_ids import id_reader
 from daybook_contracts.entries.fields import (
     Changeable,
     Count,
@@ -22,6 +23,7 @@ from daybook_contracts.entries.fields import (
     require_config,
     require_object,
 )
+from daybook_contracts.text import hex_shape, shape_of_ids
 
 
 class UserRegistered(Changeable, frozen=True, kw_only=True):
@@ -275,11 +277,16 @@ of these too.
 
 ACTION_OF: Final = {kind: action for action, kind in ENTRY_DATA.items()}
 
-_DECODERS: Final = {action: msgspec.json.Decoder(kind) for action, kind in ENTRY_DATA.items()}
+_READERS: Final = {action: (msgspec.json.Decoder(kind).decode, id_reader(kind)) for action, kind in ENTRY_DATA.items()}
 
 
 def decode_fact(action: str, data: bytes | Raw) -> Fact:
     """Reads a success entry's `data`. Raises KeyError for an unknown action, and ValueError if the data does not have
     the action's shape.
     """
-    return _DECODERS[action].decode(data)
+    decode, read_ids = _READERS[action]
+    fact = decode(data)
+    ids = read_ids(fact)
+    if hex_shape(" ".join(ids)) != shape_of_ids(len(ids)):
+        raise ValueError("an id in the data is not a UUID in lower case")
+    return fact

@@ -7,9 +7,9 @@ from hashlib import sha256
 from typing import Final, Literal, NamedTuple
 from uuid import UUID, uuid5
 
-_FIRST_ID: Final = b"daybook-id/v1\n"
+FIRST_ID: Final = b"daybook-id/v1\n"
 _SECOND_ID: Final = b"daybook-id/v2\n"
-_NO_ACTOR: Final = "0" * 32
+NO_ACTOR: Final = "0" * 32
 _VARIANT: Final = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 """Maps each hex digit to the one whose upper two bits are 10, the variant of RFC 9562."""
 
@@ -37,14 +37,14 @@ class Identity(NamedTuple):
         SHA-256("daybook-id/v1\n" || parts), with version and variant set. With UUIDv7 command ids, new ids are close to
         each other in an index.
         """
-        digest = sha256(_FIRST_ID + self._parts()).hexdigest()
-        return f"{self.command_id[:13]}-8{digest[1:4]}-{_VARIANT[digest[4]]}{digest[5:8]}-{digest[8:20]}"
+        digest, command_id = sha256(self._preimage(FIRST_ID)).hexdigest(), self.command_id
+        return f"{command_id[:13]}-8{digest[1:4]}-{_VARIANT[digest[4]]}{digest[5:8]}-{digest[8:20]}"
 
     def second_id(self) -> str:
         r"""A UUIDv8 of bytes 0..15 of SHA-256("daybook-id/v2\n" || parts): no sender can choose its 122 bits. It is the
         id of what the entry creates, and of the entry's row in `audit_log` if another entry's row has the first id.
         """
-        digest = sha256(_SECOND_ID + self._parts()).hexdigest()
+        digest = sha256(self._preimage(_SECOND_ID)).hexdigest()
         variant = _VARIANT[digest[16]]
         return f"{digest[:8]}-{digest[8:12]}-8{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
 
@@ -52,10 +52,10 @@ class Identity(NamedTuple):
         """The identity of another entry of the same command."""
         return self._replace(ordinal=ordinal)
 
-    def _parts(self) -> bytes:
-        actor = _NO_ACTOR if self.actor is None else self.actor
-        ids = bytes.fromhex((self.key + actor + self.command_id).replace("-", ""))
-        return b"".join((self.scope.encode(), b"\n", ids, self.ordinal.to_bytes(4, "big")))
+    def _preimage(self, prefix: bytes) -> bytes:
+        scope, key, actor, command_id, ordinal = self
+        ids = bytes.fromhex(f"{key}{NO_ACTOR if actor is None else actor}{command_id}".replace("-", ""))
+        return b"".join((prefix, scope.encode(), b"\n", ids, ordinal.to_bytes(4, "big")))
 
 
 def thing_id(key: str, command_id: str) -> str:

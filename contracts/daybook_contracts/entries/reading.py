@@ -13,15 +13,11 @@ from daybook_contracts.entries.facts import ENTRY_DATA
 from daybook_contracts.entries.fields import Fact
 from daybook_contracts.entries.hashing import commit_hash
 from daybook_contracts.entries.identity import Identity
-from daybook_contracts.text import UUID_PATTERN, printable
+from daybook_contracts.text import UUID_PATTERN, hex_shape, printable, shape_of_ids
 
 _POLICY_ACTION: Final = "ESCALATE_ALERT"
-_USER_ACTION: Final = "REGISTER_USER"
-_TO_SHAPE: Final = bytes(
-    ord("x") if code in b"0123456789abcdef" else code if code in b"- " else ord("?") for code in range(256)
-)
-"""For `bytes.translate`: `x` for a lower-case hex digit; `-` and the space stay."""
-_SIX_IDS_AND_A_SALT: Final = b" ".join([b"xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"] * 6 + [b"x" * 32])
+USER_ACTION: Final = "REGISTER_USER"
+_SIX_IDS_AND_A_SALT: Final = shape_of_ids(6) + b" " + b"x" * 32
 _NO_ID: Final = "00000000-0000-0000-0000-000000000000"
 """Stands for an id that is null."""
 
@@ -92,7 +88,7 @@ def read_entry(value: bytes, entry: Entry | None = None) -> TrustedEntry:
     PoisonEntry.
     """
     try:
-        return _check_all(decode_entry(value) if entry is None else entry)
+        return trust(decode_entry(value) if entry is None else entry)
     except ValueError as error:
         loose = loose_entry(value)
         raise PoisonEntry(_unknown_version(loose) or str(error), loose) from error
@@ -122,17 +118,17 @@ def _unknown_version(loose: LooseEntry | None) -> str | None:
     return None if version == VERSION else f"unknown version {version!r}"
 
 
-def _check_all(entry: Entry) -> TrustedEntry:
-    """Raises ValueError with the first reason not to trust the entry."""
-    _check_action(entry)
+def trust(entry: Entry) -> TrustedEntry:
+    """Checks a decoded entry fully. Raises ValueError with the first reason not to trust it."""
+    check_action(entry)
     _check_forms(entry)
     metadata = entry.metadata_json
     if commit_hash(bytes.fromhex(metadata.salt or ""), bytes(metadata.data)) != metadata.commit:
         raise ValueError("the commit does not fit the data")
-    return TrustedEntry(entry, _checked_fact(entry), _checked_identity(entry))
+    return TrustedEntry(entry, checked_fact(entry), _checked_identity(entry))
 
 
-def _check_action(entry: Entry) -> None:
+def check_action(entry: Entry) -> None:
     if entry.metadata_json.v != VERSION:
         raise ValueError(f"unknown version {entry.metadata_json.v}")
     if entry.action not in ENTRY_DATA or (entry.result == "failure" and entry.action == _POLICY_ACTION):
@@ -140,16 +136,14 @@ def _check_action(entry: Entry) -> None:
 
 
 def _check_forms(entry: Entry) -> None:
-    """Of all ids, the salt and the time. Ids and salt are checked in one pass, which is five times faster than a search
-    of each: with a space between them, only ids and a salt of the right length have this shape.
-    """
+    """Of all ids, the salt and the time."""
     metadata, org_id, project_id, actor_id = entry.metadata_json, entry.org_id, entry.project_id, entry.actor_user_id
     nullable = (
         f"{_NO_ID if org_id is None else org_id} {_NO_ID if project_id is None else project_id} "
         f"{_NO_ID if actor_id is None else actor_id}"
     )
     texts = f"{entry.entity_id} {metadata.command_id} {metadata.key} {nullable} {metadata.salt}"
-    if texts.encode().translate(_TO_SHAPE) != _SIX_IDS_AND_A_SALT:
+    if hex_shape(texts) != _SIX_IDS_AND_A_SALT:
         raise ValueError("an id is not a UUID in lower case, or the salt is not 32 hex digits")
     if not is_time(entry.created_at):
         raise ValueError("created_at is not a time with six fraction digits and Z")
@@ -165,7 +159,7 @@ def is_time(text: str) -> bool:
     return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
 
 
-def _checked_fact(entry: Entry) -> Fact | None:
+def checked_fact(entry: Entry) -> Fact | None:
     metadata = entry.metadata_json
     is_failure = entry.result == "failure"
     if is_failure != (metadata.error is not UNSET):
@@ -175,7 +169,7 @@ def _checked_fact(entry: Entry) -> Fact | None:
             raise ValueError("data is not an object")
         return None
     fact = fact_of(entry)
-    if entry.org_id is None and entry.action != _USER_ACTION:
+    if entry.org_id is None and entry.action != USER_ACTION:
         raise ValueError("a success has an org")
     return fact
 
@@ -185,18 +179,18 @@ def _checked_identity(entry: Entry) -> Identity:
     if metadata.ordinal >= metadata.entries:
         raise ValueError(f"ordinal {metadata.ordinal} of {metadata.entries} entries")
     identity = identity_of(entry)
-    if not _has_right_scope_and_key(identity, entry):
+    if not has_right_scope_and_key(identity, entry):
         raise ValueError(f"scope {metadata.scope} and key do not fit the entry")
     if entry.id != identity.first_id():
         raise ValueError("the id is not the entry's first id")
     return identity
 
 
-def _has_right_scope_and_key(identity: Identity, entry: Entry) -> bool:
+def has_right_scope_and_key(identity: Identity, entry: Entry) -> bool:
     """Whether the action allows the scope, and the key is the org or the user that the entry is about."""
     if identity.scope == "outsider" and (entry.result == "success" or not _is_id(identity.actor)):
         return False
-    if entry.action == _USER_ACTION:
+    if entry.action == USER_ACTION:
         return identity.scope in {"user", "outsider"} and identity.key == entry.entity_id
     org_id = entry.org_id or _CLAIMED_ORG.decode(entry.metadata_json.data).org_id
     return identity.scope != "user" and identity.key == org_id

@@ -9,6 +9,7 @@ import re
 from math import isfinite
 from typing import Any, Final
 
+import msgspec
 import orjson
 import rfc8785
 
@@ -56,9 +57,7 @@ def canonical_bytes(value: object) -> bytes:
 def is_plainly_canonical(value: bytes) -> bool:
     """True only for JCS bytes. If it is False, `parse_canonical` has to decide, which takes about ten times as long."""
     try:
-        # If the text is ASCII, a key with other characters is written as escapes there. orjson writes the characters
-        # themselves, so the comparison fails without a check of the keys.
-        return _by_orjson(orjson.loads(value), has_ascii_keys=value.isascii()) == value
+        return (value.isascii() and _written_plainly(value) == value) or _by_orjson(orjson.loads(value)) == value
     except orjson.JSONDecodeError:
         return False
 
@@ -112,23 +111,43 @@ class _NotPlain(Exception):
     """orjson cannot write the value as JCS; `rfc8785` has to write or refuse it."""
 
 
-def _by_orjson(value: object, *, has_ascii_keys: bool = False) -> bytes | None:
-    """The JCS of the value, or None if orjson cannot write the value as JCS. With `has_ascii_keys`, keys are not
-    checked.
+def _plain_float(literal: str) -> float:
+    number = float(literal)
+    if not _is_plain_number(number):
+        raise _NotPlain
+    return number
+
+
+_PLAIN_VALUE: Final = msgspec.json.Decoder(float_hook=_plain_float)
+
+
+def _written_plainly(text: bytes) -> bytes | None:
+    """The JCS of an ASCII text's value, if the text is JCS. Any other text may give other bytes, or None.
+
+    No node is looked at in Python. A key that is not ASCII is written as escapes in the text, but orjson writes its
+    characters. So these bytes, in which only such keys may be out of order, differ from the text.
     """
     try:
-        plain = value if _is_plain(value, has_ascii_keys=has_ascii_keys) else _with_plain_numbers(value, 0)
+        return orjson.dumps(_PLAIN_VALUE.decode(text), option=orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER)
+    except (ValueError, RecursionError, _NotPlain, orjson.JSONEncodeError):
+        return None
+
+
+def _by_orjson(value: object) -> bytes | None:
+    """The JCS of the value, or None if orjson cannot write the value as JCS."""
+    try:
+        plain = value if _is_plain(value) else _with_plain_numbers(value, 0)
         return orjson.dumps(plain, option=orjson.OPT_SORT_KEYS)
     except (_NotPlain, orjson.JSONEncodeError):  # orjson refuses lone surrogates and deep values
         return None
 
 
-def _is_plain(value: object, *, has_ascii_keys: bool = False) -> bool:
+def _is_plain(value: object) -> bool:
     """Whether orjson's sorted output is certainly the JCS of the value. Looks at each node once."""
     containers: list[Any] = [[value]]
     for container in containers:  # it grows meanwhile
         if type(container) is dict:
-            if not (has_ascii_keys or all(map(_is_plain_key, container))):
+            if not all(map(_is_plain_key, container)):
                 return False
             nodes = container.values()
         else:
