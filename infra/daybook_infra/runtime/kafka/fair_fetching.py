@@ -9,6 +9,7 @@ from typing import Any, Final
 from aiokafka.consumer import consumer, fetcher
 
 from daybook_infra.runtime.kafka.decompression import totals
+from daybook_infra.runtime.kafka.light_records import LightRecords
 
 PORTION_BYTES: Final = 16 * 1024 * 1024
 """One `getmany` stops once it has decompressed this much. Its last batch may exceed the limit."""
@@ -40,12 +41,10 @@ class PortionedResult(fetcher.FetchResult):
             return []
         taken: list[_Record] = []
         is_exhausted = False
-        for record in self._partition_records:
-            taken.append(record)
-            if len(taken) == max_records or _portion.is_used_up:
-                break
-        else:
-            is_exhausted = True
+        while not (is_exhausted or len(taken) == max_records or _portion.is_used_up):
+            records = self._partition_records.take(None if max_records is None else max_records - len(taken))
+            is_exhausted = not records
+            taken += records
         self._update_position()  # type: ignore[no-untyped-call]  # aiokafka's
         if is_exhausted:
             self._partition_records = None
@@ -86,5 +85,6 @@ class FairFetcher(fetcher.Fetcher):
 
 def install() -> None:
     """Affects every consumer made in this process from now on."""
+    fetcher.PartitionRecords = LightRecords  # type: ignore[misc]  # as below
     fetcher.FetchResult = PortionedResult  # type: ignore[misc]  # aiokafka has no other hook for this
     consumer.Fetcher = FairFetcher  # type: ignore[attr-defined]  # as above
