@@ -5,9 +5,10 @@ that cannot be read are None; no function here raises.
 import msgspec
 from msgspec.structs import replace
 
+from daybook_contracts.entries.entry import Entry
 from daybook_contracts.entries.facts import decode_fact
 from daybook_contracts.entries.fields import Fact
-from daybook_contracts.entries.reading import LooseEntry, PoisonEntry, TrustedEntry, raw_metadata, read_entry
+from daybook_contracts.entries.reading import LooseEntry, PoisonEntry, raw_metadata, read_entry
 from daybook_contracts.limits import ENTRIES
 from daybook_contracts.log.admission import Admitted
 from daybook_contracts.log.head import Head
@@ -53,18 +54,17 @@ def read_partition_entry(offset: int, admitted: Admitted) -> PartitionEntry:
         trusted = read_entry(admitted.value, admitted.entry)
     except PoisonEntry as poison:
         return _read_poison_entry(offset, admitted.head, poison)
-    return trusted_partition_entry(offset, admitted.head, admitted.value, trusted)
+    return trusted_partition_entry(offset, admitted.head, admitted.value, trusted.entry, trusted.fact)
 
 
-def trusted_partition_entry(offset: int, head: Head, value: bytes, trusted: TrustedEntry) -> PartitionEntry:
-    entry = trusted.entry
+def trusted_partition_entry(offset: int, head: Head, value: bytes, entry: Entry, fact: Fact | None) -> PartitionEntry:
     metadata = entry.metadata_json
     return PartitionEntry(
         offset=offset,
         head=head,
         columns=entry,
         metadata=raw_metadata(value).decode(),
-        fact=trusted.fact,
+        fact=fact,
         command_id=metadata.command_id,
         ends_command=metadata.ordinal + 1 == metadata.entries,
     )

@@ -1,13 +1,17 @@
 """Follows a partition entry by entry: the place of each finding, and how the chain continues after a broken entry."""
 
 import json
+from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from daybook_contracts.entries import facts
 from daybook_contracts.entries.hashing import ZERO_HASH
 from daybook_contracts.log.admission import VoidReason
+from daybook_contracts.log.head import GENESIS
 from daybook_projector.audit.checks import digest
 from daybook_projector.audit.checks.chain import Chain, Followed
 from daybook_projector.audit.checks.finding import Finding
@@ -24,6 +28,7 @@ from support.altered_log import (
     without,
 )
 from support.chain import jcs, partition_of
+from support.entry_mutations import mutated
 from support.logbook import Logbook, org, project, thing, user
 
 GOLDEN_ENTRY = (
@@ -288,3 +293,59 @@ def test_an_altered_entry_with_a_new_hash_breaks_the_chain_after_it() -> None:
     values = altered(in_columns(project_id=project(7)))
     values[ALTERED] = resealed(values[ALTERED : ALTERED + 1], 0)[0]
     assert brief(findings(values)) == [("prev", ALTERED + 1)]
+
+
+@given(st.integers(0, LENGTH - 1), st.randoms(use_true_random=False))
+@settings(max_examples=300, deadline=None)
+def test_a_run_is_taken_as_its_entries_are_one_by_one_or_not_at_all(at: int, random: Random) -> None:
+    values = a_log()
+    values[at] = mutated(random, values[at])
+    alone, each = followed(values)
+    together = Chain(0, "export", is_folded=True)
+    taken = together.extend_all([-1] * LENGTH, values)
+    if taken is None:
+        assert (together.head, together.entries, together.digest) == (GENESIS, 0, digest.EMPTY)
+    else:
+        assert taken == each
+        assert state_of(together) == state_of(alone)
+
+
+def test_a_right_log_is_taken_as_one_run() -> None:
+    alone, each = followed(a_log())
+    together = Chain(0, "export", is_folded=True)
+    assert together.extend_all([-1] * LENGTH, a_log()) == each
+    assert state_of(together) == state_of(alone)
+
+
+@pytest.mark.parametrize("at", range(LENGTH))
+@pytest.mark.parametrize(
+    "change",
+    [
+        in_columns(created_at="2026-11-22T15:10:13Z"),
+        in_columns(created_at="2026-11-22T15:10:60.000000Z"),
+        in_columns(created_at="2026-02-30T15:10:13.000000Z"),
+        in_columns(created_at="2000-01-01T00:00:00.000000Z"),
+        in_columns(entity_id="00000000-0000-4000-8000-00000000000A"),
+        in_columns(org_id=""),
+        in_columns(id="00000000-0000-4000-8000-000000000001"),
+        in_columns(id=""),
+        in_metadata(salt="AB" * 16),
+        in_metadata(salt=None),
+        in_metadata(commit="0" * 64),
+        in_metadata(command_id="00000000-0000-7000-8000-0000000000ff"),
+        in_metadata(ordinal=1),
+        in_metadata(scope="policy"),
+        in_metadata(partition=1),
+        in_metadata(position=9),
+        in_metadata(prev="0" * 64),
+        in_metadata(data={"name": 1}),
+    ],
+)
+def test_a_run_is_taken_only_if_every_entry_is_right(change: Change, at: int) -> None:
+    values = altered(change, sealed=True, at=at)
+    taken = Chain(0, "export").extend_all([-1] * LENGTH, values)
+    assert (taken is None) == bool(findings(values))
+
+
+def state_of(chain: Chain) -> tuple[Any, ...]:
+    return chain.head, chain.head_offset, chain.entries, chain.digest, chain._created_at

@@ -20,7 +20,7 @@ from daybook_projector.audit.checks.chain import Chain
 from daybook_projector.audit.checks.digest import entry_row_hash
 from daybook_projector.audit.checks.entry_checks import Judged, judge
 from daybook_projector.audit.checks.own_checks import Expected
-from daybook_projector.audit.checks.quick_check import CheckedEntry, check_quickly
+from daybook_projector.audit.checks.quick_check import CheckedRun, check_quickly
 from daybook_projector.partition.entry import poison_if_misplaced, read_partition_entry
 from support.entry_mutations import mutated
 from support.entry_samples import samples
@@ -65,7 +65,7 @@ def assert_agreed(value: bytes, partition: int, last_time: str) -> str:
     else:
         # A redacted entry is valid, although no fold trusts it, because its data cannot be checked.
         assert logged == (slow.fault is None and not slow.is_redacted), (value, slow.fault)
-    assert_sound(check_quickly(value, partition, GENESIS, last_time, PARTITIONS), value, logged=logged)
+    assert_sound(check_quickly([value], partition, GENESIS, last_time, PARTITIONS), value, logged=logged)
     chain = Chain(partition, "export", partitions=PARTITIONS)
     chain._created_at = last_time
     finding = chain.follow(-1, value).finding
@@ -75,17 +75,17 @@ def assert_agreed(value: bytes, partition: int, last_time: str) -> str:
     return check
 
 
-def assert_sound(checked: CheckedEntry | None, value: bytes, *, logged: VoidReason | bool) -> None:
+def assert_sound(checked: CheckedRun | None, value: bytes, *, logged: VoidReason | bool) -> None:
     """Asserts that an entry that passes the quick check is admitted and trusted."""
     if checked is not None:
         assert logged is True, value
-        assert checked.trusted == read_entry(value)
-        assert checked.row_hash == entry_row_hash(value)
+        trusted = read_entry(value)
+        assert checked == ([trusted.entry], [trusted.fact], [entry_row_hash(value)])
 
 
 @pytest.mark.parametrize("value", ENTRIES)
 def test_every_sample_passes_the_quick_check(value: bytes) -> None:
-    assert check_quickly(value, partition_of_sample(value), GENESIS, EARLY, PARTITIONS) is not None
+    assert check_quickly([value], partition_of_sample(value), GENESIS, EARLY, PARTITIONS) is not None
 
 
 def sealed_as_it_is(value: bytes) -> bytes:
@@ -112,7 +112,7 @@ def test_bytes_that_are_not_canonical_are_invalid_even_with_correct_hashes(name:
     partition = partition_of_sample(right)
     assert forged != right
     assert sealed_as_it_is(right) == right
-    assert check_quickly(forged, partition, GENESIS, EARLY, PARTITIONS) is None
+    assert check_quickly([forged], partition, GENESIS, EARLY, PARTITIONS) is None
     finding = Chain(partition, "topic", partitions=PARTITIONS).follow(0, forged).finding
     assert finding is not None
     assert finding.check == "canonical"
@@ -121,8 +121,8 @@ def test_bytes_that_are_not_canonical_are_invalid_even_with_correct_hashes(name:
 def test_an_entry_of_an_org_of_another_partition_is_invalid() -> None:
     value = samples()["RENAME_ORG.v1.json"].value
     partition = partition_of_sample(value)
-    assert check_quickly(value, partition, GENESIS, EARLY, None) is not None
-    assert check_quickly(value, partition, GENESIS, EARLY, PARTITIONS + 1) is None
+    assert check_quickly([value], partition, GENESIS, EARLY, None) is not None
+    assert check_quickly([value], partition, GENESIS, EARLY, PARTITIONS + 1) is None
 
 
 @settings(max_examples=1000, deadline=None)

@@ -1,5 +1,6 @@
 """Follows one partition's log entry by entry: records in, entries to fold and findings out. Pure."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec import UNSET, Struct, json
@@ -12,7 +13,7 @@ from daybook_projector.audit.checks.entry_checks import Judged, judge, next_posi
 from daybook_projector.audit.checks.finding import Finding, Place, shown
 from daybook_projector.audit.checks.forms import as_json
 from daybook_projector.audit.checks.own_checks import NO_HASH, NO_TIME, Expected
-from daybook_projector.audit.checks.quick_check import CheckedEntry, check_quickly
+from daybook_projector.audit.checks.quick_check import CheckedRun, check_quickly
 from daybook_projector.audit.checks.readable import readable_object
 from daybook_projector.audit.log.place import NO_OFFSET
 from daybook_projector.partition.entry import (
@@ -80,14 +81,22 @@ class Chain:
         """Starts after the entries that a certificate vouches for."""
         self.head, self.digest, self.head_offset = head, rows_digest, head_offset
 
+    def extend_all(self, offsets: Sequence[int], values: list[bytes]) -> list[Followed] | None:
+        """Takes the records as the next entries, if they extend the log and each certainly is right. If not, takes
+        none, and `extend` says more of each.
+        """
+        if not values or not self._is_chained:
+            return None
+        checked = check_quickly(values, self.partition, self.head, self._created_at, self.partitions)
+        return None if checked is None else self._append_checked(offsets, values, checked)
+
     def extend(self, offset: int, value: bytes | None) -> Followed | VoidReason:
         """Takes the record as the next entry if it extends the log. If not, returns why it is void."""
-        is_chained = not self.is_filtered and self.head.hash != NO_HASH
-        head = self.head if is_chained else self._own_head(value)
+        head = self.head if self._is_chained else self._own_head(value)
         if value is not None:
-            checked = check_quickly(value, self.partition, head, self._created_at, self.partitions)
+            checked = check_quickly([value], self.partition, head, self._created_at, self.partitions)
             if checked is not None:
-                return self._append_checked(offset, value, checked)
+                return self._append_checked([offset], [value], checked)[0]
         admitted = admit(head, self.partition, value)
         if isinstance(admitted, VoidReason):
             return admitted
@@ -97,6 +106,11 @@ class Chain:
         judged = self._judge(admitted.value)
         finding = self._finding(judged, admitted.head.position)
         return self._append(admitted, entry, judged, finding)
+
+    @property
+    def _is_chained(self) -> bool:
+        """Whether the next entry must name the last one's hash."""
+        return not self.is_filtered and self.head.hash != NO_HASH
 
     def follow(self, offset: int, value: bytes | None) -> Followed:
         """Takes the next entry of a source that has no void records. An entry that does not extend the log is a
@@ -131,14 +145,21 @@ class Chain:
         expected = Expected(self.partition, self.head, self._created_at, self.partitions, self.is_filtered)
         return judge(value, expected, is_whole=is_whole)
 
-    def _append_checked(self, offset: int, value: bytes, checked: CheckedEntry) -> Followed:
-        entry, row_hash = checked.trusted.entry, checked.row_hash
-        head = Head(entry.metadata_json.position, entry.metadata_json.hash)
-        self.digest = digest.extended(self.digest, row_hash)
-        self.head, self.head_offset, self._created_at = head, offset, entry.created_at
-        self.entries += 1
-        folded = trusted_partition_entry(offset, head, value, checked.trusted) if self.is_folded else None
-        return Followed(head.position, value, row_hash, entry.org_id, folded)
+    def _append_checked(self, offsets: Sequence[int], values: list[bytes], checked: CheckedRun) -> list[Followed]:
+        entries, facts, row_hashes = checked
+        places = [entry.metadata_json for entry in entries]
+        folded: list[PartitionEntry | None] = [None] * len(entries)
+        if self.is_folded:
+            heads = [Head(place.position, place.hash) for place in places]
+            folded = list(map(trusted_partition_entry, offsets, heads, values, entries, facts))
+        self.digest = digest.extended(self.digest, *row_hashes)
+        self.head, self.head_offset = Head(places[-1].position, places[-1].hash), offsets[-1]
+        self._created_at = entries[-1].created_at
+        self.entries += len(entries)
+        return [
+            Followed(place.position, value, row_hash, entry.org_id, for_fold)
+            for place, value, row_hash, entry, for_fold in zip(places, values, row_hashes, entries, folded, strict=True)
+        ]
 
     def _append(self, admitted: Admitted, entry: PartitionEntry, judged: Judged, finding: Finding | None) -> Followed:
         data = None if admitted.entry is None else admitted.entry.metadata_json.data

@@ -17,9 +17,11 @@ _SALT: Final = b',"salt":'
 _SCOPE: Final = b',"scope":'
 
 
-def extended(digest: bytes, row_hash: bytes) -> bytes:
-    """The digest after one more row."""
-    return sha256(digest + row_hash).digest()
+def extended(digest: bytes, *row_hashes: bytes) -> bytes:
+    """The digest after these rows too."""
+    for row_hash in row_hashes:
+        digest = sha256(digest + row_hash).digest()
+    return digest
 
 
 def entry_row_hash(value: bytes, data_length: int | None = None) -> bytes:

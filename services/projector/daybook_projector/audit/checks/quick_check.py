@@ -1,23 +1,30 @@
-"""The quick check of an entry: its bytes and its expected place in; the entry out, if all checks of docs/verify.md
-certainly hold. At the first doubt it gives up, and `judge` (entry_checks.py) runs the checks one by one.
+"""The quick check of a run of entries: their bytes and the expected place of the first in; the entries out, if all
+checks of docs/verify.md certainly hold for each. At the first doubt it gives up. A run of one that fails is then judged
+by the checks one by one (`judge` in entry_checks.py).
 
-Most entries are right, so this check is most of the cost of verifying. It builds nothing that only some callers need.
+Most entries are right, so this check is most of the cost of verifying. Each step goes through the whole run, which
+saves a call for each entry, and builds nothing that only some callers need.
 """
 
+from collections.abc import Sequence
 from hashlib import sha256
-from typing import Final, get_args, get_type_hints
+from operator import lt
+from typing import Final, NamedTuple, get_args, get_type_hints
 
-from msgspec import Raw, Struct
+from msgspec import Raw
 
-from daybook_contracts.entries.entry import Entry, decode_entry, encode_entry
+from daybook_contracts.entries.entry import Entry, decode_entries, encode_entries
 from daybook_contracts.entries.facts import ENTRY_DATA
 from daybook_contracts.entries.fields import Fact, encode_fact
 from daybook_contracts.entries.hashing import entry_hash
-from daybook_contracts.entries.reading import PoisonEntry, TrustedEntry, read_entry
+from daybook_contracts.entries.reading_runs import trusted_facts
 from daybook_contracts.json.canonical import is_plainly_canonical
 from daybook_contracts.log.head import Head
 from daybook_contracts.routing import partition_of
 from daybook_projector.audit.checks.digest import ROW
+
+RUN: Final = 100
+"""How many entries to check at once. A run and all that is made of it should fit into a core's cache."""
 
 # Marks: how JCS begins a member that is not the first of its object.
 _DATA: Final = b',"data":'
@@ -37,66 +44,81 @@ the same bytes.
 """
 
 
-class CheckedEntry(Struct, frozen=True, gc=False):
-    """`row_hash`: the hash of the entry's row in `audit_log` (digest.py)."""
+class CheckedRun(NamedTuple):
+    """The entries, their facts (None for failures), and the hashes of their rows in `audit_log` (digest.py)."""
 
-    trusted: TrustedEntry
-    row_hash: bytes
+    entries: list[Entry]
+    facts: list[Fact | None]
+    row_hashes: list[bytes]
 
 
 def check_quickly(
-    value: bytes, partition: int, head: Head, last_time: str, partitions: int | None
-) -> CheckedEntry | None:
-    """The entry, if it follows the head and the last time (or NO_TIME), and every check holds. None if a check fails,
-    or if the answer takes longer: for a redacted entry, and for JSON that is rarely written. `partitions`: None if
-    their number is not known.
+    values: list[bytes], partition: int, head: Head, last_time: str, partitions: int | None
+) -> CheckedRun | None:
+    """The entries, if they follow the head and the last time (or NO_TIME), and every check holds for each. None if a
+    check fails, or if the answer takes longer: for a redacted entry, and for JSON that is rarely written. `partitions`:
+    None if their number is not known.
     """
     try:
-        entry = decode_entry(value)
-        if not _is_next(entry, partition, head, last_time) or encode_entry(entry) != value:
+        entries = decode_entries(values)
+        if not _are_next(entries, partition, head, last_time) or encode_entries(entries) != values:
             return None
-        trusted = read_entry(value, entry)
-    except (ValueError, RecursionError, PoisonEntry):
+        data = [bytes(entry.metadata_json.data) for entry in entries]
+        facts = trusted_facts(entries, data)
+    except (ValueError, RecursionError):
         return None
-    data = bytes(entry.metadata_json.data)
-    row_hash = _row_hash_if_right(value, len(data), entry.metadata_json.hash)
-    if row_hash is None or not _is_canonical(data, entry.action, trusted.fact):
+    row_hashes = _row_hashes_if_right(values, entries, data)
+    if row_hashes is None or not _are_canonical(data, entries, facts):
         return None
-    org_id = entry.org_id
-    if partitions is not None and org_id is not None and partition_of(org_id, partitions) != partition:
+    if partitions is not None and not _belong_to(partition, partitions, entries):
         return None
-    return CheckedEntry(trusted, row_hash)
+    return CheckedRun(entries, facts, row_hashes)
 
 
-def _is_next(entry: Entry, partition: int, head: Head, last_time: str) -> bool:
-    metadata = entry.metadata_json
+def _are_next(entries: Sequence[Entry], partition: int, head: Head, last_time: str) -> bool:
+    places = [entry.metadata_json for entry in entries]
+    times = [last_time, *(entry.created_at for entry in entries)]
     return (
-        metadata.position == head.position + 1
-        and metadata.prev == head.hash
-        and metadata.partition == partition
-        and entry.created_at > last_time
+        [place.position for place in places] == list(range(head.position + 1, head.position + 1 + len(places)))
+        and [place.prev for place in places] == [head.hash, *(place.hash for place in places[:-1])]
+        and all(place.partition == partition for place in places)
+        and all(map(lt, times, times[1:]))
     )
 
 
-def _row_hash_if_right(value: bytes, data_length: int, own_hash: str) -> bytes | None:
-    """The hash of the row, if the entry's own hash is right. Both hashes cover the entry without its data and salt; the
-    row's hash covers the entry's own hash too.
+def _row_hashes_if_right(
+    values: Sequence[bytes], entries: Sequence[Entry], data: Sequence[bytes]
+) -> list[bytes] | None:
+    """The hashes of the rows, if the entries' own hashes are right. Both hashes cover the entry without its data and
+    salt; the row's hash covers the entry's own hash too.
 
     A mark cannot occur inside a string, where a backslash precedes every quote. `data` is skipped by its length. In a
     trusted entry, the ids, the times, the hash and the salt have fixed lengths.
     """
-    data = value.index(_DATA, _DATA_SEARCH_START)
-    after_data = data + len(_DATA) + data_length
-    hash_ = value.index(_HASH, after_data)
-    salt = value.rindex(_SALT)
-    first, last = value[:data], value[salt + _SALT_MEMBER_LENGTH :]
-    hashed = b"".join((first, value[after_data:hash_], value[hash_ + _HASH_MEMBER_LENGTH : salt], last))
-    if entry_hash(hashed) != own_hash:
-        return None
-    return sha256(b"".join((ROW, first, value[after_data:salt], last))).digest()
+    row_hashes = []
+    for value, entry, skipped in zip(values, entries, data, strict=True):
+        start = value.index(_DATA, _DATA_SEARCH_START)
+        end = start + len(_DATA) + len(skipped)
+        hash_ = value.index(_HASH, end)
+        salt = value.rindex(_SALT)
+        first, last = value[:start], value[salt + _SALT_MEMBER_LENGTH :]
+        hashed = b"".join((first, value[end:hash_], value[hash_ + _HASH_MEMBER_LENGTH : salt], last))
+        if entry_hash(hashed) != entry.metadata_json.hash:
+            return None
+        row_hashes.append(sha256(b"".join((ROW, first, value[end:salt], last))).digest())
+    return row_hashes
 
 
-def _is_canonical(data: bytes, action: str, fact: Fact | None) -> bool:
-    if fact is None or action in _WITH_FREE_JSON:
-        return is_plainly_canonical(data)
-    return encode_fact(fact) == data
+def _are_canonical(data: Sequence[bytes], entries: Sequence[Entry], facts: Sequence[Fact | None]) -> bool:
+    for value, entry, fact in zip(data, entries, facts, strict=True):
+        if fact is None or entry.action in _WITH_FREE_JSON:
+            if not is_plainly_canonical(value):
+                return False
+        elif encode_fact(fact) != value:
+            return False
+    return True
+
+
+def _belong_to(partition: int, partitions: int, entries: Sequence[Entry]) -> bool:
+    orgs = {entry.org_id for entry in entries if entry.org_id is not None}
+    return all(partition_of(org_id, partitions) == partition for org_id in orgs)

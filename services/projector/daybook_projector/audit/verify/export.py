@@ -2,7 +2,7 @@
 process for each core if there is much to read.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -15,6 +15,7 @@ from daybook_projector.audit.checks.digest import EMPTY
 from daybook_projector.audit.checks.entry_checks import next_position
 from daybook_projector.audit.checks.finding import Check, Finding, Findings, shown
 from daybook_projector.audit.checks.forms import as_json
+from daybook_projector.audit.checks.quick_check import RUN
 from daybook_projector.audit.exports.manifest import ExportFile, check_manifest
 from daybook_projector.audit.log.export import ExportLog, Line
 from daybook_projector.audit.log.place import NO_OFFSET
@@ -118,8 +119,12 @@ def check_file(folder: Path, file: ExportFile, vouched: Head | None, is_filtered
     chain = Chain(file.partition, "export", is_filtered=is_filtered)
     digest = sha256()
     first: int | None = None
-    for lines in log.lines(file.partition, digest.update):
-        for line in lines:
+    for lines in _runs(log.lines(file.partition, digest.update)):
+        # The entry where a certificate ends is compared, so there all entries are followed one by one.
+        taken = None if vouched is not None else _follow_all(chain, lines)
+        if taken is not None and first is None:
+            first = taken
+        for line in lines if taken is None else ():
             finding = _follow(chain, line)
             if finding is not None:
                 findings.add(finding)
@@ -139,6 +144,19 @@ def check_file(folder: Path, file: ExportFile, vouched: Head | None, is_filtered
     return FileReport(
         file.partition, chain.entries, chain.head, chain.digest, is_sound, redacted, listed, findings.unlisted
     )
+
+
+def _runs(pages: Iterable[list[Line]]) -> Iterator[list[Line]]:
+    for lines in pages:
+        for start in range(0, len(lines), RUN):
+            yield lines[start : start + RUN]
+
+
+def _follow_all(chain: Chain, lines: Sequence[Line]) -> int | None:
+    """The position of the first of these lines, if all of them certainly are right; if not, none is taken."""
+    values = [line.value or b"" for line in lines]
+    taken = chain.extend_all([NO_OFFSET] * len(lines), values) if all(line.is_ended for line in lines) else None
+    return None if taken is None else taken[0].position
 
 
 def _follow(chain: Chain, line: Line) -> Finding | None:

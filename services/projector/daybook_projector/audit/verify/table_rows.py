@@ -17,6 +17,7 @@ from daybook_projector.audit.checks.columns import is_redacted
 from daybook_projector.audit.checks.entry_checks import judge
 from daybook_projector.audit.checks.finding import Check, Finding, Findings, shown
 from daybook_projector.audit.checks.own_checks import NO_HASH, Expected
+from daybook_projector.audit.checks.quick_check import RUN
 from daybook_projector.audit.log.place import SourceRecord
 
 Pages = AsyncIterator[list[SourceRecord]]
@@ -71,18 +72,26 @@ class TableRows:
     async def as_the_log(self) -> AsyncIterator[list[Followed]]:
         """Yields the entries of the rows. If they end before the checkpoint's head, reports those that are missing."""
         async for rows in self._pages():
-            page = []
-            for row in rows:
-                if row.position == self._chain.head.position:
-                    self._add(row, "surplus")
-                    continue
-                page.append(self._chain.follow(row.offset, row.value))
-                self._note_fault(row)
-            yield page
+            for start in range(0, len(rows), RUN):
+                yield self._followed(rows[start : start + RUN])
         self.digest, self.count = self._chain.digest, self._chain.entries
         self.redacted = self._chain.redacted
         if not self._is_of_org:
             self._check_end()
+
+    def _followed(self, rows: list[SourceRecord]) -> list[Followed]:
+        if all(row.fault is None for row in rows):
+            taken = self._chain.extend_all([row.offset for row in rows], [row.value or b"" for row in rows])
+            if taken is not None:
+                return taken
+        followed = []
+        for row in rows:
+            if row.position == self._chain.head.position:
+                self._add(row, "surplus")
+                continue
+            followed.append(self._chain.follow(row.offset, row.value))
+            self._note_fault(row)
+        return followed
 
     def _check_end(self) -> None:
         head, cut = self._chain.head, self._cut

@@ -12,8 +12,9 @@ from daybook_projector.audit.checks.chain import Chain, Followed
 from daybook_projector.audit.checks.finding import Finding, Findings
 from daybook_projector.audit.checks.forms import count
 from daybook_projector.audit.checks.own_checks import NO_HASH
+from daybook_projector.audit.checks.quick_check import RUN
 from daybook_projector.audit.checks.readable import readable_object
-from daybook_projector.audit.log.topic import TopicLog
+from daybook_projector.audit.log.topic import Records, TopicLog
 from daybook_projector.audit.verify.report import Start
 
 
@@ -50,23 +51,42 @@ class TopicEntries:
 
     async def _read_from(self, offset: int, end: int, break_: "_Break") -> AsyncIterator[list[Followed]]:
         """Stops at the cut. `break_` is left at the first void after the last entry."""
-        chain, last = self._chain, None if self._cut is None else self._cut.head.position
-        async for records in self._topic.records(chain.partition, offset, end):
-            page = []
-            for record in records:
-                followed = chain.extend(record.offset, record.value)
-                if isinstance(followed, VoidReason):
-                    break_.note(record.offset, record.value, chain.head.position, self._void_records)
-                    self._void_records += offsets_of(record.value)
-                    continue
-                break_.forget()
-                self.voids = self._void_records
-                page.append(followed)
-                if last is not None and followed.position >= last:
+        async for records in self._topic.records(self._chain.partition, offset, end):
+            page: list[Followed] = []
+            for start in range(0, len(records), RUN):
+                page += self._take(records[start : start + RUN], break_)
+                if self._is_complete():
                     break
             yield page
             if self._is_complete():
                 return
+
+    def _take(self, records: Records, break_: "_Break") -> list[Followed]:
+        """The entries among the records, to the cut."""
+        run = records if self._cut is None else records[: self._cut.head.position - self._chain.head.position]
+        taken = self._chain.extend_all([each.offset for each in run], [each.value or b"" for each in run])
+        if taken is None:
+            return self._take_one_by_one(records, break_)
+        self._note_entry(break_)
+        return taken
+
+    def _take_one_by_one(self, records: Records, break_: "_Break") -> list[Followed]:
+        taken = []
+        for record in records:
+            followed = self._chain.extend(record.offset, record.value)
+            if isinstance(followed, VoidReason):
+                break_.note(record.offset, record.value, self._chain.head.position, self._void_records)
+                self._void_records += offsets_of(record.value)
+                continue
+            self._note_entry(break_)
+            taken.append(followed)
+            if self._is_complete():
+                break
+        return taken
+
+    def _note_entry(self, break_: "_Break") -> None:
+        break_.forget()
+        self.voids = self._void_records
 
     def _is_complete(self) -> bool:
         return self._cut is not None and self._chain.head.position >= self._cut.head.position
