@@ -1,6 +1,6 @@
 """Prints what verifying costs: CPU per entry of the topic, beside a plain loop of `orjson.loads` and SHA-256 over the
 same bytes, and the memory of verifying everything for a log that grows. The cost of a further entry is the difference
-between two lengths; the rest is fixed: starting processes.
+between two lengths; the rest is fixed: starting processes. Then prints what each step costs.
 `python tests/bench/audit_verify.py [--entries FEW MANY ...]`.
 """
 
@@ -21,10 +21,12 @@ import orjson
 from bench.figures import say
 from bench.long_log import growing_log
 from bench.systems import own_systems
+from bench.verify_steps import say_steps
 from daybook_infra.runtime.settings import Settings
 from daybook_projector.audit.log.topic import open_topic
 from support.processes import System, environment
 
+STEP_ENTRIES = 5_000
 VERIFY = """
 import resource, sys
 from daybook_infra.operations.cli import main
@@ -77,6 +79,7 @@ async def run(system: System, lengths: list[int]) -> None:
         say_all(costs[-1], topic, whole)
         if len(costs) > 1:
             say_further(*costs[-2:])
+    await say_each_step(system.settings)
 
 
 async def floor_of(settings: Settings) -> float:
@@ -92,6 +95,19 @@ async def floor_of(settings: Settings) -> float:
                     sha256(value).digest()
                 seconds += time.process_time() - begun
     return seconds
+
+
+async def say_each_step(settings: Settings) -> None:
+    """Of the first entries of one partition, which fit into memory."""
+    async with open_topic(settings) as topic:
+        begun, values = time.process_time(), []
+        async for records in topic.records(0, *await topic.bounds(0)):
+            values += [record.value or b"" for record in records]
+            if len(values) >= STEP_ENTRIES:
+                break
+        seconds = time.process_time() - begun
+    say(f"  {'reading the record from Kafka':<68} {seconds / len(values) * 1e6:5.2f} us")
+    say_steps(values, 0, settings.partitions)
 
 
 def verify(settings: Settings, *options: str) -> Cost:

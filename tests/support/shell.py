@@ -28,9 +28,9 @@ async def start(settings: Settings, *arguments: str, **env: str) -> asyncio.subp
     return await asyncio.create_subprocess_exec(*program, env=around, stdin=pipe, stdout=pipe, stderr=pipe)
 
 
-async def finish(process: asyncio.subprocess.Process, given: bytes = b"") -> Completed:
+async def finish(process: asyncio.subprocess.Process, given: bytes = b"", *, seconds: float = SECONDS) -> Completed:
     """Writes `given` to the process's input and waits for its end."""
-    stdout, stderr = await asyncio.wait_for(process.communicate(given), SECONDS)
+    stdout, stderr = await asyncio.wait_for(process.communicate(given), seconds)
     return Completed(process.returncode, stdout.decode(), stderr.decode())
 
 
