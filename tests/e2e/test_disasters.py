@@ -5,6 +5,7 @@ data, and a certificate proves it. test_degraded_histories.py restores a backup 
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -15,11 +16,11 @@ from daybook_infra.runtime.kafka.topics import ensure_topics
 from daybook_infra.runtime.settings import Settings
 from daybook_infra.stack.interface import Servers
 from support.chain import Json
-from support.driving import Tenant, check_tables, new_tenants, open_database, until_projected
+from support.driving import Tenant, check_tables, new_tenants, open_database, over_http, over_kafka, until_projected
 from support.forging import append
 from support.logbook import org_in
 from support.processes import System, Systems
-from support.publisher import Send, doors, send_until_decided
+from support.publisher import Publisher, Send, doors, send_until_decided
 from support.replay import read_topic
 from support.reports import restart, until_ready, until_unready
 from support.restoring import lose
@@ -48,12 +49,15 @@ class Company:
         async with open_database(self.settings) as database:
             await until_projected(database, positions)
 
-    async def send(self) -> list[str]:
-        """Sends some commands of every tenant. Returns the positions of their entries."""
+    async def send(self, *, over: Literal["http", "kafka"] = "http") -> list[str]:
+        """Sends some commands of every tenant. Returns the positions of their entries. Only commands over Kafka are
+        surely in the commands topic.
+        """
         sends = [tenant.rename(f"{len(self.answers)} {number}") for tenant in self.tenants for number in range(5)]
         sends += [tenant.by(tenant.viewer, "RENAME_ORG", name="no") for tenant in self.tenants]
-        async with doors(self.settings, self.system.commands[0].url) as (door,):
-            answers = [await send_until_decided(send, door) for send in sends]
+        async with doors(self.settings, self.system.commands[0].url) as (door,), Publisher(self.settings) as publisher:
+            way = over_http(door) if over == "http" else over_kafka(publisher)
+            answers = [await way(send) for send in sends]
         assert {answer["status"] for answer in answers} == {200, 403}
         self.answers += zip(sends, answers, strict=True)
         return [answer["position"] for answer in answers]
@@ -169,7 +173,7 @@ async def test_a_cut_topic_is_completed_from_audit_log(systems: Systems, tmp_pat
     before = await certificate(settings, tmp_path)
     records = await read_topic(settings, "audit_log")
     system.projectors[0].stop()
-    lost = await company.send()
+    lost = await company.send(over="kafka")
     system.stop()
     log = [[value for at, _, value, _ in records if at == number] for number in range(PARTITIONS)]
     end = before["partitions"][CUT]["position"] + 1
