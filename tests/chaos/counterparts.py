@@ -1,15 +1,19 @@
 """Removes from the real services the protections that support.removals removes from simulated servers."""
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from uuid import UUID, uuid5
 
 import asyncpg
 
+from daybook_command.http.deliveries import Deliveries, Delivery
 from daybook_command.postgres import child_loader, child_sql, entry_rows
 from daybook_command.postgres.child_rows import Pair, fetch_rows_of_orgs
 from daybook_command.postgres.snapshot_reader import SnapshotReader
 from daybook_command.shard.effects import Effect
 from daybook_command.shard.events import SnapshotLoaded
 from daybook_command.shard.machine import Shard
+from daybook_command.shard.short_way import LocalCommand
 from daybook_command.shard.snapshot import Needs, Snapshot
 from daybook_infra.runtime.failpoints import failpoint
 from daybook_infra.runtime.postgres.connections import Connection, Pool, translated
@@ -121,6 +125,19 @@ def take_any_row_with_the_id(patch: Patch) -> None:
     patch.replace(entry_rows, "_has_identity", lambda *_: True)
 
 
+def publish_under_another_id(patch: Patch) -> None:
+    def fallen_back(deliveries: Deliveries, commands: Sequence[LocalCommand], reason: str) -> list[Delivery]:
+        found = original(deliveries, commands, reason)
+        for each in found:
+            envelope = json.loads(each.record.value)
+            envelope["id"] = str(uuid5(UUID(envelope["id"]), "again"))
+            each.record = each.record._replace(value=json.dumps(envelope).encode())
+        return found
+
+    original = Deliveries._fallen_back
+    patch.replace(Deliveries, "_fallen_back", fallen_back)
+
+
 COUNTERPARTS: Mapping[Remove, Remove] = {
     removals.take_any_row_with_the_id: take_any_row_with_the_id,
     removals.set_without_comparing: set_without_comparing,
@@ -129,4 +146,5 @@ COUNTERPARTS: Mapping[Remove, Remove] = {
     removals.read_activity_in_another_snapshot: read_activity_in_another_snapshot,
     removals.heal_without_activity: heal_without_activity,
     removals.prune_before_deciding: prune_before_deciding,
+    removals.publish_under_another_id: publish_under_another_id,
 }

@@ -1,0 +1,85 @@
+"""The shards of an instance, as its door sees them: the limits of their queues, and when they take commands."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from daybook_command.engine import local_shards
+from daybook_command.engine.assignment import Assignment
+from daybook_command.engine.local_shards import LocalShards
+from daybook_command.shard.arrivals import size_of
+from daybook_command.shard.effects import HandBack
+from support.local_commands import local, open_shard, ticket
+
+
+@dataclass
+class ToldDoor:
+    back: list[tuple[Sequence[bytes], Sequence[bytes]]] = field(default_factory=list)
+    left: list[int] = field(default_factory=list)
+
+    def handed_back(self, queued: Sequence[bytes], taken: Sequence[bytes]) -> None:
+        self.back.append((queued, taken))
+
+    def leave(self, partition: int) -> None:
+        self.left.append(partition)
+
+
+@pytest.fixture
+def woken() -> list[Assignment]:
+    return []
+
+
+@pytest.fixture
+def shards(woken: list[Assignment]) -> LocalShards:
+    owned = {number: Assignment(open_shard(), 0.0, started=True) for number in range(2)}
+    return LocalShards(owned, woken.append)
+
+
+def test_commands_are_queued_at_once_and_their_shard_is_woken(shards: LocalShards, woken: list[Assignment]) -> None:
+    shards.queue_local(1, [local(1), local(2)])
+    assert woken == [shards.assignments[1]]
+    assert shards.withdraw(1, {ticket(2)}) == [ticket(2)]
+    assert shards.withdraw(0, {ticket(1)}) == []
+    assert shards.withdraw(7, {ticket(1)}) == ()
+
+
+def test_the_limit_of_commands_counts_all_shards_of_the_process(
+    shards: LocalShards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_shards, "MAX_LOCAL", 3)
+    shards.queue_local(0, [local(1)])
+    shards.queue_local(1, [local(2)])
+    assert shards.has_room(1, 0)
+    assert not shards.has_room(2, 0)
+
+
+def test_the_limit_of_bytes_counts_all_shards_of_the_process(
+    shards: LocalShards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = size_of(local(1).record)
+    monkeypatch.setattr(local_shards, "MAX_LOCAL_BYTES", 3 * size)
+    shards.queue_local(0, [local(1)])
+    shards.queue_local(1, [local(2)])
+    assert shards.has_room(1, size)
+    assert not shards.has_room(1, size + 1)
+
+
+def test_a_partition_that_is_given_away_takes_no_commands(shards: LocalShards) -> None:
+    assert (shards.takes_local(0), shards.decided_to(0)) == (True, 0)
+    shards.assignments[0].leaving = True
+    assert (shards.takes_local(0), shards.decided_to(0)) == (False, None)
+    assert shards.takes_local(1)
+    shards.closed = True
+    assert not shards.takes_local(1)
+
+
+def test_a_partition_of_another_instance_takes_no_commands(shards: LocalShards) -> None:
+    assert (shards.takes_local(7), shards.decided_to(7)) == (False, None)
+
+
+def test_the_door_is_told_what_a_shard_hands_back(shards: LocalShards) -> None:
+    shards.door = door = ToldDoor()
+    shards.hand_back(HandBack((ticket(1),), (ticket(2),)))
+    shards.leave(1)
+    assert (door.back, door.left) == ([((ticket(1),), (ticket(2),))], [1])
