@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from daybook_client.kafka.command_publisher import Fate
+from daybook_client.kafka.command_publisher import CommandToSend, Fate, Receipt
 from daybook_command.shard.intake import SentCommand, classify
 from daybook_command.shard.records import CommandRecord
 from daybook_contracts.results import encode_record
@@ -147,6 +147,32 @@ async def test_while_a_published_command_is_undecided_later_ones_of_its_key_are_
     shards.decided = 2  # both were published at the offsets 0 and 1
     await door.send(rename(id=IDS[3]))
     assert [each.command.id for each in shards.given] == [IDS[2], IDS[3]]
+
+
+@dataclass
+class BlockedKafka:
+    """Acknowledges nothing before the test lets it."""
+
+    taken: list[CommandToSend] = field(default_factory=list)
+    released: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def publish(self, records: Sequence[CommandToSend]) -> list[Receipt]:
+        self.taken += records
+        await self.released.wait()
+        return [Receipt(Fate.PUBLISHED, 0) for _ in records]
+
+
+async def test_while_a_command_is_being_published_later_ones_of_its_key_are_published(shards: HeldShards) -> None:
+    kafka = BlockedKafka()
+    shards.decided = 1_000
+    door = door_with(shards, publishing=lambda _: kafka)
+    first = asyncio.create_task(door.send(rename(id=IDS[0]), prefer="respond-async"))
+    await eventually(lambda: _reached(kafka.taken, 1))
+    second = asyncio.create_task(door.send(rename(id=IDS[1])))
+    await eventually(lambda: _reached([*kafka.taken, *shards.given], 2))
+    assert shards.given == []
+    kafka.released.set()
+    assert [(await each).status_code for each in (first, second)] == [202, 202]
 
 
 async def test_after_an_unknown_publish_the_key_waits_for_one_that_is_known(shards: HeldShards) -> None:
