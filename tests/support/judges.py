@@ -41,6 +41,8 @@ class Judged:
                 if partition != world.lost
             }
         self.asked = list(self._asked())
+        # Also counts commands sent to a partition whose log lost records: it may have forwarded them before.
+        self.times_sent = Counter(parse_command(record.value or b"").id for record in world.sent)
         self.decided = {identity_of(group[0]): group for entries in self.logs.values() for group in by_command(entries)}
 
     def stops(self) -> None:
@@ -86,21 +88,21 @@ class Judged:
 
     def nothing_done(self) -> None:
         """A command is not in the log if its client heard that nothing was done, and nobody sent it once more."""
-        sent = Counter(command.id for _, command in self.asked)
         for record, command in self.asked:
-            if self._gave_up(record) and _number(record) not in self.world.around.unsure and sent[command.id] == 1:
+            is_sure = _number(record) not in self.world.around.unsure and self.times_sent[command.id] == 1
+            if self._gave_up(record) and is_sure:
                 assert self.group_of(command) is None, f"{command.id} is in the log"
 
     def order(self) -> None:
         """The commands of a key that one door accepted are in the log in this order, but for those sent again."""
         commands = {_number(record): command for record, command in self.asked}
-        sent, orders = Counter(command.id for command in commands.values()), self.world.around.orders
+        orders = self.world.around.orders
         accepted = Counter(number for numbers in orders for number in numbers)
         for numbers in orders:
             seen: dict[str, int] = {}
             for number in numbers:
                 command = commands.get(number)
-                if command is None or sent[command.id] > 1 or accepted[number] > 1:
+                if command is None or self.times_sent[command.id] > 1 or accepted[number] > 1:
                     continue
                 group = self.group_of(command)
                 if group is not None:
