@@ -1,5 +1,7 @@
 """Commands that carry a secret, in every place where a publisher may put one. The secret contains a mark; a test looks
 for the mark in everything that Daybook writes. Each command comes with its expected status.
+
+Over 250 lines, because it is one list.
 """
 
 import json

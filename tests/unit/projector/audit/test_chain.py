@@ -1,20 +1,14 @@
 """Follows a partition entry by entry: the place of each finding, and how the chain continues after a broken entry."""
 
 import json
-from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from daybook_contracts.entries import facts
-from daybook_contracts.entries.hashing import ZERO_HASH
 from daybook_contracts.log.admission import VoidReason
-from daybook_contracts.log.head import GENESIS
 from daybook_projector.audit.checks import digest
 from daybook_projector.audit.checks.chain import Chain, Followed
-from daybook_projector.audit.checks.finding import Finding
 from support.altered_log import (
     ALTERED,
     LENGTH,
@@ -28,7 +22,7 @@ from support.altered_log import (
     without,
 )
 from support.chain import jcs, partition_of
-from support.entry_mutations import mutated
+from support.chains import brief, findings, followed
 from support.logbook import Logbook, org, project, thing, user
 
 GOLDEN_ENTRY = (
@@ -44,19 +38,6 @@ GOLDEN_ENTRY = (
     b'"org_id":"00000000-0000-4000-8000-000000000001","project_id":null,"result":"success"}'
 )
 GOLDEN_DIGEST = "4f494ad83509039ae8cdddc76fdc35dfdfb537d2e82744426281d9c9aa8091a6"
-
-
-def followed(values: list[bytes], *, is_filtered: bool = False) -> tuple[Chain, list[Followed]]:
-    chain = Chain(0, "export", is_filtered=is_filtered, is_folded=True)
-    return chain, [chain.follow(-1, value) for value in values]
-
-
-def findings(values: list[bytes], *, is_filtered: bool = False) -> list[Finding]:
-    return [each.finding for each in followed(values, is_filtered=is_filtered)[1] if each.finding is not None]
-
-
-def brief(found: list[Finding]) -> list[tuple[Any, ...]]:
-    return [(each.check, each.position) for each in found]
 
 
 def metadata_of(value: bytes) -> Any:
@@ -244,108 +225,7 @@ def test_after_a_certificate_the_log_continues_from_its_head() -> None:
     assert later.digest == followed(values)[0].digest
 
 
-def chosen(*positions: int) -> list[bytes]:
-    return [a_log()[position] for position in positions]
-
-
-def test_a_filtered_export_has_no_chain() -> None:
-    chain, entries = followed(chosen(1, 2, 4), is_filtered=True)
-    assert [each.finding for each in entries] == [None] * 3
-    assert (chain.entries, chain.head.position) == (3, 4)
-    assert findings(altered(in_metadata(prev=ZERO_HASH), sealed=True)[2:], is_filtered=True) == []
-
-
-def test_positions_of_a_filtered_export_must_rise() -> None:
-    found = findings(chosen(2, 1, 3, 3), is_filtered=True)
-    assert [(each.check, each.position, each.expected, each.found) for each in found] == [
-        ("position", 1, "above 2", 1),
-        ("position", 3, "above 3", 3),
-    ]
-
-
-def test_entries_of_a_filtered_export_without_a_position_have_findings_without_one() -> None:
-    (only,) = findings(altered(in_metadata(position="x"))[2:], is_filtered=True)
-    assert only.as_json() == {
-        "check": "position",
-        "place": "export",
-        "partition": 0,
-        "id": json.loads(a_log()[2])["id"],
-        "found": "x",
-    }
-
-
-def test_after_unreadable_bytes_in_a_filtered_export_the_last_position_stays() -> None:
-    found = findings([*chosen(2), b"garbage", *chosen(2)], is_filtered=True)
-    assert [(each.check, each.expected) for each in found][1:] == [("position", "above 2")]
-    assert "position" not in found[0].as_json()
-
-
-def test_each_entry_of_a_filtered_export_is_checked_alone() -> None:
-    values = altered(in_columns(entity_type=1), sealed=True)[2:]
-    assert brief(findings(values, is_filtered=True)) == [("columns", ALTERED)]
-    values = altered(in_columns(project_id=project(7)))[2:]
-    assert brief(findings(values, is_filtered=True)) == [("hash", ALTERED)]
-    early = altered(in_columns(created_at="2020-01-01T00:00:00.000000Z"), sealed=True)[1:]
-    assert brief(findings(early, is_filtered=True)) == [("created_at", ALTERED)]
-
-
 def test_an_altered_entry_with_a_new_hash_breaks_the_chain_after_it() -> None:
     values = altered(in_columns(project_id=project(7)))
     values[ALTERED] = resealed(values[ALTERED : ALTERED + 1], 0)[0]
     assert brief(findings(values)) == [("prev", ALTERED + 1)]
-
-
-@given(st.integers(0, LENGTH - 1), st.randoms(use_true_random=False))
-@settings(max_examples=300, deadline=None)
-def test_a_run_is_taken_as_its_entries_are_one_by_one_or_not_at_all(at: int, random: Random) -> None:
-    values = a_log()
-    values[at] = mutated(random, values[at])
-    alone, each = followed(values)
-    together = Chain(0, "export", is_folded=True)
-    taken = together.extend_all([-1] * LENGTH, values)
-    if taken is None:
-        assert (together.head, together.entries, together.digest) == (GENESIS, 0, digest.EMPTY)
-    else:
-        assert taken == each
-        assert state_of(together) == state_of(alone)
-
-
-def test_a_right_log_is_taken_as_one_run() -> None:
-    alone, each = followed(a_log())
-    together = Chain(0, "export", is_folded=True)
-    assert together.extend_all([-1] * LENGTH, a_log()) == each
-    assert state_of(together) == state_of(alone)
-
-
-@pytest.mark.parametrize("at", range(LENGTH))
-@pytest.mark.parametrize(
-    "change",
-    [
-        in_columns(created_at="2026-11-22T15:10:13Z"),
-        in_columns(created_at="2026-11-22T15:10:60.000000Z"),
-        in_columns(created_at="2026-02-30T15:10:13.000000Z"),
-        in_columns(created_at="2000-01-01T00:00:00.000000Z"),
-        in_columns(entity_id="00000000-0000-4000-8000-00000000000A"),
-        in_columns(org_id=""),
-        in_columns(id="00000000-0000-4000-8000-000000000001"),
-        in_columns(id=""),
-        in_metadata(salt="AB" * 16),
-        in_metadata(salt=None),
-        in_metadata(commit="0" * 64),
-        in_metadata(command_id="00000000-0000-7000-8000-0000000000ff"),
-        in_metadata(ordinal=1),
-        in_metadata(scope="policy"),
-        in_metadata(partition=1),
-        in_metadata(position=9),
-        in_metadata(prev="0" * 64),
-        in_metadata(data={"name": 1}),
-    ],
-)
-def test_a_run_is_taken_only_if_every_entry_is_right(change: Change, at: int) -> None:
-    values = altered(change, sealed=True, at=at)
-    taken = Chain(0, "export").extend_all([-1] * LENGTH, values)
-    assert (taken is None) == bool(findings(values))
-
-
-def state_of(chain: Chain) -> tuple[Any, ...]:
-    return chain.head, chain.head_offset, chain.entries, chain.digest, chain._created_at
