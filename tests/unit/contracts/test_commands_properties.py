@@ -1,4 +1,6 @@
-"""Normalising is idempotent: the command that is published over HTTP is the command that is read from Kafka."""
+"""Normalising is idempotent: the HTTP door publishes a command in its normal form, and parsing that gives the same
+command.
+"""
 
 import json
 from contextlib import suppress

@@ -1,4 +1,6 @@
-"""The HTTP door and a shard of its own instance: what goes the short way, and what is published after all."""
+"""The HTTP door and a shard of its own instance: which commands the door gives to the shard in memory (the short way,
+docs/architecture.md), and which it publishes after all.
+"""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -45,7 +47,7 @@ def answer(door: DoorAlone, command: SentCommand, envelope: Json) -> None:
 
 
 async def begun(send: Callable[[], Any], shards: HeldShards, count: int = 1) -> "asyncio.Task[Any]":
-    """The request, once a shard holds `count` commands more."""
+    """Starts the request, and returns its task once the door has given the shards `count` more commands."""
     expected = len(shards.given) + count
     task = asyncio.create_task(send())
     await eventually(lambda: _reached(shards.given, expected))
@@ -124,7 +126,7 @@ async def test_what_is_handed_back_is_published_at_once(shards: HeldShards) -> N
 
 
 @pytest.mark.parametrize(("taken", "text"), [(False, "nothing was done"), (True, "may or may not be decided")])
-async def test_nothing_was_done_is_said_only_of_a_command_that_no_batch_took(
+async def test_an_answer_says_nothing_was_done_only_if_no_batch_took_the_command(
     shards: HeldShards, text: str, *, taken: bool
 ) -> None:
     door = door_with(shards, wait_seconds=0.4)
@@ -175,7 +177,7 @@ async def test_while_a_command_is_being_published_later_ones_of_its_key_are_publ
     assert [(await each).status_code for each in (first, second)] == [202, 202]
 
 
-async def test_after_an_unknown_publish_the_key_waits_for_one_that_is_known(shards: HeldShards) -> None:
+async def test_an_unknown_publish_closes_the_way_for_its_key_until_a_later_one_is_known(shards: HeldShards) -> None:
     shards.decided = 1_000
     door = door_with(shards)
     door.kafka.fate = Fate.UNKNOWN
@@ -198,7 +200,7 @@ async def test_a_published_command_of_a_key_takes_along_those_that_a_shard_holds
 
 @pytest.mark.parametrize("policy", [None, ANYTHING], ids=["without a policy", "with a policy"])
 def test_a_shard_gets_what_it_would_read_from_the_published_record(policy: ServicePolicy | None) -> None:
-    """After half the wait the same command is published, so that both can be compared."""
+    """After half the wait the door also publishes the command that it gave to the shard. The test compares the two."""
     shards = HeldShards(decided=1_000_000)
     door = door_with(shards, policy=policy, door_key=DOOR_KEY, wait_seconds=0.001, rate=1e9, burst=10**9)
     partitions = door.settings.partitions

@@ -14,7 +14,7 @@ from daybook_projector.audit.checks.forms import Json, is_number, is_uuid
 
 Rule = Callable[[Json, Json], bool]
 """Takes an entry and its metadata, and returns whether they satisfy the rule. The checks of the id and the commit come
-first, so a rule can rely on the parts of the identity.
+first, so a rule can rely on scope, key, command id and ordinal: they are there, and have the right form.
 """
 
 _USER_ACTION: Final = "REGISTER_USER"

@@ -1,5 +1,5 @@
-"""Reads an exported folder: a folder in; its manifest, its file names and its lines out (docs/verify.md). The lines do
-not depend on what the manifest says, and nothing is checked here. Memory is bounded.
+"""Reads the manifest, the file names and the lines of an exported folder (docs/verify.md). The lines do not depend on
+what the manifest says, and nothing is checked here. Memory is bounded.
 """
 
 import errno
@@ -39,13 +39,13 @@ class Line(NamedTuple):
 
 
 class ExportLog:
-    """Every method raises `ExportUnreadable`."""
+    """Every method raises `ExportUnreadable` if it cannot read what it needs."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def manifest(self) -> bytes:
-        """The bytes of the manifest. If they are longer than any entry, only the beginning."""
+        """The bytes of the manifest; only the first `LONGEST + 1` if it has more."""
         path = self._folder / MANIFEST
         if not _is_file(path):
             raise ExportUnreadable(f"{self._folder} has no {MANIFEST}: it is no export, or not a whole one")
@@ -88,8 +88,8 @@ class ExportLog:
             raise _unreadable(error) from error
 
     async def read(self, partition: int, after: Head, until: int) -> AsyncIterator[list[SourceRecord]]:
-        """The entries after the head, up to the position `until`. An entry that names no position counts as the next
-        one after the entry before it.
+        """The entries after the head, up to the position `until`. A line that names no position gets the
+        position after the previous line's.
         """
         position = -1
         for lines in self.lines(partition) if self.has_file(partition) else ():
