@@ -13,6 +13,7 @@ import httpx
 from aiokafka.errors import KafkaError
 
 from chaos.history import History
+from daybook_infra.runtime.errors import KafkaAway
 from daybook_infra.runtime.settings import Settings
 from support.chain import Json
 from support.driving import without_failure
@@ -126,7 +127,7 @@ class Publishers:
                 try:
                     async with asyncio.timeout(PUBLISH_SECONDS):
                         await publisher.__aenter__()
-                except (KafkaError, OSError, TimeoutError):
+                except (KafkaAway, KafkaError, OSError, TimeoutError):
                     await publisher.__aexit__()
                     await asyncio.sleep(PAUSE_SECONDS)
                 else:

@@ -14,6 +14,7 @@ from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.kafka.message import FAKE_CONSUMER
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
+from daybook_command.kafka.topic_ends import TopicEnds
 from daybook_command.shard.records import CommandRecord
 from daybook_contracts.limits import DEAD_LETTER_BYTES, ENVELOPE_BYTES
 from daybook_contracts.topics import Topics
@@ -52,6 +53,7 @@ class CommandSubscriber(ConsumerRebalanceListener):
         self.broker = _broker(settings)
         self._settings = settings
         self._topic = topics.commands
+        self._ends = TopicEnds(settings, topics.commands, "daybook-command-ends")
         self._shards: Shards | None = None
         self._subscriber = self.broker.subscriber(
             topics.commands,
@@ -85,7 +87,7 @@ class CommandSubscriber(ConsumerRebalanceListener):
             raise
 
     async def stop(self) -> None:
-        await kafka.close_quietly(self.broker)
+        await asyncio.gather(kafka.close_quietly(self.broker), self._ends.stop())
 
     @property
     def _consumer(self) -> AIOKafkaConsumer | None:
@@ -128,12 +130,7 @@ class CommandSubscriber(ConsumerRebalanceListener):
 
     async def end(self, partition: int) -> int:
         """The offset that the next command will get. Raises KafkaAway."""
-        place = TopicPartition(self._topic, partition)
-        problem = f"no end of partition {partition} of the commands topic"
-        async with translated(self._settings, problem, seconds=CALL_SECONDS):
-            if self._consumer is None:
-                return 0
-            return int((await self._consumer.end_offsets([place]))[place])
+        return (await self._ends.read([partition]))[partition]
 
     def seek(self, partition: int, offset: int) -> None:
         place = TopicPartition(self._topic, partition)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from daybook_client.kafka.replaceable import ReplaceableConsumer
+from daybook_command.kafka.topic_ends import TopicEnds
 from daybook_command.shard.records import LogRecord
 from daybook_infra.runtime.errors import KafkaAway
 from daybook_infra.runtime.kafka.lost_batch import offsets_of
@@ -34,22 +35,17 @@ class LogReader:
 
     def __init__(self, settings: Settings, topic: str) -> None:
         self._topic = topic
-        self._places = [TopicPartition(topic, partition) for partition in range(settings.partitions)]
+        self._partitions = range(settings.partitions)
         self._reading = ReplaceableConsumer(connection_of(settings), "daybook-command-log", start_seconds=STALL_SECONDS)
-        self._asking = ReplaceableConsumer(
-            connection_of(settings), "daybook-command-probe", start_seconds=STALL_SECONDS
-        )
-        self._read_lock, self._ask_lock = asyncio.Lock(), asyncio.Lock()
+        self._ends = TopicEnds(settings, topic, "daybook-command-probe")
+        self._read_lock = asyncio.Lock()
 
     async def stop(self) -> None:
-        await asyncio.gather(self._reading.stop(), self._asking.stop())
+        await asyncio.gather(self._reading.stop(), self._ends.stop())
 
     async def read_ends(self) -> dict[int, int]:
         """The end offset of each partition of the log. Raises KafkaAway unless the leaders of all partitions answer."""
-        problem = "not every partition of the log can be asked where it ends"
-        async with self._ask_lock, self._asking.use(problem) as consumer, asyncio.timeout(STALL_SECONDS):
-            ends = await consumer.end_offsets(self._places)
-        return {place.partition: end for place, end in ends.items()}
+        return await self._ends.read(self._partitions)
 
     async def read(self, partition: int, start: int, stop: int | None = None) -> LogRange:
         """The records in [start, stop), or up to the log's present end if `stop` is None. Raises KafkaAway."""
