@@ -18,6 +18,7 @@ from daybook_infra.runtime.kafka.entry_batches import MAX_BATCH_BYTES
 from daybook_infra.runtime.settings import Settings
 from daybook_infra.stack.interface import Servers
 from suites.log import Log, LogContract
+from support.driving import eventually
 from support.entry_samples import samples
 from support.odd_headers import NotUtf8, slow_builder
 
@@ -105,9 +106,15 @@ async def test_offsets_without_a_record_do_not_stall_a_reader(settings: Settings
             await producer.send_and_wait(topic, b"foreign", partition=0)
     finally:
         await producer.stop()
+    await eventually(lambda: marker_is_written(reader))
     stretch = await reader.read(0, 0)
     assert stretch.records == [LogRecord(0, b"foreign")]
     assert stretch.end == 2
+
+
+async def marker_is_written(reader: LogReader) -> bool:
+    """The broker writes the marker of a transaction only after it has answered the producer."""
+    return (await reader.read_ends())[0] == 2
 
 
 async def test_a_header_name_that_is_not_utf_8_does_not_hide_the_value(
