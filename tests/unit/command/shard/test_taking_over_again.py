@@ -1,5 +1,6 @@
 """How the engine treats a shard that takes over its partition again and again."""
 
+from collections.abc import Awaitable, Callable
 from typing import cast
 
 from daybook_command.engine.assignment import Assignment, CommandConsumer, retake_pause
@@ -22,15 +23,24 @@ class EmptyLog:
     async def take_over(self, _: int) -> TakenOver:
         return TakenOver(NOTHING, [], 0, 0)
 
+    async def retry(self, _: str, attempt: Callable[[], Awaitable[int]]) -> int:
+        return await attempt()
+
+
+class EmptyTopic:
+    async def end(self, _: int) -> int:
+        return 0
+
 
 async def test_a_takeover_does_not_make_a_shard_with_a_wrong_clock_ready() -> None:
     health = Health()
-    engine = Engine(CONFIG, cast("EffectRunner", EmptyLog()), cast("CommandConsumer", None), health)
+    engine = Engine(CONFIG, cast("EffectRunner", EmptyLog()), cast("CommandConsumer", EmptyTopic()), health)
     shard = Shard.of(0, CONFIG)
     shard.held = "the clock is off"
     assignment = engine._assignments[0] = Assignment(shard, 0.0, started=True)
     health.fail("partition 0", "the clock is off")
-    await engine._take_over(assignment)
+    async with engine._group:
+        await engine._take_over(assignment)
     assert health.reasons["partition 0"] == "the clock is off"
 
 
