@@ -80,9 +80,11 @@ def require_parents(tables: Tables) -> None:
                 assert (row[column],) in tables[parent], f"{name} {key} has no parent"
 
 
-def jcs_rows(tables: Tables) -> Mapping[str, list[tuple[bytes, bytes]]]:
-    """For each table, the key of each row as bytes and the row as JCS, sorted by key."""
-    folded = {name: tables[name] for name in FOLDED} | {ACTIVITY: recounted(tables)}
+def jcs_rows(tables: Tables, *, activity: bool = True) -> Mapping[str, list[tuple[bytes, bytes]]]:
+    """For each table, the key of each row as bytes and the row as JCS, sorted by key. Without `activity`, the activity
+    of connections is left out: it can be counted only if no entry is missing.
+    """
+    folded = {name: tables[name] for name in FOLDED} | ({ACTIVITY: recounted(tables)} if activity else {})
     names = COLUMNS | {ACTIVITY: ACTIVITY_COLUMNS}
     return {
         name: sorted(_jcs_row([column for part in names[name] for column in part], *row) for row in table.items())

@@ -28,6 +28,7 @@ from support.poison import (
     founded,
     letter,
 )
+from support.recounted import ACTIVITY
 from support.second_fold import SecondFold, jcs_rows
 
 LIMITS = st.sampled_from([1, 2, 7, 1000])
@@ -51,7 +52,8 @@ def test_each_entry_that_cannot_be_applied_is_found(log: Logbook, dropped: set[i
     with TemporaryDirectory() as folder, folding(Path(folder), max_held=max_held) as fold:
         poison = take(fold, entries, limit)
         assert [each.position for each in poison] == second.poison
-        assert rows_of(fold) == jcs_rows(second.tables)
+        rows = {name: found for name, found in rows_of(fold).items() if name != ACTIVITY}
+        assert rows == jcs_rows(second.tables, activity=False)
 
 
 @settings(max_examples=40)
