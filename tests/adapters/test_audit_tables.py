@@ -46,10 +46,12 @@ CHECKED = {
 }
 """Other values for columns that accept only certain values."""
 REFERENCES = """
-SELECT conrelid::regclass::text AS child, attname AS column, confrelid::regclass::text AS parent
+SELECT replace(connamespace::regnamespace || '.' || relname, 'public.', '') AS child, attname AS column,
+       confrelid::regclass::text AS parent
   FROM pg_constraint JOIN pg_attribute ON attrelid = conrelid AND attnum = conkey[1]
- WHERE contype = 'f' AND connamespace = 'public'::regnamespace
-   AND conrelid <> 'audit_log'::regclass AND confrelid <> 'auth.users'::regclass
+  JOIN pg_class ON pg_class.oid = conrelid
+ WHERE contype = 'f' AND confrelid <> 'auth.users'::regclass AND conrelid <> 'audit_log'::regclass
+   AND (connamespace = 'public'::regnamespace OR conrelid = 'daybook.connection_activity'::regclass)
 """
 
 
