@@ -83,45 +83,49 @@ def _one(table: str, kind: str) -> Difference:
     return Difference(table, **{kind: 1})
 
 
+_ALTERATIONS = (
+    ("public.orgs", "name = 'x'", f"id = '{OTHER_ORG}'", f"'{org(9)}', 'x', now()"),
+    ("public.org_members", "role = 'viewer'", f"user_id = '{BOB}'", f"'{ORG}', '{SPARE_USER}', 'owner', now()"),
+    ("public.projects", "name = 'x'", f"id = '{project(4)}'", f"'{project(9)}', '{OTHER_ORG}', 'x', now()"),
+    ("public.project_members", "role = 'admin'", f"user_id = '{ANN}'", f"'{project(4)}', '{BOB}', 'admin', now()"),
+    ("public.secret_refs", "key_name = 'x'", f"id = '{thing(9)}'", f"'{thing(90)}', '{OTHER_ORG}', 'a', 'env:A'"),
+    (
+        "public.source_connections",
+        "config_json = '{\"a\": 1.5}'",
+        f"id = '{thing(21)}'",
+        f"'{thing(91)}', '{OTHER_ORG}', '{project(3)}', 'rss', 'x', '{{}}', true",
+    ),
+    (
+        "daybook.connection_activity",
+        "pending = pending + 1",
+        f"connection_id = '{thing(21)}'",
+        f"'{thing(95)}', 0, 0, null",
+    ),
+    (
+        "public.sync_runs",
+        "error_message = 'x'",
+        f"id = '{thing(2)}'",
+        f"'{thing(92)}', '{thing(1)}', 'running', now(), null, null",
+    ),
+    (
+        "public.dlq_events",
+        "payload_json = '[]'",
+        f"id = '{thing(3)}'",
+        f"'{thing(93)}', '{thing(1)}', '{{}}', 'pending', 0",
+    ),
+    (
+        "public.integration_alerts",
+        "message = ''",
+        f"id = '{thing(20)}'",
+        f"'{thing(94)}', '{project(3)}', 'info', ''",
+    ),
+)
+"""For each table: a change, the row that it changes, and a row that can be added."""
+
+
 def _damages() -> list[Damage]:
     found = []
-    for table, changed, where, row in (
-        ("public.orgs", "name = 'x'", f"id = '{OTHER_ORG}'", f"'{org(9)}', 'x', now()"),
-        ("public.org_members", "role = 'viewer'", f"user_id = '{BOB}'", f"'{ORG}', '{SPARE_USER}', 'owner', now()"),
-        ("public.projects", "name = 'x'", f"id = '{project(4)}'", f"'{project(9)}', '{OTHER_ORG}', 'x', now()"),
-        ("public.project_members", "role = 'admin'", f"user_id = '{ANN}'", f"'{project(4)}', '{BOB}', 'admin', now()"),
-        ("public.secret_refs", "key_name = 'x'", f"id = '{thing(9)}'", f"'{thing(90)}', '{OTHER_ORG}', 'a', 'env:A'"),
-        (
-            "public.source_connections",
-            "config_json = '{\"a\": 1.5}'",
-            f"id = '{thing(21)}'",
-            f"'{thing(91)}', '{OTHER_ORG}', '{project(3)}', 'rss', 'x', '{{}}', true",
-        ),
-        (
-            "daybook.connection_activity",
-            "pending = pending + 1",
-            f"connection_id = '{thing(21)}'",
-            f"'{thing(95)}', 0, 0, null",
-        ),
-        (
-            "public.sync_runs",
-            "error_message = 'x'",
-            f"id = '{thing(2)}'",
-            f"'{thing(92)}', '{thing(1)}', 'running', now(), null, null",
-        ),
-        (
-            "public.dlq_events",
-            "payload_json = '[]'",
-            f"id = '{thing(3)}'",
-            f"'{thing(93)}', '{thing(1)}', '{{}}', 'pending', 0",
-        ),
-        (
-            "public.integration_alerts",
-            "message = ''",
-            f"id = '{thing(20)}'",
-            f"'{thing(94)}', '{project(3)}', 'info', ''",
-        ),
-    ):
+    for table, changed, where, row in _ALTERATIONS:
         found += [
             damage(f"a column of {table}", f"UPDATE {table} SET {changed} WHERE {where}", _one(table, "other")),
             damage(f"a missing row of {table}", f"DELETE FROM {table} WHERE {where}", _one(table, "missing")),

@@ -135,12 +135,10 @@ class Inbox:
     def take(
         self, is_outsider: IsOutsider = _no_outsiders, *, set_aside: bool = False
     ) -> tuple[list[Arrival], list[TakenCommand]]:
-        """The next batch: what has arrived, and the commands made from it. Records and local commands are taken
-        alternately, from the one that arrived first. The commands of an org stay in order. A suspect is alone in its
-        batch. A command with a filter is the only command of its org in the batch; later commands of the org wait for
-        the next batch. With `set_aside`, commands that choose ids are set aside, and so are later commands of their
-        orgs. `is_outsider` finds commands of outsiders: their filters are not looked up, so other commands may be in
-        the batch.
+        """The next batch: what has arrived, and the commands made from it. Takes records and local commands in turn,
+        beginning with what arrived first. A suspect is alone in its batch. A command with a filter is the only one of
+        its org (`Deferred`; `is_outsider` finds those whose filters are not looked up). With `set_aside`, commands that
+        choose ids are set aside, and so are later commands of their orgs.
         """
         arrivals: list[Arrival] = []
         taken: list[TakenCommand] = []
