@@ -68,14 +68,12 @@ def _refused(topics: Topics, partition: int, refused: RefusedRecord) -> Outgoing
     record, reason = refused.record, refused.reason
     origin = [(ORIGIN, DOOR_ORIGIN)]
     why = f"{reason} (the record is too large to be kept here)"
-    is_oversize = False
     if isinstance(record, CommandRecord):
         origin = [(ORIGIN, _origin(topics, partition, record.first_offset))]
         if record.lost_from is not None:
             origin.append((ORIGIN_LAST, _origin(topics, partition, record.offset)))
         why = f"{reason} (the record is too large to be kept here: it is at its origin alone)"
-        is_oversize = record.is_oversize
-    headers = _merge(record.headers, (REASON, (why if is_oversize else reason).encode()), *origin)
+    headers = _merge(record.headers, (REASON, (why if record.is_oversize else reason).encode()), *origin)
     # aiokafka does not send a record without key and value, so such a record gets an empty value.
     is_empty = record.key is None and record.value is None
     value = b"" if is_empty or not refused.keep_value else record.value

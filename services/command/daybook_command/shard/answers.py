@@ -95,8 +95,7 @@ def _must_drop_value(record: CommandRecord | DoorRecord) -> bool:
     """Whether the dead letter leaves out the record's value, because it contains a secret or is too large. An oversize
     value is not searched for secrets: that takes 50 ms for each MiB, and a small batch can decompress to many MiB.
     """
-    is_oversize = isinstance(record, CommandRecord) and record.is_oversize
-    return is_oversize or carries_secret(record.value or b"")
+    return record.is_oversize or carries_secret(record.value or b"")
 
 
 def is_answerable(entry: Entry) -> bool:

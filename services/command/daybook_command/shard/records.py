@@ -38,6 +38,11 @@ class DoorRecord:
     value: bytes
     headers: Headers
 
+    @property
+    def is_oversize(self) -> bool:
+        """Never: the door publishes a command that is too large, so that the intake refuses it."""
+        return False
+
 
 @dataclass(frozen=True, slots=True)
 class LogRecord:
