@@ -148,7 +148,7 @@ async def test_a_lost_topic_is_written_again_from_audit_log(systems: Systems, tm
     settings, system = company.settings, company.system
     before = await certificate(settings, tmp_path)
     await lose_topic(settings)
-    await until_unready("kafka", "partition of the log can be asked", *system.commands)
+    await until_unready("kafka", "does not say where", *system.commands)
     await until_unready("kafka", "audit_log does not exist", *system.projectors)
     assert await first_finding(settings) == "invalid: missing: topic 0.0"
     running = await restore(settings, *LOSE)

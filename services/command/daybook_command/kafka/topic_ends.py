@@ -29,7 +29,7 @@ class TopicEnds:
     async def read(self, partitions: Collection[int]) -> dict[int, int]:
         """The offset that the next record of each partition will get. Raises KafkaAway unless all leaders answer."""
         places = [TopicPartition(self._topic, partition) for partition in partitions]
-        problem = f"not every asked partition of {self._topic} says where it ends"
+        problem = f"Kafka does not say where {self._topic} ends"
         async with self._lock, self._asking.use(problem) as consumer, asyncio.timeout(ASK_SECONDS):
             ends = await consumer.end_offsets(places)
         return {place.partition: end for place, end in ends.items()}
