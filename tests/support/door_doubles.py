@@ -16,11 +16,10 @@ from daybook_client.kafka.command_publisher import CommandToSend, Fate, Receipt
 from daybook_client.kafka.connection import KafkaConnection
 from daybook_client.kafka.replies import Replies
 from daybook_command.http.app import create_app
-from daybook_command.http.deliveries import Deliveries, Publisher
+from daybook_command.http.deliveries import Deliveries, Publisher, Shards
 from daybook_command.http.dependencies import DoorDependencies
 from daybook_command.postgres.outcomes import Outcome
 from daybook_command.shard.intake import SentCommand
-from daybook_command.shard.short_way import OwnShards
 from daybook_contracts.codes import Code
 from daybook_contracts.results import Accepted, EntryRef, Result, encode_record, problem
 from daybook_contracts.senders.policy import ServicePolicy
@@ -171,6 +170,9 @@ class NoShards:
     def has_room(self, commands: int, size: int) -> bool:
         return True
 
+    async def wait_for_room(self) -> None:
+        raise AssertionError
+
     def queue_local(self, partition: int, commands: Sequence[SentCommand]) -> None:
         raise AssertionError(partition)
 
@@ -189,7 +191,7 @@ class DoorAlone:
         publishing: Callable[[Replies], Publisher] | None = None,
         *,
         policy: ServicePolicy | None = None,
-        shards: OwnShards | None = None,
+        shards: Shards | None = None,
         **changes: Any,
     ) -> None:
         own: dict[str, Any] = {"jwt_secret": SecretStr(SECRET), "wait_seconds": 0.05}

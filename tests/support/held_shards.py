@@ -1,5 +1,6 @@
 """A shard of the door's own instance that holds the commands it gets until the test answers them or hands them back."""
 
+import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
@@ -18,6 +19,7 @@ class HeldShards:
     queued: dict[bytes, SentCommand] = field(default_factory=dict)
     taken: dict[bytes, SentCommand] = field(default_factory=dict)
     given: list[SentCommand] = field(default_factory=list)
+    shrunk: asyncio.Event = field(default_factory=asyncio.Event)
 
     def takes_local(self, partition: int) -> bool:
         return self.open
@@ -27,6 +29,10 @@ class HeldShards:
 
     def has_room(self, commands: int, size: int) -> bool:
         return len(self.queued) + commands <= self.room
+
+    async def wait_for_room(self) -> None:
+        await self.shrunk.wait()
+        self.shrunk.clear()
 
     def queue_local(self, partition: int, commands: Sequence[SentCommand]) -> None:
         self.given += commands
@@ -39,3 +45,4 @@ class HeldShards:
         """A batch takes all queued commands."""
         self.taken |= self.queued
         self.queued.clear()
+        self.shrunk.set()

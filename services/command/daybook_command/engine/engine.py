@@ -126,6 +126,7 @@ class Engine:
                 assignment.retakes += assignment.started
                 self._spawn(assignment, self._take_over(assignment))
             case effects.LoadSnapshot():
+                self.local.queues_shrank()
                 runner.queue_load(partition, effect, lambda event: self._deliver(assignment, event))
             case effects.Pin():
                 self._spawn(assignment, self._deliver_result(assignment, runner.pin(effect)))

@@ -1,7 +1,8 @@
 """The shards of this instance, as the door sees them: it gives them commands in memory. See shard/short_way.py."""
 
+import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from daybook_command import metrics
@@ -25,12 +26,15 @@ class Door(Protocol):
 
 @dataclass(slots=True)
 class LocalShards:
-    """`wake` lets a shard look at its queue. `closed`: this instance stops, so the door publishes all its commands."""
+    """`wake` lets a shard look at its queue. `closed`: this instance stops, so the door publishes all its commands.
+    `shrunk` is set, and replaced, when commands have left the queues.
+    """
 
     assignments: Mapping[int, Assignment]
     wake: Callable[[Assignment], None]
     door: Door | None = None
     closed: bool = False
+    shrunk: asyncio.Event = field(default_factory=asyncio.Event)
 
     def takes_local(self, partition: int) -> bool:
         assignment = self._owned(partition)
@@ -46,6 +50,14 @@ class LocalShards:
         queued_bytes = sum(inbox.local_size for inbox in inboxes)
         return queued + commands <= MAX_LOCAL and queued_bytes + size <= MAX_LOCAL_BYTES
 
+    async def wait_for_room(self) -> None:
+        """Waits until commands have left the queues."""
+        await self.shrunk.wait()
+
+    def queues_shrank(self) -> None:
+        self.shrunk.set()
+        self.shrunk = asyncio.Event()
+
     def queue_local(self, partition: int, commands: Sequence[SentCommand]) -> None:
         """The commands can be withdrawn from now on. The shard looks at them in another iteration of the event loop, so
         that requests of the same moment share a batch.
@@ -57,9 +69,12 @@ class LocalShards:
 
     def withdraw(self, partition: int, tickets: Collection[bytes]) -> Collection[bytes]:
         assignment = self.assignments.get(partition)
-        return () if assignment is None else assignment.shard.inbox.withdraw(tickets)
+        withdrawn = () if assignment is None else assignment.shard.inbox.withdraw(tickets)
+        self.queues_shrank()
+        return withdrawn
 
     def hand_back(self, effect: HandBack) -> None:
+        self.queues_shrank()
         if self.door is not None:
             self.door.handed_back(effect.queued, effect.taken)
 

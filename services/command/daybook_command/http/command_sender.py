@@ -93,10 +93,11 @@ class CommandSender:
         users = self._deps.users
         unseen = {each.correlation_id: users.unseen(_required_users(each.command)) for each in deliveries}
         held_keys = {each.key for each in deliveries if unseen[each.correlation_id]}
-        await self._deliveries.deliver([each for each in deliveries if each.key not in held_keys])
+        room_seconds = self._deps.settings.wait_seconds / 4
+        await self._deliveries.deliver([each for each in deliveries if each.key not in held_keys], room_seconds)
         if held_keys:
             await users.wait_for({user_id for user_ids in unseen.values() for user_id in user_ids})
-            await self._deliveries.deliver([each for each in deliveries if each.key in held_keys])
+            await self._deliveries.deliver([each for each in deliveries if each.key in held_keys], room_seconds)
 
     async def _map(self, principal: Principal, work: Callable[[S], T], items: Sequence[S]) -> list[T]:
         """Applies `work` to each item: at once if there is one item, otherwise in time slices."""

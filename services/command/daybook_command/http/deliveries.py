@@ -3,8 +3,10 @@ the others. `ShortWay` has the rules; this module has the tasks and the waiting.
 """
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -20,6 +22,11 @@ from daybook_contracts.senders.principals import Principal
 
 class Publisher(Protocol):
     async def publish(self, records: Sequence[CommandToSend]) -> Sequence[Receipt]: ...
+
+
+class Shards(OwnShards, Protocol):
+    async def wait_for_room(self) -> None:
+        """Waits until commands have left the queues."""
 
 
 @dataclass(slots=True, eq=False)
@@ -51,21 +58,38 @@ class Delivery:
 class Deliveries:
     """The commands of this door that shards of this instance hold."""
 
-    def __init__(self, publisher: Publisher, shards: OwnShards, partitions: int) -> None:
+    def __init__(self, publisher: Publisher, shards: Shards, partitions: int) -> None:
         self._publisher = publisher
+        self._shards = shards
         self._short_way = ShortWay(shards)
         self._partitions = partitions
         self._held: dict[bytes, Delivery] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def deliver(self, deliveries: Sequence[Delivery]) -> None:
-        """Returns when each command is with a shard, refused, or published. Commands of a key keep their order."""
+    async def deliver(self, deliveries: Sequence[Delivery], room_seconds: float) -> None:
+        """Returns when each command is with a shard, refused, or published. Commands of a key keep their order. If the
+        queues are full, the commands of a batch wait for up to `room_seconds`; a single command does not wait.
+        """
         by_key: defaultdict[str, list[Delivery]] = defaultdict(list)
         for each in deliveries:
             by_key[each.key].append(each)
-        published = {key for key, group in by_key.items() if not self._offer(group)}
+        offers = {key: self._offer(group) for key, group in by_key.items()}
+        published = [each for each in deliveries if offers[each.key] is Offer.PUBLISH]
         if published:
-            await self._publish([each for each in deliveries if each.key in published])
+            await self._publish(published)
+        deadline = time.monotonic() + (room_seconds if len(deliveries) > 1 else 0)
+        for key in (key for key, offer in offers.items() if offer is Offer.FULL):
+            await self._offer_until(deadline, by_key[key])
+
+    async def _offer_until(self, deadline: float, group: Sequence[Delivery]) -> None:
+        """Offers commands of one key again, whenever there is more room, and refuses them after the deadline."""
+        while (offer := self._offer(group)) is Offer.FULL and (seconds := deadline - time.monotonic()) > 0:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._shards.wait_for_room(), seconds)
+        if offer is Offer.PUBLISH:
+            await self._publish(group)
+        for each in group:
+            each.refused = offer is Offer.FULL
 
     async def fall_back(self, deliveries: Iterable[Delivery]) -> None:
         """Half the wait of these commands is over. Returns when they are published, or cannot be."""
@@ -97,23 +121,18 @@ class Deliveries:
         if self._tasks:
             await asyncio.wait(self._tasks)
 
-    def _offer(self, group: Sequence[Delivery]) -> bool:
-        """Offers commands of one key to their shard. False if they must be published."""
+    def _offer(self, group: Sequence[Delivery]) -> Offer:
+        """Offers commands of one key to their shard."""
         partition = group[0].record.partition
         if not self._short_way.is_open(partition, group[0].key) or any(map(_must_publish, group)):
-            return False
+            return Offer.PUBLISH
         commands = [self._local(each) for each in group]
-        match self._short_way.offer(partition, commands):
-            case Offer.TAKEN:
-                for each, command in zip(group, commands, strict=True):
-                    each.local, each.fate = command, Fate.UNKNOWN
-                    self._held[command.ticket] = each
-            case Offer.FULL:
-                for each in group:
-                    each.refused = True
-            case Offer.PUBLISH:
-                return False
-        return True
+        offer = self._short_way.offer(partition, commands)
+        if offer is Offer.TAKEN:
+            for each, command in zip(group, commands, strict=True):
+                each.local, each.fate = command, Fate.UNKNOWN
+                self._held[command.ticket] = each
+        return offer
 
     def _local(self, each: Delivery) -> LocalCommand:
         record = DoorRecord(each.record.key, each.record.value, tuple(each.record.headers))

@@ -93,6 +93,34 @@ async def test_full_queues_refuse_and_publish_nothing(shards: HeldShards) -> Non
     assert single.headers["retry-after"]
 
 
+async def test_a_batch_waits_until_the_queues_have_room_for_all_commands_of_a_key(shards: HeldShards) -> None:
+    shards.room = 2
+    door = door_with(shards, wait_seconds=240)
+    others = [rename(id=IDS[2], org_id=OTHER), rename(id=IDS[3], org_id=IDS[9])]
+    sent = [*(rename(id=id_) for id_ in IDS[:2]), *others]
+    request = await begun(lambda: door.send_batch(sent), shards, 2)
+    shards.take()
+    await eventually(lambda: _reached(shards.given, 4))
+    for command, envelope in zip(shards.given, sent, strict=True):
+        answer(door, command, envelope)
+    assert [item["status"] for item in (await request).json()] == [200] * 4
+    assert door.kafka.records == []
+
+
+async def test_a_batch_that_waits_for_room_is_published_if_the_way_closes(shards: HeldShards) -> None:
+    shards.room = 1
+    door = door_with(shards, wait_seconds=240)
+    door.kafka.decide = accepted
+    sent = [rename(id=IDS[0], org_id=OTHER), *(rename(id=id_) for id_ in IDS[1:3])]
+    request = await begun(lambda: door.send_batch(sent), shards)
+    shards.open = False
+    shards.take()
+    await eventually(lambda: _reached(door.kafka.records, 2))
+    answer(door, shards.given[0], sent[0])
+    assert [item["status"] for item in (await request).json()] == [200] * 3
+    assert [command["id"] for command in door.kafka.commands] == IDS[1:3]
+
+
 async def test_after_half_the_wait_the_command_is_published_as_it_is_and_answered_with_202(shards: HeldShards) -> None:
     door = door_with(shards)
     assert (await door.send(rename())).status_code == 202

@@ -1,5 +1,6 @@
 """The shards of an instance, as its door sees them: the limits of their queues, and when they take commands."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -52,6 +53,20 @@ def test_the_limit_of_commands_counts_all_shards_of_the_process(
     shards.queue_local(1, [local(2)])
     assert shards.has_room(1, 0)
     assert not shards.has_room(2, 0)
+
+
+async def test_whoever_waits_for_room_looks_again_whenever_commands_have_left_the_queues(shards: LocalShards) -> None:
+    shards.queue_local(0, [local(1), local(2)])
+    for leave in (
+        lambda: shards.withdraw(0, {ticket(1)}),
+        lambda: shards.hand_back(HandBack((ticket(2),), ())),
+        shards.queues_shrank,
+    ):
+        waiting = asyncio.create_task(shards.wait_for_room())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        leave()
+        await asyncio.wait_for(waiting, 5)
 
 
 def test_the_limit_of_bytes_counts_all_shards_of_the_process(
