@@ -6,12 +6,12 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.consumer import fetcher
+from msgspec.structs import replace
 
 from daybook_client.kafka.replies import Replies
 from daybook_command.kafka.answer_publisher import AnswerPublisher

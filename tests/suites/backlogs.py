@@ -1,6 +1,6 @@
 """A filter on many dead letters: a shard loads one page of those that match, and counts the others up to a limit."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from daybook_command.domain.children import Children
 from daybook_command.domain.dead_letters import DeadLetter

@@ -1,9 +1,9 @@
 """Compares a shard's copies of orgs with a fold of the log."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from immutables import Map
+from msgspec.structs import replace
 
 from daybook_command.domain.evolve import evolve
 from daybook_command.domain.state import Org

@@ -5,10 +5,11 @@ Facts are the data of success entries. ANN founds the org; EVE and every user th
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
+from msgspec.structs import replace
 
 from daybook_command.domain.decide import decide
 from daybook_command.domain.decision import Acceptance, Decision, DecisionContext, NewEntry, Rejection
@@ -59,8 +60,7 @@ def fold(facts: Iterable[Fact], founder: str = ANN) -> Org | None:
     return org
 
 
-@dataclass(frozen=True)
-class Given:
+class Given(Struct, frozen=True):
     org: Org | None
     known: frozenset[str]
     taken: frozenset[str] = frozenset()

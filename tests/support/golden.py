@@ -10,11 +10,12 @@ import argparse
 import hashlib
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from daybook_command.shard import org_cache
 from daybook_command.shard.org_cache import ORG_BYTES

@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 from msgspec import Raw, structs
+from msgspec.structs import replace
 
 from daybook_command.domain.evolve import evolve
 from daybook_command.shard.snapshot import Needs, Snapshot

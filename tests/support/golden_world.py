@@ -5,9 +5,10 @@ and seeded faults. It uses only the shard's events and effects and the projector
 import json
 from collections import defaultdict, deque
 from collections.abc import Iterable
-from dataclasses import replace
 from random import Random
 from typing import assert_never
+
+from msgspec.structs import replace
 
 from daybook_command.kafka.answer_records import records_of
 from daybook_command.kafka.log_writer import log_record

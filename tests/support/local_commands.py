@@ -1,7 +1,8 @@
 """Commands that a door gives to a shard in memory."""
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from daybook_command.shard.effects import Effect
 from daybook_command.shard.events import LocalArrived, TopicRead

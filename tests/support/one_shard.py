@@ -1,9 +1,10 @@
 """Drives one shard: finds the requests among its effects, and answers them as the engine would."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, TypeVar
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from daybook_command.shard.effects import Answer, Append, Effect, LoadSnapshot
 from daybook_command.shard.events import CommandsArrived, EndsRead, SnapshotLoaded, TakenOver

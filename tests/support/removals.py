@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from uuid import UUID, uuid5
 
+from msgspec import structs
+
 from daybook_command.domain.state import Org
 from daybook_command.shard import gap, machine, snapshot_checks, takeover
 from daybook_command.shard import memory as shard_memory
@@ -295,7 +297,7 @@ def publish_under_another_id(patch: Patch) -> None:
         for each in commands:
             envelope = json.loads(each.record.value)
             envelope["id"] = str(uuid5(UUID(envelope["id"]), "again"))
-            each.record = replace(each.record, value=json.dumps(envelope).encode())
+            each.record = structs.replace(each.record, value=json.dumps(envelope).encode())
         return commands
 
     original = ShortWay.fall_back

@@ -1,9 +1,9 @@
 """From a whole org, computes what PostgreSQL would return to a shard that loads parts of the org."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from immutables import Map
+from msgspec.structs import replace
 
 from daybook_command.domain.children import Children
 from daybook_command.domain.references import ChildKind, ChildRef, PendingLetters, with_alerts

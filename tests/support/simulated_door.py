@@ -3,8 +3,10 @@ The service's own `ShortWay` decides which. The door dies with its shard, and it
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from daybook_command.shard.intake import SentCommand, classify
 from daybook_command.shard.records import CommandRecord, DoorRecord

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from immutables import Map
+from msgspec import structs
 
 from daybook_command.domain.activity import Activity
 from daybook_command.domain.connections import Connection
@@ -92,7 +93,7 @@ class Stored:
         found = {}
         for need in needs.orgs:
             loaded = loaded_org(self._whole_org(need.org_id), need, self.generation(need.org_id))
-            found[need.org_id] = replace(loaded, quarantined=self.is_quarantined(need.org_id))
+            found[need.org_id] = structs.replace(loaded, quarantined=self.is_quarantined(need.org_id))
         return found
 
     def _whole_org(self, org_id: str) -> Org | None:
@@ -100,8 +101,10 @@ class Stored:
         org = self.orgs.get(org_id)
         if org is None:
             return None
-        connections = {id_: replace(each, activity=self._activity(id_, each)) for id_, each in org.connections.items()}
-        return replace(org, connections=Map(connections))
+        connections = {
+            id_: structs.replace(each, activity=self._activity(id_, each)) for id_, each in org.connections.items()
+        }
+        return structs.replace(org, connections=Map(connections))
 
     def _activity(self, connection_id: str, connection: Connection) -> Activity | None:
         row = self.rows.rows[ACTIVITY].get((connection_id,))

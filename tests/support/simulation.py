@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Literal
 
+from msgspec import structs
+
 from daybook_command.shard.events import RunsOverdue
 from daybook_command.shard.records import CommandRecord
 from daybook_command.shard.state import ShardConfig
@@ -40,7 +42,7 @@ def without_chosen_id(record: CommandRecord) -> CommandRecord:
     envelope = json.loads(record.value or b"")
     _, chosen = CREATED.get(envelope["type"], ("", ""))
     envelope["data"].pop(chosen, None)
-    return replace(record, value=json.dumps(envelope).encode())
+    return structs.replace(record, value=json.dumps(envelope).encode())
 
 
 class World:
@@ -85,7 +87,7 @@ class World:
         key = parse_command(record.value or b"").key
         home = partition_of(key, partitions)
         headers = {**dict(record.headers), CORRELATION_ID: str(number).encode()}
-        record = replace(record, headers=tuple(headers.items()))
+        record = structs.replace(record, headers=tuple(headers.items()))
         self.sent.append(record)
         if self.arrivals == "kafka":
             self.places.append(home if draw.random() < 0.95 else draw.randrange(partitions))

@@ -6,8 +6,10 @@ import json
 import random
 from collections import Counter
 from collections.abc import Container
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum, auto
+
+from msgspec.structs import replace
 
 from daybook_command.kafka.answer_records import records_of
 from daybook_command.shard.effects import Answer, Reply

@@ -1,7 +1,8 @@
 """Runs one schedule of the simulated system from a seed, and judges it."""
 
 import random
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from daybook_projector.projections.changes import FoldError
 from support.judges import judge

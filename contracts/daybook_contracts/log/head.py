@@ -1,6 +1,5 @@
 """How far a partition's log has come (the head), and how far it is projected (the checkpoint)."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from msgspec import Struct
@@ -21,8 +20,7 @@ GENESIS: Final = Head(-1, ZERO_HASH)
 NO_ENTRY: Final = -1
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
+class Checkpoint(Struct, frozen=True, gc=False):
     """All records below `next_offset` are projected. `head` is the last entry among them, at `head_offset`."""
 
     next_offset: int

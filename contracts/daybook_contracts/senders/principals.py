@@ -5,8 +5,9 @@ the signature that proves the sender over Kafka.
 import hmac
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from daybook_contracts.text import is_uuid
 
@@ -17,16 +18,14 @@ class InvalidPrincipal(ValueError):
     """The text is neither `service:<name>` nor `user:<uuid>`, or uses a reserved name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(Struct, frozen=True, gc=False):
     name: str
 
     def __str__(self) -> str:
         return f"service:{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class User:
+class User(Struct, frozen=True, gc=False):
     user_id: str
 
     def __str__(self) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
+from msgspec import structs
 
 from daybook_command.shard.intake import MisroutedCommand, RefusedCommand, SentCommand, classify
 from daybook_command.shard.records import CommandRecord
@@ -199,7 +200,7 @@ def test_a_value_over_the_limit_is_not_hashed() -> None:
 
 def test_a_record_without_a_value_can_be_signed() -> None:
     item = signed(b"", "service:billing", BILLING_KEY)
-    assert outcome_of(replace(item, value=None)) == "INVALID_COMMAND"
+    assert outcome_of(structs.replace(item, value=None)) == "INVALID_COMMAND"
 
 
 def test_a_signed_record_is_checked_against_the_grant() -> None:

@@ -3,16 +3,17 @@ rows of `daybook.connection_activity`.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from daybook_command.domain.permissions import Acting, Standings, project_standings
 from daybook_command.domain.references import ChildKind, ChildRef
 from daybook_command.domain.state import Org
 
 
-@dataclass(frozen=True, slots=True)
-class Activity:
+class Activity(Struct, frozen=True, gc=False):
     config: bytes
     """SHA-256 of the config's JCS. It tells whether a new config is the same."""
     running: str | None = None

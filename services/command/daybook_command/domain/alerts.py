@@ -1,9 +1,9 @@
 """Alerts: commands that raise and resolve them. RESOLVE_ALERT also resolves alerts that policies raised."""
 
-from dataclasses import dataclass, replace
 from typing import Final
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
+from msgspec.structs import replace
 
 from daybook_command.domain import rejections
 from daybook_command.domain.decision import DecisionContext, Rejection
@@ -17,8 +17,7 @@ from daybook_contracts.entries.facts import AlertEscalated, AlertRaised, AlertRe
 from daybook_contracts.entries.fields import Severity, unless_none
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
+class Alert(Struct, frozen=True, gc=False):
     project_id: str
     severity: Severity
 

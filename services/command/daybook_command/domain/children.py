@@ -1,10 +1,11 @@
 """Adds to an org the children that were read for a batch, and removes them again."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from immutables import Map
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from daybook_command.domain.activity import Activity
 from daybook_command.domain.alerts import Alert
@@ -17,8 +18,7 @@ from daybook_command.domain.syncs import Run
 Child = TypeVar("Child")
 
 
-@dataclass(frozen=True, slots=True)
-class Children:
+class Children(Struct, frozen=True, gc=False):
     """Rows as of a snapshot. `unread_matches`: how many dead letters match the batch's filter but were not read;
     10001 means more than 10000.
     """

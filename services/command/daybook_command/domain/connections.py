@@ -1,12 +1,12 @@
 """Source connections: the sources that projects are connected to, and their configs."""
 
-from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Final, TypeVar
 
 import msgspec
 from immutables import Map
-from msgspec import UNSET, Raw
+from msgspec import UNSET, Raw, Struct
+from msgspec.structs import replace
 
 from daybook_command.domain import rejections
 from daybook_command.domain.activity import (
@@ -36,8 +36,7 @@ from daybook_contracts.entries.fields import free_json, unless_none
 from daybook_contracts.limits import ORG_CONNECTIONS
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(Struct, frozen=True, gc=False):
     project_id: str
     type: str
     name: str

@@ -1,7 +1,9 @@
 """Commands on single dead letters. Commands that change many at once are in dead_letters_bulk.py."""
 
-from dataclasses import dataclass, replace
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from daybook_command.domain import rejections
 from daybook_command.domain.activity import project_of, rights_on_child, with_activity
@@ -17,8 +19,7 @@ from daybook_contracts.entries.fields import free_json, unless_none
 from daybook_contracts.limits import RETRY_COUNT
 
 
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
+class DeadLetter(Struct, frozen=True, gc=False):
     connection_id: str
     pending: bool
     retry_count: int

@@ -1,9 +1,9 @@
 """Commands on many dead letters of a connection, chosen by ids or a filter. The entry lists each that it changes."""
 
-from dataclasses import replace
 from typing import Final, NamedTuple
 
 from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
 from daybook_command.domain import rejections
 from daybook_command.domain.connections import Connection, connection_target, find_connection, rights_on_connection

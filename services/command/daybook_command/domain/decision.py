@@ -1,7 +1,8 @@
 """The input of a decision (except the org), and its result. Plain values, no rules."""
 
 from collections.abc import Container
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from daybook_contracts.codes import Code
 from daybook_contracts.entries.entry import EntryError
@@ -9,8 +10,7 @@ from daybook_contracts.entries.fields import Fact
 from daybook_contracts.senders.principals import Principal
 
 
-@dataclass(frozen=True, slots=True)
-class DecisionContext:
+class DecisionContext(Struct, frozen=True, gc=False):
     """The input of a decision, except the org. All of it is looked up before the decision."""
 
     principal: Principal
@@ -28,8 +28,7 @@ class DecisionContext:
     """
 
 
-@dataclass(frozen=True, slots=True)
-class NewEntry:
+class NewEntry(Struct, frozen=True, gc=False):
     """An entry before the shard adds its place, time, salt and hashes. Its id columns name only rows that exist once
     the command is applied, so its foreign keys always hold.
     """
@@ -50,13 +49,11 @@ class NewEntry:
     actor."""
 
 
-@dataclass(frozen=True, slots=True)
-class Acceptance:
+class Acceptance(Struct, frozen=True, gc=False):
     entries: tuple[NewEntry, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Rejection:
+class Rejection(Struct, frozen=True, gc=False):
     """`detail` is more specific than the standard text of the code. Only the first answer has it. The entry keeps the
     standard text, so later answers to the same command have that.
     """

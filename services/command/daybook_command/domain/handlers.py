@@ -9,6 +9,8 @@ from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from msgspec import Struct
+
 from daybook_command.domain import rejections
 from daybook_command.domain.decision import Acceptance, Decision, DecisionContext, NewEntry, Rejection
 from daybook_command.domain.permissions import Standings, is_anonymous, is_outsider
@@ -27,8 +29,7 @@ Ruling = Fact | Rejection
 """What a decider returns: the fact of the command's success entry, or the rejection."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True, gc=False):
     """What a command acts on, as columns of its entry."""
 
     entity_type: str

@@ -1,11 +1,11 @@
 """Memberships of an org. An org always keeps an owner, and a member who is removed leaves all projects of the org."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Final
 
 from immutables import Map
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from daybook_command.domain import rejections
 from daybook_command.domain.decision import DecisionContext, Rejection

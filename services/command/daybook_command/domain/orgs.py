@@ -1,9 +1,9 @@
 """Orgs: creating and renaming them. Their state is in state.py, because it contains the state of all nouns."""
 
-from dataclasses import replace
 from typing import Final
 
 from immutables import Map
+from msgspec.structs import replace
 
 from daybook_command.domain import rejections
 from daybook_command.domain.decision import DecisionContext, Rejection

@@ -2,8 +2,9 @@
 a viewer in them.
 """
 
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from daybook_command.domain import rejections
 from daybook_command.domain.decision import DecisionContext, Rejection

@@ -1,9 +1,10 @@
 """Projects: creating and renaming them, and the rights of actors in a project."""
 
-from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from immutables import Map
+from msgspec import Struct
+from msgspec.structs import replace
 
 from daybook_command.domain import rejections
 from daybook_command.domain.decision import DecisionContext, Rejection
@@ -24,8 +25,7 @@ from daybook_contracts.entries.fields import ProjectRole
 from daybook_contracts.limits import ORG_PROJECTS
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
+class Project(Struct, frozen=True, gc=False):
     name: str
     members: Map[str, ProjectRole]
     """user id -> project role"""

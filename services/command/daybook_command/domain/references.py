@@ -5,9 +5,10 @@ alerts, and the activity of connections.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple, get_args
+
+from msgspec import Struct
 
 from daybook_contracts.entries.fields import Rule
 from daybook_contracts.entries.identity import policy_alert_id
@@ -48,8 +49,7 @@ class PendingLetters(NamedTuple):
     max_retry_count: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(Struct, frozen=True, gc=False):
     """The things that the command's fields name. Its actor and its org are not among them."""
 
     users: tuple[str, ...] = ()

@@ -1,10 +1,10 @@
 """Secret references: names in an org for secrets that are stored elsewhere."""
 
-from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Final
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
+from msgspec.structs import replace
 
 from daybook_command.domain import rejections
 from daybook_command.domain.decision import DecisionContext, Rejection
@@ -17,8 +17,7 @@ from daybook_contracts.entries.facts import SecretRefCreated, SecretRefDeleted, 
 from daybook_contracts.limits import ORG_SECRET_REFS
 
 
-@dataclass(frozen=True, slots=True)
-class SecretRef:
+class SecretRef(Struct, frozen=True, gc=False):
     key_name: str
     digest: bytes
     """SHA-256 of `secret_id_ref`."""

@@ -4,10 +4,10 @@ Members, projects, connections and secret references are always complete. Runs, 
 connections are present only if a command in progress names them, because an org may have millions.
 """
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from immutables import Map
+from msgspec import Struct, field
 
 from daybook_contracts.entries.fields import Role
 
@@ -20,8 +20,7 @@ if TYPE_CHECKING:  # these modules import Org
     from daybook_command.domain.syncs import Run
 
 
-@dataclass(frozen=True, slots=True)
-class Org:
+class Org(Struct, frozen=True, gc=False):
     """All maps are by id, except `key_names`."""
 
     name: str

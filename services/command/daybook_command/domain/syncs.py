@@ -1,8 +1,10 @@
 """Sync runs. A connection has at most one running run, and a run that has ended never changes."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Final, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from daybook_command.domain import rejections
 from daybook_command.domain.activity import Activity, activity_of, project_of, rights_on_child, with_activity
@@ -21,8 +23,7 @@ SyncEnded = SyncCompleted | SyncFailed | SyncCancelled
 Status = Literal["running", "success", "failed", "cancelled"]
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True, gc=False):
     connection_id: str
     status: Status
 

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import MessageSizeTooLargeError, RecordListTooLargeError
+from msgspec.structs import replace
 
 from daybook_client.kafka.replaceable import ReplaceableProducer
 from daybook_client.kafka.replies import Replies

@@ -3,14 +3,14 @@ door of this instance has handed over in memory. Each has a number of its own; o
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from daybook_command.shard.intake import SentCommand
 from daybook_command.shard.records import CommandRecord, DoorRecord
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(Struct, frozen=True, gc=False):
     """`number`: the shard counts its arrivals, from 0. `size`: the bytes of the value and the headers. `content`: a
     record that is not read yet, or a command from the door (a *local* command).
     """

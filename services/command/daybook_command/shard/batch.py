@@ -5,6 +5,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import assert_never
 
+from msgspec import Struct
+
 from daybook_command.domain.decide import decide
 from daybook_command.domain.decision import Acceptance, DecisionContext, NewEntry, Rejection
 from daybook_command.domain.evolve import evolve
@@ -49,8 +51,7 @@ class UsersAtHead:
         return user_id in self.snapshot or user_id in self.tail
 
 
-@dataclass(frozen=True, slots=True)
-class _Decided:
+class _Decided(Struct, frozen=True, gc=False):
     """The entries to write, the org after them, the identity of the first entry, and the text of a rejection."""
 
     entries: tuple[NewEntry, ...]

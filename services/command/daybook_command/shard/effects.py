@@ -1,34 +1,30 @@
 """Effects: what a shard asks the engine to do. Plain values. The engine answers with events."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from daybook_command.shard.records import CommandRecord, DoorRecord, LogRecord
 from daybook_command.shard.snapshot import Needs
 from daybook_contracts.entries.reading import TrustedEntry
 
 
-@dataclass(frozen=True, slots=True)
-class TakeOver:
+class TakeOver(Struct, frozen=True, gc=False):
     """Read the checkpoint, then the log from the checkpoint's `first_to_read` to the end. Answer with `TakenOver`."""
 
 
-@dataclass(frozen=True, slots=True)
-class LoadSnapshot:
+class LoadSnapshot(Struct, frozen=True, gc=False):
     """Load what `needs` lists. Answer with `SnapshotLoaded`, with a salt for each of `commands` commands."""
 
     needs: Needs
     commands: int
 
 
-@dataclass(frozen=True, slots=True)
-class Pin:
+class Pin(Struct, frozen=True, gc=False):
     """Protect these users from deletion before they are projected. Answer with `Pinned`."""
 
     user_ids: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class LogAppend:
+class LogAppend(Struct, frozen=True, gc=False):
     """One record of a batch to append: an entry, its bytes, and its trace context."""
 
     trusted: TrustedEntry
@@ -36,23 +32,20 @@ class LogAppend:
     traceparent: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class Append:
+class Append(Struct, frozen=True, gc=False):
     """Append the records as one Kafka batch. Answer with `Acknowledged`, `AppendUnknown` or `AppendRefused`."""
 
     records: tuple[LogAppend, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ReadGap:
+class ReadGap(Struct, frozen=True, gc=False):
     """Read the log in [start, stop). Answer with `GapRead`."""
 
     start: int
     stop: int
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True, gc=False):
     """A results record for a sender who asked for a reply. `command_id` is empty if it could not be read."""
 
     command_id: str
@@ -62,16 +55,14 @@ class Reply:
     traceparent: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class Forward:
+class Forward(Struct, frozen=True, gc=False):
     """A command that belongs to another partition, to be forwarded unchanged."""
 
     partition: int
     record: CommandRecord
 
 
-@dataclass(frozen=True, slots=True)
-class RefusedRecord:
+class RefusedRecord(Struct, frozen=True, gc=False):
     """A command refused without an entry. `keep_value` is False if the value may contain a secret or is too large."""
 
     record: CommandRecord | DoorRecord
@@ -80,8 +71,7 @@ class RefusedRecord:
     keep_value: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True, gc=False):
     """Publish these records. When all of them are acknowledged, give the replies `local` to the door, and answer with
     `Answered(next_offset)`. `next_offset` is None if the batch had no commands of the topic.
     """
@@ -93,15 +83,13 @@ class Answer:
     local: tuple[Reply, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerLocally:
+class AnswerLocally(Struct, frozen=True, gc=False):
     """Give these replies to the door, whose requests wait for them in this process."""
 
     replies: tuple[Reply, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class HandBack:
+class HandBack(Struct, frozen=True, gc=False):
     """Tell the door that it must publish these local commands, named by their correlation ids. Nothing was done about
     `queued`. A batch has taken `taken`, and its outcome may be unknown or come later.
     """
@@ -110,15 +98,13 @@ class HandBack:
     taken: tuple[bytes, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Commit:
+class Commit(Struct, frozen=True, gc=False):
     """Commit this offset of the commands topic, explicitly."""
 
     next_offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True, gc=False):
     """Something to log and count. `kind` is a fixed word, `detail` a text for people. `offsets`: how many offsets a
     void report covers.
     """
@@ -136,15 +122,13 @@ def void_report(record: LogRecord, reason: str) -> Report:
     return Report("void", f"{place}: {reason}", offsets=record.offsets)
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(Struct, frozen=True, gc=False):
     """The shard waits because of `reason`, or no longer waits (None). At each `Tick` it checks again."""
 
     reason: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(Struct, frozen=True, gc=False):
     """The log is not the one that was projected, so the shard decides nothing any more."""
 
     reason: str

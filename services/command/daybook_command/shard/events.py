@@ -1,15 +1,15 @@
 """Events: what the engine tells a shard. Plain values."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from daybook_command.shard.records import CommandRecord, LogRecord
 from daybook_command.shard.snapshot import Snapshot
 from daybook_contracts.log.head import Checkpoint
 
 
-@dataclass(frozen=True, slots=True)
-class TakenOver:
+class TakenOver(Struct, frozen=True, gc=False):
     """The checkpoint, the log's records from the checkpoint's `first_to_read` to the end, and the log's bounds."""
 
     checkpoint: Checkpoint
@@ -18,26 +18,22 @@ class TakenOver:
     log_end: int
 
 
-@dataclass(frozen=True, slots=True)
-class EndsRead:
+class EndsRead(Struct, frozen=True, gc=False):
     """The end of each partition of the log, read after the shard's takeover with the number `takeover` began."""
 
     takeover: int
     ends: Mapping[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class CommandsArrived:
+class CommandsArrived(Struct, frozen=True, gc=False):
     records: Sequence[CommandRecord]
 
 
-@dataclass(frozen=True, slots=True)
-class LocalArrived:
+class LocalArrived(Struct, frozen=True, gc=False):
     """The door has queued local commands (`Shard.queue_local`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class TopicRead:
+class TopicRead(Struct, frozen=True, gc=False):
     """The end of the partition's commands topic, read after the shard's takeover with the number `takeover` began. All
     commands below the offset `position` have been given to the shard, or are decided.
     """
@@ -47,8 +43,7 @@ class TopicRead:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotLoaded:
+class SnapshotLoaded(Struct, frozen=True, gc=False):
     """`salts`: 16 random bytes for each command of the batch; `now_us`: this machine's clock."""
 
     snapshot: Snapshot
@@ -56,34 +51,29 @@ class SnapshotLoaded:
     salts: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Pinned:
+class Pinned(Struct, frozen=True, gc=False):
     """The users can no longer be deleted, except those in `gone`, who are deleted already."""
 
     gone: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Acknowledged:
+class Acknowledged(Struct, frozen=True, gc=False):
     """The batch is in Kafka. `base_offset`: the offset of its first record; None if the broker did not return it."""
 
     base_offset: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class AppendUnknown:
+class AppendUnknown(Struct, frozen=True, gc=False):
     """The append was neither acknowledged nor refused within its deadline."""
 
 
-@dataclass(frozen=True, slots=True)
-class AppendRefused:
+class AppendRefused(Struct, frozen=True, gc=False):
     """The broker refused the batch, and would refuse it again. None of its records is in the log."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class GapRead:
+class GapRead(Struct, frozen=True, gc=False):
     """The log's records from the shard's head to the last record of the shard's batch. If there is no head yet, they
     start at the folded end.
     """
@@ -91,28 +81,24 @@ class GapRead:
     records: Sequence[LogRecord]
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(Struct, frozen=True, gc=False):
     """Kafka has acknowledged all records of an `Answer`."""
 
     next_offset: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class OverdueRun:
+class OverdueRun(Struct, frozen=True, gc=False):
     org_id: str
     sync_run_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class RunsOverdue:
+class RunsOverdue(Struct, frozen=True, gc=False):
     """Runs of this partition that have been running for too long."""
 
     runs: Sequence[OverdueRun]
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(Struct, frozen=True, gc=False):
     """Some time has passed. If the shard waits for something, it checks again."""
 
 

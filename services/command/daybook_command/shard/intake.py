@@ -3,7 +3,8 @@ makes the command to decide from one that the door has parsed already.
 """
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from daybook_command.shard.events import OverdueRun
 from daybook_command.shard.records import CommandRecord, DoorRecord
@@ -33,8 +34,7 @@ LOST_BATCH = "the record batch unfolds to more than 64 MiB, and none of its reco
 _PARTITION = re.compile(rb"[0-9]{1,6}")
 
 
-@dataclass(frozen=True, slots=True)
-class ReplyAddress:
+class ReplyAddress(Struct, frozen=True, gc=False):
     """Where the answer goes. `reply_partition` is None if the sender asked for no reply. `http`: whether the command
     came through the HTTP door.
     """
@@ -45,8 +45,7 @@ class ReplyAddress:
     http: bool
 
 
-@dataclass(frozen=True, slots=True)
-class SentCommand:
+class SentCommand(Struct, frozen=True, gc=False):
     """A well-formed command of this partition. Its first entry has `own_identity`. If the command is rejected because
     its actor is an outsider, the entry has `outsider_identity` instead (None if the command names no actor).
     """
@@ -64,8 +63,7 @@ class SentCommand:
         return (self.own_identity,) if self.outsider_identity is None else (self.own_identity, self.outsider_identity)
 
 
-@dataclass(frozen=True, slots=True)
-class RefusedCommand:
+class RefusedCommand(Struct, frozen=True, gc=False):
     """A command refused without an entry. `command_id` is None if it could not be read."""
 
     record: CommandRecord
@@ -76,14 +74,12 @@ class RefusedCommand:
     too_large: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class MisroutedCommand:
+class MisroutedCommand(Struct, frozen=True, gc=False):
     record: CommandRecord
     partition: int
 
 
-@dataclass(frozen=True, slots=True)
-class OwnCommand:
+class OwnCommand(Struct, frozen=True, gc=False):
     """A command that the shard makes itself. It is never published and gets no reply. Its entries are in the scope
     `policy`, which no sender's command can use.
     """

@@ -1,7 +1,9 @@
 """What a shard knows of its partition: head, folded end, tail and cached orgs. It is only ever dropped as a whole."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from daybook_command.domain.children import Children, with_children, without_children
 from daybook_command.domain.permissions import is_outsider

@@ -1,9 +1,8 @@
 """Makes the log records of new entries: sets the position, time and hashes of each, and checks the result."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from msgspec import UNSET, Raw
+from msgspec import UNSET, Raw, Struct
 
 from daybook_command.domain.decision import NewEntry
 from daybook_command.shard.effects import LogAppend
@@ -24,8 +23,7 @@ class OwnEntryVoidError(Exception):
     """An entry that this shard made does not extend the log. This is a bug, here or in the hash recipes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True, gc=False):
     """The next entry follows `head`. Its time is later than `last_us` and not before `now_us` (microseconds)."""
 
     partition: int

@@ -1,14 +1,13 @@
 """Records of the two topics that a shard reads, and of commands that the door did not publish. Plain values."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from daybook_contracts.limits import ENVELOPE_BYTES
 
 Headers = tuple[tuple[str, bytes], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CommandRecord:
+class CommandRecord(Struct, frozen=True, gc=False):
     """A record of the commands topic; `timestamp_ms` is Kafka's. A batch that is too large to be read is replaced by
     one record at the batch's last offset, without key, value and headers. Its `lost_from` is the batch's first offset.
     """
@@ -30,8 +29,7 @@ class CommandRecord:
         return self.value is not None and len(self.value) > ENVELOPE_BYTES
 
 
-@dataclass(frozen=True, slots=True)
-class DoorRecord:
+class DoorRecord(Struct, frozen=True, gc=False):
     """The record that the HTTP door would have published for a command that it gave to the shard in memory."""
 
     key: bytes
@@ -44,8 +42,7 @@ class DoorRecord:
         return False
 
 
-@dataclass(frozen=True, slots=True)
-class LogRecord:
+class LogRecord(Struct, frozen=True, gc=False):
     """`offsets`: how many offsets the record covers, up to its own. More than 1 if it replaces a batch that is too
     large to be read.
     """

@@ -1,7 +1,8 @@
 """Finds repeated commands and reused command ids among earlier entries. Compares identities, not only ids."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from daybook_command.shard.answers import is_answerable
 from daybook_command.shard.intake import SentCommand
@@ -11,8 +12,7 @@ from daybook_contracts.entries.hashing import request_hash
 from daybook_contracts.entries.identity import Identity
 
 
-@dataclass(frozen=True, slots=True)
-class EarlierEntries:
+class EarlierEntries(Struct, frozen=True, gc=False):
     """`tail`: entries that may not be projected yet. `table`: entries in PostgreSQL; None for an unreadable entry."""
 
     tail: Mapping[Identity, Entry]

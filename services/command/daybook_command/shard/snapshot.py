@@ -1,7 +1,8 @@
 """Needs: what a shard asks PostgreSQL for before it decides a batch. Snapshot: the answer. Plain values."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from daybook_command.domain.children import Children
 from daybook_command.domain.references import ChildRef, PendingLetters
@@ -11,8 +12,7 @@ from daybook_contracts.entries.identity import Identity
 from daybook_contracts.log.head import Checkpoint
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedOrg:
+class LoadedOrg(Struct, frozen=True, gc=False):
     """An org's rows in a snapshot. `fresh`: whether the org was read as a whole; if not, the shard's copy is still
     valid. `org` is None if it was not read or does not exist. `children` are read in any case.
     """
@@ -24,8 +24,7 @@ class LoadedOrg:
     children: Children = field(default_factory=Children)
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True, gc=False):
     """Everything that a batch is decided on, from one PostgreSQL snapshot (times in microseconds since the epoch).
 
     `entries`: earlier entries of the batch's commands; None for an entry that this version cannot read. `pinned_users`:
@@ -43,8 +42,7 @@ class Snapshot:
     next_offsets: Mapping[int, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class OrgNeeds:
+class OrgNeeds(Struct, frozen=True, gc=False):
     """What a batch needs of one org.
 
     `generation`: the number of quarantines when the cached copy was read. The org is read again if this number
@@ -63,8 +61,7 @@ class OrgNeeds:
     filtered: PendingLetters | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Needs:
+class Needs(Struct, frozen=True, gc=False):
     """What a batch needs. `identities`: those of entries that its commands may already have. `chosen_ids`: the table,
     the id, and the org that chose it. `next_offsets`: whether to read the checkpoints of all partitions.
     """

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final
 
+from msgspec import Struct
+
 from daybook_command.shard.arrivals import Arrival
 from daybook_command.shard.effects import Answer, LogAppend, Reply
 from daybook_command.shard.events import (
@@ -23,8 +25,7 @@ from daybook_contracts.log.head import GENESIS, Head
 from daybook_contracts.senders.sender_rules import NO_RULES, SenderRules
 
 
-@dataclass(frozen=True, slots=True)
-class ShardConfig:
+class ShardConfig(Struct, frozen=True):
     """`max_tail`: in entries. `max_commands`: per batch. `cache_bytes`: for this shard only."""
 
     partitions: int

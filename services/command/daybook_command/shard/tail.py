@@ -4,6 +4,8 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from daybook_command.domain.evolve import NotFoldable, evolve
 from daybook_command.domain.references import ChildRef
 from daybook_command.domain.registry import FOLDS
@@ -18,8 +20,7 @@ REFS_PER_WEIGHT = 4
 BYTES_PER_WEIGHT = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class TailEntry:
+class TailEntry(Struct, frozen=True, gc=False):
     """An entry, the children that it touched, and its weight, which counts towards the limit of the tail."""
 
     entry: Entry

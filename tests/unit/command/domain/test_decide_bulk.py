@@ -1,10 +1,10 @@
 """RETRY_DLQ_EVENTS and RESOLVE_DLQ_EVENTS: one entry for many dead letters of one connection."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from daybook_command.domain.dead_letters import DeadLetter
 from daybook_contracts.codes import Code

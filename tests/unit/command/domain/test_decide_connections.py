@@ -1,8 +1,9 @@
 """UPDATE_CONNECTION, ACTIVATE_CONNECTION, DEACTIVATE_CONNECTION and DELETE_CONNECTION."""
 
-from dataclasses import replace
 from hashlib import sha256
 from typing import Any
+
+from msgspec.structs import replace
 
 from daybook_contracts.codes import Code
 from daybook_contracts.commands.registry import Command

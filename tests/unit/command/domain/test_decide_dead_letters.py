@@ -1,10 +1,10 @@
 """RECORD_DLQ_EVENT, RETRY_DLQ_EVENT and RESOLVE_DLQ_EVENT: dead letters, one at a time."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from msgspec import structs
+from msgspec.structs import replace
 
 from daybook_contracts.codes import Code
 from daybook_contracts.commands.registry import Command

@@ -1,9 +1,8 @@
 """Orgs at their limits: the last member, project, connection and secret reference fits, and one more is rejected."""
 
-from dataclasses import replace
-
 import pytest
 from immutables import Map
+from msgspec.structs import replace
 
 from daybook_command.domain.connections import Connection
 from daybook_command.domain.projects import Project

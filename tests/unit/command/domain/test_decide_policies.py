@@ -1,9 +1,9 @@
 """The alerts that policies raise, escalate and resolve after a command: one per connection and rule."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from daybook_contracts.commands.registry import Command
 from daybook_contracts.entries import facts

@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 
 from hypothesis import given as given_any
+from msgspec.structs import replace
 
 from daybook_command.domain.decide import decide
 from daybook_command.domain.decision import Acceptance, Rejection

@@ -1,9 +1,9 @@
 """START_SYNC, COMPLETE_SYNC, FAIL_SYNC and CANCEL_SYNC. The tests of the policies test the alerts that follow."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from daybook_command.domain.syncs import Run
 from daybook_contracts.codes import Code

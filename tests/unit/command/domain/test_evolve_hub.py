@@ -1,9 +1,9 @@
 """Folding the hub's entries into an org: connections, runs, dead letters, alerts and secret references."""
 
-from dataclasses import replace
 from hashlib import sha256
 
 import pytest
+from msgspec.structs import replace
 
 from daybook_command.domain.activity import Activity
 from daybook_command.domain.alerts import Alert

@@ -4,13 +4,14 @@ docs/architecture.md), and which it publishes after all.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from daybook_client.kafka.command_publisher import CommandToSend, Fate, Receipt
 from daybook_command.shard.intake import SentCommand, classify

@@ -1,8 +1,7 @@
 """Commands are marked and put back by the number of their arrival, whatever their offsets are."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from daybook_command.shard import batch
 from daybook_command.shard.effects import Answer, Append

@@ -2,8 +2,9 @@
 wait.
 """
 
-from dataclasses import replace
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from daybook_command.shard.effects import Answer, Append, Commit, LoadSnapshot
 from daybook_command.shard.events import Acknowledged, Answered, EndsRead, TakenOver, Tick

@@ -2,8 +2,9 @@
 Other orgs' commands can be in the same batch.
 """
 
-from dataclasses import replace
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from daybook_command.shard.arrivals import offsets_of
 from daybook_command.shard.effects import Append, LoadSnapshot

@@ -1,9 +1,9 @@
 """One shard, event by event: the effects that it returns, and the outcome of each batch."""
 
-from dataclasses import replace
 from uuid import uuid4
 
 import pytest
+from msgspec.structs import replace
 
 from daybook_command.shard import batch
 from daybook_command.shard.effects import Answer, Append, Commit, LoadSnapshot, ReadGap, Report, Stop, TakeOver

@@ -1,7 +1,8 @@
 """Users of an identity provider are pinned against deletion before an entry that names them is appended."""
 
-from dataclasses import replace
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from daybook_command.shard.effects import Append, Effect, Pin, Report, TakeOver
 from daybook_command.shard.events import Acknowledged, Pinned

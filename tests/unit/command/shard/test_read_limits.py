@@ -1,10 +1,11 @@
 """When reading from Kafka pauses: too many queued commands, too many queued bytes, or too many open answers."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import cast
 
 import pytest
+from msgspec.structs import replace
 
 from daybook_command.engine.assignment import MAX_ANSWERING, MAX_QUEUED, MAX_QUEUED_BYTES, Assignment, CommandConsumer
 from daybook_command.engine.effect_runner import EffectRunner

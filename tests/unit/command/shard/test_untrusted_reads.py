@@ -1,8 +1,7 @@
 """How a shard reacts to reads it cannot trust: an unexpected PostgreSQL, log or clock, or a poison entry."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from daybook_command.shard.effects import Answer, Append, Hold, LoadSnapshot, Report, Stop, TakeOver
 from daybook_command.shard.events import Acknowledged, TakenOver, Tick
