@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from daybook_command.domain.children import Children
 from daybook_command.postgres import child_sql as sql
 from daybook_command.postgres.child_loader import load_children
+from daybook_command.postgres.child_rows import ChildRows
 from daybook_command.shard.snapshot import OrgNeeds
 from daybook_infra.runtime.postgres.connections import OwnConnection
 from support.planted_rows import (
@@ -57,6 +59,8 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 async def rows_read(database: OwnConnection, mode: str, statement: str, *arguments: object) -> int:
     """The number of table rows that the statement reads, including those that it filters out."""
     await database.execute(f"SET LOCAL plan_cache_mode = force_{mode}_plan")
+    for name, value in sql.SESSION.items():
+        await database.execute(f"SET LOCAL {name} = {value}")
     await database.execute(sql.FORCE_INDEX_ORDER)
     found = await database.fetchval("EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) " + statement, *arguments)
     scans = [node for node in nodes(json.loads(found)[0]["Plan"]) if "Relation Name" in node]
@@ -115,5 +119,5 @@ async def test_a_batch_that_names_no_rows_runs_no_statement(database: OwnConnect
     org_id, _ = await put_org(database)
     statements: list[str] = []
     with database.query_logger(lambda record: statements.append(record.query)):
-        assert await load_children(database, [OrgNeeds(org_id, 0), OrgNeeds(org_id)], {org_id}) == {}
+        assert await load_children(database, [OrgNeeds(org_id, 0)], {org_id}, ChildRows()) == {org_id: Children()}
     assert statements == []

@@ -1,22 +1,21 @@
 """Removes from the real services the protections that support.removals removes from simulated servers."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from uuid import UUID, uuid5
 
-import asyncpg
-
 from daybook_command.http.deliveries import Deliveries, Delivery
-from daybook_command.postgres import child_loader, child_sql, entry_rows
-from daybook_command.postgres.child_rows import Pair, fetch_rows_of_orgs
-from daybook_command.postgres.snapshot_reader import SnapshotReader
+from daybook_command.postgres import child_sql, entry_rows
+from daybook_command.postgres.child_rows import ChildIds, ChildRows
+from daybook_command.postgres.snapshot_reader import SnapshotReader, _load_rows
 from daybook_command.shard.effects import Effect
 from daybook_command.shard.events import SnapshotLoaded
 from daybook_command.shard.machine import Shard
 from daybook_command.shard.short_way import LocalCommand
 from daybook_command.shard.snapshot import Needs, Snapshot
 from daybook_infra.runtime.failpoints import failpoint
-from daybook_infra.runtime.postgres.connections import Connection, Pool, translated
+from daybook_infra.runtime.postgres.connections import Connection, translated
 from daybook_projector.partition.machine import Batch
 from daybook_projector.postgres import checkpoints
 from daybook_projector.postgres.checkpoints import move_checkpoint
@@ -68,30 +67,34 @@ def read_in_two_snapshots(patch: Patch) -> None:
         with translated():
             async with reader._pool.acquire() as connection:
                 await reader._reserve_ids(connection, needs)
-                return await reader._read(connection, needs)
+                orgs = [each for need in needs.values() for each in need.orgs]
+                known = await reader._find_known(connection, needs, orgs)
+                return known.snapshots(needs, await _load_rows(connection, needs, orgs, known))
 
     patch.replace(SnapshotReader, "read", read)
 
 
 def read_activity_in_another_snapshot(patch: Patch) -> None:
-    """Reads the activity of connections over another connection of the pool, after all else."""
-    pools: list[Pool] = []
+    """Reads the activity of connections again, after all else."""
 
     async def read(reader: SnapshotReader, needs: Mapping[int, Needs]) -> dict[int, Snapshot]:
-        pools[:] = [reader._pool]
-        return await read_all(reader, needs)
-
-    async def fetch(
-        connection: Connection, statement: str, pairs: Iterable[Pair], *more: object
-    ) -> Sequence[asyncpg.Record]:
-        if statement != child_sql.ACTIVITIES:
-            return await fetch_rows_of_orgs(connection, statement, pairs, *more)
-        async with pools[0].acquire() as other:
-            return await fetch_rows_of_orgs(other, statement, pairs, *more)
+        snapshots = await read_all(reader, needs)
+        return {partition: await with_newer_activity(reader, each) for partition, each in snapshots.items()}
 
     read_all = SnapshotReader.read
     patch.replace(SnapshotReader, "read", read)
-    patch.replace(child_loader, "fetch_rows_of_orgs", fetch)
+
+
+async def with_newer_activity(reader: SnapshotReader, snapshot: Snapshot) -> Snapshot:
+    pairs = {(org_id, id_) for org_id, org in snapshot.orgs.items() for id_ in org.children.activities}
+    asked, rows = ChildIds(activities=frozenset(pairs)), ChildRows()
+    (found,) = await reader._pool.fetch(child_sql.CHILDREN, *asked.arguments())
+    rows.add(asked, found)
+    orgs = {
+        org_id: replace(org, children=replace(org.children, activities=rows.activities.get(org_id, {})))
+        for org_id, org in snapshot.orgs.items()
+    }
+    return replace(snapshot, orgs=orgs)
 
 
 def heal_without_activity(patch: Patch) -> None:

@@ -21,6 +21,7 @@ from daybook_command.kafka.answer_publisher import AnswerPublisher
 from daybook_command.kafka.command_subscriber import CommandSubscriber
 from daybook_command.kafka.log_reader import LogReader
 from daybook_command.kafka.log_writer import LogWriter
+from daybook_command.postgres import child_sql
 from daybook_command.postgres.known_users import KnownUsers
 from daybook_command.postgres.outcomes import OutcomeReader
 from daybook_command.postgres.overdue_runs import OverdueRuns
@@ -89,7 +90,9 @@ async def open_service(settings: Settings, policy: ServicePolicy | None) -> Asyn
     health = Health()
     await verify_servers(settings, required_privileges(managed_users=settings.users == "managed"), topics.command_group)
     async with AsyncExitStack() as closing:
-        pool = await retry_at_start(lambda: open_pool(settings, "daybook-command", reset=keep_session))
+        pool = await retry_at_start(
+            lambda: open_pool(settings, "daybook-command", session=child_sql.SESSION, reset=keep_session)
+        )
         closing.push_async_callback(close_pool, pool)
         connection = connection_of(settings)
         replies = Replies(connection, topics.results, "daybook-command-replies", partitions=settings.partitions)

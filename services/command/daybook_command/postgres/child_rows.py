@@ -1,18 +1,19 @@
-"""Fetches rows of runs, dead letters, alerts and connections, and makes children from them, grouped by org."""
+"""The rows of runs, dead letters, alerts and activities that were read for a batch, as children grouped by org."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TypeVar
 
-import asyncpg
+from asyncpg import Record
 
 from daybook_command.domain.activity import Activity
 from daybook_command.domain.alerts import Alert
+from daybook_command.domain.children import Children
 from daybook_command.domain.dead_letters import DeadLetter
 from daybook_command.domain.syncs import Run
 from daybook_contracts.json.canonical import canonical_bytes, parse_as_ecmascript
-from daybook_infra.runtime.postgres.connections import Connection
 
 Pair = tuple[str, str]
 """An org's id, and the id of something that must belong to this org."""
@@ -22,38 +23,92 @@ ByOrg = dict[str, dict[str, Child]]
 """By org id, then by the child's id."""
 
 
-async def fetch_rows_of_orgs(
-    connection: Connection, statement: str, pairs: Iterable[Pair], *more: object
-) -> Sequence[asyncpg.Record]:
-    """The rows of these pairs. A row with such an id is left out if it belongs to another org. Runs no statement if
-    there are no pairs.
-    """
-    asked = set(pairs)
-    if not asked:
-        return ()
-    rows = await connection.fetch(statement, sorted({id_ for _, id_ in asked}), *more)
-    return [row for row in rows if (row["org_id"], row["id"]) in asked]
+@dataclass(frozen=True, slots=True)
+class ChildIds:
+    """Which children to read. An activity has the id of its connection."""
+
+    runs: frozenset[Pair] = frozenset()
+    dead_letters: frozenset[Pair] = frozenset()
+    alerts: frozenset[Pair] = frozenset()
+    activities: frozenset[Pair] = frozenset()
+
+    def __bool__(self) -> bool:
+        return any(self._parts)
+
+    def __or__(self, other: "ChildIds") -> "ChildIds":
+        return ChildIds(*(mine | theirs for mine, theirs in zip(self._parts, other._parts, strict=True)))
+
+    def __sub__(self, other: "ChildIds") -> "ChildIds":
+        return ChildIds(*(mine - theirs for mine, theirs in zip(self._parts, other._parts, strict=True)))
+
+    def arguments(self) -> list[list[str]]:
+        """The ids, for `child_sql.child_columns`."""
+        return [sorted({id_ for _, id_ in pairs}) for pairs in self._parts]
+
+    @property
+    def _parts(self) -> tuple[frozenset[Pair], ...]:
+        return self.runs, self.dead_letters, self.alerts, self.activities
 
 
-def by_org(rows: Iterable[asyncpg.Record], make: Callable[[asyncpg.Record], Child]) -> ByOrg[Child]:
+@dataclass(slots=True)
+class ChildRows:
+    """`asked`: the children that were looked up. Those that do not exist have no row."""
+
+    asked: ChildIds = field(default_factory=ChildIds)
+    runs: ByOrg[Run] = field(default_factory=dict)
+    dead_letters: ByOrg[DeadLetter] = field(default_factory=dict)
+    alerts: ByOrg[Alert] = field(default_factory=dict)
+    activities: ByOrg[Activity] = field(default_factory=dict)
+
+    def add(self, asked: ChildIds, found: Record) -> None:
+        """`found` has the columns of `child_sql.child_columns`. A row is left out if it belongs to another org."""
+        self.asked |= asked
+        _add_rows(self.runs, asked.runs, found["runs"], _run)
+        _add_rows(self.dead_letters, asked.dead_letters, found["dead_letters"], dead_letter_of_row)
+        _add_rows(self.alerts, asked.alerts, found["alerts"], _alert)
+        _add_rows(self.activities, asked.activities, found["activities"], _activity)
+
+    def children_of(self, org_id: str, unread_matches: int) -> Children:
+        return Children(
+            runs=self.runs.get(org_id, {}),
+            dead_letters=self.dead_letters.get(org_id, {}),
+            alerts=self.alerts.get(org_id, {}),
+            activities=self.activities.get(org_id, {}),
+            unread_matches=unread_matches,
+        )
+
+
+def by_org(rows: Iterable[Record], make: Callable[[Record], Child]) -> ByOrg[Child]:
     found: ByOrg[Child] = defaultdict(dict)
     for row in rows:
-        found[row["org_id"]][row["id"]] = make(row)
+        found[row[0]][row[1]] = make(row)
     return found
 
 
-def run_of_row(row: asyncpg.Record) -> Run:
-    return Run(row["connection_id"], row["status"])
+def _add_rows(
+    children: ByOrg[Child], asked: frozenset[Pair], rows: Iterable[Record], make: Callable[[Record], Child]
+) -> None:
+    for row in rows:
+        if (row[0], row[1]) in asked:
+            children.setdefault(row[0], {})[row[1]] = make(row)
 
 
-def dead_letter_of_row(row: asyncpg.Record) -> DeadLetter:
-    return DeadLetter(row["connection_id"], pending=row["pending"], retry_count=row["retry_count"])
+def _run(row: Record) -> Run:
+    _, _, connection_id, status = row
+    return Run(connection_id, status)
 
 
-def alert_of_row(row: asyncpg.Record) -> Alert:
-    return Alert(row["project_id"], row["severity"])
+def dead_letter_of_row(row: Record) -> DeadLetter:
+    connection_id, pending, retry_count = row[2:5]
+    return DeadLetter(connection_id, pending=pending, retry_count=retry_count)
 
 
-def activity_of_row(row: asyncpg.Record) -> Activity:
-    config = sha256(canonical_bytes(parse_as_ecmascript(row["config_json"]))).digest()
-    return Activity(config, row["running"], row["failures"], row["pending"])
+def _alert(row: Record) -> Alert:
+    _, _, project_id, severity = row
+    return Alert(project_id, severity)
+
+
+def _activity(row: Record) -> Activity:
+    _, _, config_json, running, failures, pending = row
+    config = sha256(canonical_bytes(parse_as_ecmascript(config_json))).digest()
+    return Activity(config, running, failures, pending)

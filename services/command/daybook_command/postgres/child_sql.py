@@ -1,5 +1,5 @@
-"""The statements that look up sync runs, dead letters, alerts and activities, which are not loaded with their org. Ids
-in $1 may belong to any org; the column `org_id` of the result says to which.
+"""The statements that look up sync runs, dead letters, alerts and activities, which are not loaded with their org. The
+ids may belong to any org; the column `org_id` of the result says to which.
 
 A connection may have a million dead letters. So the statements for a filter read an index in its order and stop at a
 LIMIT. `status BETWEEN x AND x ORDER BY status` makes PostgreSQL use the index (connection_id, status, id), even if its
@@ -9,12 +9,11 @@ AND n` does the same for the index of pending dead letters by retry_count.
 
 from typing import Final
 
-# PostgreSQL may keep a plan that it made while the table was small. These settings exclude plans that read every
-# matching row. What remains is a scan of an index in the right order, which stops at the LIMIT.
-FORCE_INDEX_ORDER: Final = """
-    SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
-        set_config('enable_sort', 'off', true)
-"""
+# PostgreSQL may keep a plan that it made while the table was small. The session's settings exclude plans that do not
+# use an index. The statements for a filter need the other setting too: what remains is a scan of an index in the right
+# order, which stops at the LIMIT.
+SESSION: Final = {"enable_seqscan": "off", "enable_bitmapscan": "off"}
+FORCE_INDEX_ORDER: Final = "SELECT set_config('enable_sort', 'off', true)"
 
 RUNS: Final = """
     SELECT c.org_id::text, r.id::text, r.connection_id::text, r.status
@@ -36,11 +35,25 @@ ALERTS: Final = """
 
 # The activities of the connections $1. A connection without its row is left out.
 ACTIVITIES: Final = """
-    SELECT c.org_id::text, c.id::text, c.config_json, a.running_run_id::text AS running, a.failed_in_a_row AS failures,
-        a.pending
+    SELECT c.org_id::text, c.id::text, c.config_json::text, a.running_run_id::text AS running,
+        a.failed_in_a_row AS failures, a.pending
     FROM public.source_connections c JOIN daybook.connection_activity a ON a.connection_id = c.id
     WHERE c.id = ANY($1::uuid[])
 """
+
+
+def child_columns(first: int) -> str:
+    """Four columns of a statement: arrays of the rows of RUNS, DEAD_LETTERS, ALERTS and ACTIVITIES, whose ids are in
+    the parameters from `first` on.
+    """
+    by_name = {"runs": RUNS, "dead_letters": DEAD_LETTERS, "alerts": ALERTS, "activities": ACTIVITIES}
+    return ", ".join(
+        f"ARRAY(SELECT ROW(f.*) FROM ({rows.replace('$1', f'${number}')}) AS f) AS {name}"  # noqa: S608 - constants
+        for number, (name, rows) in enumerate(by_name.items(), start=first)
+    )
+
+
+CHILDREN: Final = f"SELECT {child_columns(1)}"
 
 # A page of the pending dead letters of a connection, and how many there are. $1: orgs, $2: one connection of each org,
 # $3: dead letters to leave out, because entries in memory have changed them, $4: rows of a page, $5: where counting

@@ -2,24 +2,23 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import asyncpg
 
-from daybook_command.domain.children import Children
+from daybook_command.domain.references import ChildKind
 from daybook_command.postgres import snapshot_sql as sql
-from daybook_command.postgres.child_loader import load_children
+from daybook_command.postgres.child_loader import children_to_read, load_children
+from daybook_command.postgres.child_rows import ChildRows
 from daybook_command.postgres.entry_rows import FoundEntries, fetch_entries
 from daybook_command.postgres.org_loader import load_orgs
-from daybook_command.shard.snapshot import LoadedOrg, Needs, Snapshot
+from daybook_command.shard.snapshot import LoadedOrg, Needs, OrgNeeds, Snapshot
 from daybook_contracts.log.head import NOTHING_PROJECTED, Checkpoint
 from daybook_infra.runtime.errors import DatabaseAway
 from daybook_infra.runtime.postgres.checkpoints import checkpoints_of, load_checkpoint
 from daybook_infra.runtime.postgres.connections import Connection, Pool, translated
-
-_NO_CHILDREN = Children()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,7 @@ class _Rows:
 @dataclass(frozen=True, slots=True)
 class _Known:
     """The result of `KNOWN` for all needs: PostgreSQL's time, and which checkpoints, entries, users and quarantines
-    exist. `read_at`: this machine's monotonic clock, in seconds.
+    exist. `children`: the children that the needs name. `read_at`: this machine's monotonic clock, in seconds.
     """
 
     now_us: int
@@ -44,22 +43,27 @@ class _Known:
     users: frozenset[str]
     pinned: frozenset[str]
     quarantine: Mapping[str, tuple[int, bool]]
+    children: ChildRows
 
-    def suffices(self, needs: Mapping[int, Needs]) -> bool:
-        """Whether no entry of the commands is in the table, and the shard's copies of all orgs are valid."""
-        copies_are_valid = all(
-            each.generation == self.standing(each.org_id)[0] for need in needs.values() for each in need.orgs
-        )
-        return copies_are_valid and not self.entry_ids
+    def suffices(self, orgs: Sequence[OrgNeeds]) -> bool:
+        """Whether no entry of the commands is in the table, the shard's copies of all orgs are valid, and no children
+        are missing.
+        """
+        copies_are_valid = all(each.generation == self.standing(each.org_id)[0] for each in orgs)
+        missing = children_to_read(orgs, frozenset(), self.children) - self.children.asked
+        return copies_are_valid and not self.entry_ids and not missing
 
     def standing(self, org_id: str) -> tuple[int, bool]:
         """The number of the org's quarantines, and whether it is in quarantine now."""
         return self.quarantine.get(org_id, (0, False))
 
-    def unread_orgs(self, needs: Mapping[int, Needs]) -> dict[str, LoadedOrg]:
-        """The orgs of the needs, without rows."""
-        asked = (each.org_id for need in needs.values() for each in need.orgs)
-        return {org_id: LoadedOrg(None, False, *self.standing(org_id)) for org_id in asked}
+    def cached_orgs(self, orgs: Sequence[OrgNeeds]) -> dict[str, LoadedOrg]:
+        """The orgs of which the shard has a copy, with their children."""
+        ids = [each.org_id for each in orgs]
+        return {
+            org_id: LoadedOrg(None, False, *self.standing(org_id), self.children.children_of(org_id, 0))
+            for org_id in ids
+        }
 
     def snapshots(self, needs: Mapping[int, Needs], rows: _Rows) -> dict[int, Snapshot]:
         # Adds the time that loading took, which would otherwise look like clock skew.
@@ -121,25 +125,30 @@ class SnapshotReader:
 
     async def _read(self, connection: Connection, needs: Mapping[int, Needs]) -> dict[int, Snapshot]:
         """First tries the single statement `KNOWN` if it may suffice: a transaction takes three more round trips."""
-        if all(map(_needs_no_rows, needs.values())):
-            known = await self._find_known(connection, needs)
-            if known.suffices(needs):
-                return known.snapshots(needs, _Rows({}, known.unread_orgs(needs), {}))
+        orgs = [each for need in needs.values() for each in need.orgs]
+        if all(map(_may_suffice, orgs)) and not any(need.chosen_ids for need in needs.values()):
+            known = await self._find_known(connection, needs, orgs)
+            if known.suffices(orgs):
+                return known.snapshots(needs, _Rows({}, known.cached_orgs(orgs), {}))
         async with connection.transaction(isolation="repeatable_read", readonly=True):
-            known = await self._find_known(connection, needs)
-            return known.snapshots(needs, await _load_rows(connection, needs, known))
+            known = await self._find_known(connection, needs, orgs)
+            return known.snapshots(needs, await _load_rows(connection, needs, orgs, known))
 
-    async def _find_known(self, connection: Connection, needs: Mapping[int, Needs]) -> _Known:
+    async def _find_known(self, connection: Connection, needs: Mapping[int, Needs], orgs: Sequence[OrgNeeds]) -> _Known:
         every = any(need.next_offsets for need in needs.values())
+        children = ChildRows()
+        asked = children_to_read(orgs, {each.org_id for each in orgs if each.generation is None}, children)
         row = await connection.fetchrow(
             sql.KNOWN,
             [identity.first_id() for need in needs.values() for identity in need.identities],
             [user_id for need in needs.values() for user_id in need.users],
-            [each.org_id for need in needs.values() for each in need.orgs],
+            [each.org_id for each in orgs],
             None if every else list(needs),
+            *asked.arguments(),
         )
         if row is None or row["standby"]:
             raise DatabaseAway("PostgreSQL is away: this is a standby, and decisions need the primary")
+        children.add(asked, row)
         return _Known(
             now_us=row["now_us"],
             read_at=time.monotonic(),
@@ -148,36 +157,38 @@ class SnapshotReader:
             users=frozenset(row["users"]),
             pinned=frozenset(row["pinned"]),
             quarantine={org_id: (generation, active) for org_id, generation, active in row["quarantine"]},
+            children=children,
         )
 
 
-def _needs_no_rows(need: Needs) -> bool:
-    """Whether the shard's memory and the result of `KNOWN` may suffice."""
-    return not need.chosen_ids and all(
-        each.generation is not None and not each.named and each.filtered is None for each in need.orgs
-    )
-
-
-async def _load_rows(connection: Connection, needs: Mapping[int, Needs], known: _Known) -> _Rows:
-    entries = await _load_outcomes(connection, needs, known.entry_ids) if known.entry_ids else {}
-    orgs = await _load_orgs(connection, needs, known)
-    taken = {partition: await _find_taken_ids(connection, need) for partition, need in needs.items() if need.chosen_ids}
-    return _Rows(entries, orgs, taken)
-
-
-async def _load_orgs(connection: Connection, needs: Mapping[int, Needs], known: _Known) -> dict[str, LoadedOrg]:
-    """The rows of all orgs of the needs. Reads an org only if the shard has no copy, or a copy from before a
-    quarantine. Reads the children of all orgs.
+def _may_suffice(need: OrgNeeds) -> bool:
+    """Whether the shard's copy of the org and the result of `KNOWN` may suffice. If a run or a dead letter is named
+    without a connection, its connection is not known yet, nor are that connection's alerts.
     """
-    asked = {each.org_id: each for need in needs.values() for each in need.orgs}
-    stale = {org_id for org_id, each in asked.items() if each.generation != known.standing(org_id)[0]}
+    kinds = {ref.kind for ref in need.named}
+    knows_connections = ChildKind.CONNECTION in kinds or kinds.isdisjoint({ChildKind.RUN, ChildKind.DEAD_LETTER})
+    return need.generation is not None and need.filtered is None and knows_connections
+
+
+async def _load_rows(
+    connection: Connection, needs: Mapping[int, Needs], orgs: Sequence[OrgNeeds], known: _Known
+) -> _Rows:
+    entries = await _load_outcomes(connection, needs, known.entry_ids) if known.entry_ids else {}
+    loaded = await _load_orgs(connection, orgs, known)
+    taken = {partition: await _find_taken_ids(connection, need) for partition, need in needs.items() if need.chosen_ids}
+    return _Rows(entries, loaded, taken)
+
+
+async def _load_orgs(connection: Connection, orgs: Sequence[OrgNeeds], known: _Known) -> dict[str, LoadedOrg]:
+    """The rows of all orgs. Reads an org only if the shard has no copy, or a copy from before a quarantine. Reads the
+    children of all orgs.
+    """
+    stale = {each.org_id for each in orgs if each.generation != known.standing(each.org_id)[0]}
     loaded = await load_orgs(connection, sorted(stale)) if stale else {}
-    children = await load_children(connection, list(asked.values()), stale)
+    children = await load_children(connection, orgs, stale, known.children)
     return {
-        org_id: LoadedOrg(
-            loaded.get(org_id), org_id in stale, *known.standing(org_id), children.get(org_id, _NO_CHILDREN)
-        )
-        for org_id in asked
+        org_id: LoadedOrg(loaded.get(org_id), org_id in stale, *known.standing(org_id), of_org)
+        for org_id, of_org in children.items()
     }
 
 

@@ -5,6 +5,7 @@ transaction.
 
 from typing import Final
 
+from daybook_command.postgres.child_sql import child_columns
 from daybook_infra.runtime.postgres.checkpoints import CHECKPOINTS
 
 # Runs before the snapshot. An id that a sender chose belongs to the first org that reserved it.
@@ -25,7 +26,8 @@ PINNED_USERS: Final = "SELECT user_id::text FROM daybook.known_users WHERE user_
 
 CLOCK: Final = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 
-# $1: first ids of the entries that the commands may have, $2: users, $3: orgs, $4: partitions, or NULL for all.
+# $1: first ids of the entries that the commands may have, $2: users, $3: orgs, $4: partitions, or NULL for all, from $5
+# on: ids of children.
 _KNOWN: Final = """
     SELECT
         pg_is_in_recovery() AS standby,
@@ -37,9 +39,10 @@ _KNOWN: Final = """
             SELECT ROW(org_id::text, generation, released_at IS NULL)
             FROM daybook.quarantine WHERE org_id = ANY($3::uuid[])
         ) AS quarantine,
-        ARRAY(SELECT ROW(c.*) FROM ({checkpoints}) AS c) AS checkpoints
+        ARRAY(SELECT ROW(c.*) FROM ({checkpoints}) AS c) AS checkpoints,
+        {children}
 """
-KNOWN: Final = _KNOWN.format(checkpoints=CHECKPOINTS.replace("$1", "$4"))
+KNOWN: Final = _KNOWN.format(checkpoints=CHECKPOINTS.replace("$1", "$4"), children=child_columns(5))
 
 # `claimed_actor`: the actor that the command named, if the tables had no such user.
 ENTRIES: Final = """
