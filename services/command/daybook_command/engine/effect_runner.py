@@ -26,6 +26,8 @@ from daybook_infra.runtime.retrying import retry_forever
 log = get_logger(__name__)
 
 PROBE_SECONDS = 2.0
+# How long the appends of a round may wait for those of other partitions. Deciding a large batch takes as long.
+ROUND_SECONDS = 0.005
 T = TypeVar("T")
 Deliver = Callable[[Event], None]
 
@@ -50,6 +52,8 @@ class EffectRunner:
         self._health = health
         self._loads: dict[int, tuple[LoadSnapshot, Deliver]] = {}
         self._load_requested = asyncio.Event()
+        self._appends_allowed = asyncio.Event()
+        self._appends_allowed.set()
         health.require("clock")
 
     async def take_over(self, partition: int) -> TakenOver:
@@ -74,6 +78,7 @@ class EffectRunner:
         return Pinned(await self.retry("postgres", lambda: self._snapshots.pin(pin.user_ids)))
 
     async def append(self, partition: int, append: Append) -> Event:
+        await self._appends_allowed.wait()
         started = time.perf_counter()
         outcome = await self._writer.append(partition, append)
         metrics.APPEND_SECONDS.observe(time.perf_counter() - started)
@@ -101,7 +106,9 @@ class EffectRunner:
         self._load_requested.set()
 
     async def run_loads(self) -> None:
-        """Reads one snapshot after another, each for all loads that are queued."""
+        """Reads one snapshot after another, each for all loads that are queued. The batches that are decided on a
+        snapshot are appended together, so that Kafka gets them in one request.
+        """
         while True:
             await self._load_requested.wait()
             self._load_requested.clear()
@@ -109,11 +116,16 @@ class EffectRunner:
             needs = {partition: load.needs for partition, (load, _) in loads.items()}
             started = time.perf_counter()
             snapshots = await self.retry("postgres", partial(self._snapshots.read, needs))
-            metrics.LOOKUP_SECONDS.observe(time.perf_counter() - started)
+            loaded = time.perf_counter()
+            metrics.LOOKUP_SECONDS.observe(loaded - started)
+            self._appends_allowed.clear()
             for partition, (load, deliver) in loads.items():
                 salts = os.urandom(16 * load.commands)
                 deliver(SnapshotLoaded(snapshots[partition], _now_us(), salts))
+                if time.perf_counter() - loaded > ROUND_SECONDS:
+                    self._appends_allowed.set()
                 await asyncio.sleep(0)  # deciding a batch takes milliseconds, and each partition may have one
+            self._appends_allowed.set()
 
     async def run_kafka_probe(self) -> None:
         """Probes Kafka regularly, so that even an idle instance notices an outage."""
