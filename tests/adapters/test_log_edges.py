@@ -7,7 +7,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from chaos.proxy import LOOPBACK, NORMAL, Behaviour, Proxy
-from daybook_command.kafka.log_reader import LogReader
+from daybook_command.kafka.log_reader import SLICE_RECORDS, LogReader
 from daybook_command.kafka.log_writer import LogWriter
 from daybook_command.shard.effects import Append, LogAppend
 from daybook_command.shard.events import Acknowledged, AppendRefused, AppendUnknown
@@ -57,10 +57,10 @@ class KafkaLog(Log):
         return await self._writers[writer].append(partition, batch(*values))
 
     async def read(self, partition: int, start: int, stop: int | None = None) -> list[LogRecord]:
-        stretch = await self._reader.read(partition, start, stop)
-        assert stretch.start == 0
-        assert stretch.end >= start
-        return list(stretch.records)
+        first, end = await self._reader.read_bounds(partition)
+        assert first == 0
+        assert end >= start
+        return await self._reader.read_range(partition, start, end if stop is None else stop)
 
 
 class TestKafkaLog(LogContract):
@@ -107,9 +107,24 @@ async def test_offsets_without_a_record_do_not_stall_a_reader(settings: Settings
     finally:
         await producer.stop()
     await eventually(lambda: marker_is_written(reader))
-    stretch = await reader.read(0, 0)
-    assert stretch.records == [LogRecord(0, b"foreign")]
-    assert stretch.end == 2
+    assert await reader.read_range(0, 0, 2) == [LogRecord(0, b"foreign")]
+
+
+async def test_slices_follow_one_another_even_if_another_partition_is_read_in_between(
+    writers: tuple[LogWriter, LogWriter], reader: LogReader
+) -> None:
+    values = [b"%d" % number for number in range(3 * SLICE_RECORDS + 1)]
+    for partition in (0, 1):
+        await writers[0].append(partition, batch(*values))
+    found: list[LogRecord] = []
+    start = 0
+    while start < len(values):
+        read = await reader.read_slice(0, start, len(values))
+        assert 0 < len(read.records) <= SLICE_RECORDS
+        found += read.records
+        start = read.next_offset
+        assert (await reader.read_range(1, 5, 7)) == [LogRecord(5, b"5"), LogRecord(6, b"6")]
+    assert found == [LogRecord(offset, value) for offset, value in enumerate(values)]
 
 
 async def marker_is_written(reader: LogReader) -> bool:
@@ -132,7 +147,7 @@ async def test_a_header_name_that_is_not_utf_8_does_not_hide_the_value(
                 batch.append(key=None, value=value * 3, timestamp=None, headers=[])
                 await (await producer.send_batch(batch, topic, partition=0))
     try:
-        stretch = await reader.read(0, 0)
+        records = await reader.read_range(0, 0, 6)
     finally:
         await reader.stop()
-    assert [record.value for record in stretch.records] == [b"a", b"aa", b"aaa", b"b", b"bb", b"bbb"]
+    assert [record.value for record in records] == [b"a", b"aa", b"aaa", b"b", b"bb", b"bbb"]

@@ -23,8 +23,8 @@ from daybook_command.shard.events import (
     CommandsArrived,
     EndsRead,
     Event,
+    LogOpened,
     SnapshotLoaded,
-    TakenOver,
 )
 from daybook_command.shard.machine import Shard
 from daybook_command.shard.records import CommandRecord
@@ -79,7 +79,7 @@ class Decider:
         config = ShardConfig(partitions=1, cache_bytes=1 << 30, max_tail=1 << 30, managed_users=True)
         self._shard, self._tables, self._offset = Shard.of(0, config), Tables(), 0
         self._shard.start()
-        self._shard.handle(TakenOver(NOTHING_PROJECTED, (), 0, 0))
+        self._shard.handle(LogOpened(NOTHING_PROJECTED, 0, 0))
         self._shard.handle(EndsRead(0, {}))
         self.seconds = [0.0] * len(STEPS)
 

@@ -139,8 +139,8 @@ class World:
                 checkpoint, end = self.postgres.stored.checkpoint(at), len(self.book.records[at])
                 ends = {number: len(each) for number, each in enumerate(self.book.records)}
                 self.takeovers[at] += 1
-                taken_over = events.TakenOver(checkpoint, self._read(at, checkpoint.first_to_read, end), 0, end)
-                return [taken_over, events.EndsRead(self.takeovers[at] - 1, ends)]
+                read = events.LogRead(self._read(at, checkpoint.first_to_read, end), end)
+                return [events.LogOpened(checkpoint, 0, end), read, events.EndsRead(self.takeovers[at] - 1, ends)]
             case effects.LoadSnapshot(needs, commands):
                 draw = self._draw(f"look {at} {commands > 0}")
                 database_us = self._now_us + (HOUR_US if draw.random() < 0.003 else 0)

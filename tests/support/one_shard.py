@@ -7,9 +7,9 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from daybook_command.shard.effects import Answer, Append, Effect, LoadSnapshot
-from daybook_command.shard.events import CommandsArrived, EndsRead, SnapshotLoaded, TakenOver
+from daybook_command.shard.events import CommandsArrived, EndsRead, LogOpened, LogRead, SnapshotLoaded
 from daybook_command.shard.machine import Shard
-from daybook_command.shard.records import CommandRecord
+from daybook_command.shard.records import CommandRecord, LogRecord
 from daybook_command.shard.snapshot import Snapshot
 from daybook_command.shard.state import ShardConfig
 from daybook_contracts.log.head import NOTHING_PROJECTED, Checkpoint
@@ -41,10 +41,18 @@ def starting_shard(config: ShardConfig = CONFIG) -> Shard:
     return shard
 
 
+def take_over(
+    shard: Shard, checkpoint: Checkpoint = NOTHING, records: Sequence[LogRecord] = (), start: int = 0, end: int = 0
+) -> list[Effect]:
+    """The shard reads its log in one slice."""
+    effects = shard.handle(LogOpened(checkpoint, start, end))
+    return [*effects, *shard.handle(LogRead(records, end))]
+
+
 def ready_shard(config: ShardConfig = CONFIG) -> Shard:
     """A shard that has taken over an empty partition and is ready for commands."""
     shard = starting_shard(config)
-    shard.handle(TakenOver(NOTHING, [], 0, 0))
+    take_over(shard)
     shard.handle(EndsRead(0, {}))
     return shard
 

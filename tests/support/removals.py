@@ -14,16 +14,15 @@ from daybook_command.shard import gap, machine, snapshot_checks, takeover
 from daybook_command.shard import memory as shard_memory
 from daybook_command.shard.arrivals import Arrival
 from daybook_command.shard.batch import BatchDecision
-from daybook_command.shard.effects import AnswerLocally, Commit, Effect, Report
-from daybook_command.shard.events import AppendRefused, AppendUnknown, Event, SnapshotLoaded, TakenOver
+from daybook_command.shard.effects import AnswerLocally, Commit, Effect
+from daybook_command.shard.events import AppendRefused, AppendUnknown, Event, SnapshotLoaded
 from daybook_command.shard.inbox import Inbox
 from daybook_command.shard.machine import Shard
 from daybook_command.shard.memory import Memory
-from daybook_command.shard.org_cache import OrgCache
 from daybook_command.shard.repeats import EarlierEntries
 from daybook_command.shard.short_way import LocalCommand, ShortWay
 from daybook_command.shard.tail import Tail
-from daybook_command.shard.takeover import take_over
+from daybook_command.shard.takeover import Takeover
 from daybook_contracts.log import admission
 from daybook_contracts.log.admission import Admitted, VoidReason
 from daybook_contracts.log.continuity import head_of
@@ -105,28 +104,16 @@ def prune_before_deciding(patch: Patch) -> None:
 
 
 def keep_cached_orgs(patch: Patch) -> None:
-    """`Shard._take_over_again`, `Shard._taken_over`: keep the cache."""
+    """`Takeover.drop_memory`: keeps the cache."""
 
-    def start_over(shard: Shard, kind: str, detail: str) -> list[Effect]:
-        kept = shard.memory.cache
-        effects = begin(shard, kind, detail)
-        shard.memory.cache = kept
-        return effects
+    def dropped(takeover: Takeover) -> Memory:
+        kept = takeover.memory.cache if hasattr(takeover, "memory") else None
+        memory = original(takeover)
+        memory.cache = memory.cache if kept is None else kept
+        return memory
 
-    def taken_over(shard: Shard, event: TakenOver) -> list[Effect]:
-        caches.append(shard.memory.cache)
-        return take(shard, event)
-
-    def keeping(event: TakenOver, partition: int, cache_bytes: int) -> tuple[Memory, list[Report]]:
-        memory, reports = fold(event, partition, cache_bytes)
-        memory.cache = caches.pop()
-        return memory, reports
-
-    caches: list[OrgCache] = []
-    begin, take, fold = Shard._take_over_again, Shard._taken_over, take_over
-    patch.replace(Shard, "_take_over_again", start_over)
-    patch.replace(Shard, "_taken_over", taken_over)
-    patch.replace(machine, "take_over", keeping)
+    original = Takeover.drop_memory
+    patch.replace(Takeover, "drop_memory", dropped)
 
 
 def read_in_two_snapshots(patch: Patch) -> None:

@@ -9,7 +9,7 @@ from typing import assert_never
 
 from daybook_command.shard import effects, events
 from daybook_command.shard.machine import Shard
-from daybook_command.shard.state import ShardConfig, ShardPhase
+from daybook_command.shard.state import WITHOUT_MEMORY, ShardConfig, ShardPhase
 from daybook_contracts.log.head import Checkpoint
 from support.simulated_door import Door
 from support.simulated_postgres import Stored
@@ -32,10 +32,21 @@ class BegunTakeover:
 
 
 @dataclass(frozen=True, slots=True)
+class BegunReading:
+    """A takeover has read the log up to the offset `start`. It reads up to the offset `stop`."""
+
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
 class PendingEvent:
     """An event that has happened but has not reached the shard yet."""
 
     event: events.Event
+
+
+Step = effects.Effect | BegunLookUp | BegunTakeover | BegunReading | PendingEvent
 
 
 @dataclass(slots=True)
@@ -48,7 +59,7 @@ class Writer:
     position: int
     door: Door = field(init=False)
     reads: bool = True
-    todo: deque[effects.Effect | BegunLookUp | BegunTakeover | PendingEvent] = field(default_factory=deque)
+    todo: deque[Step] = field(default_factory=deque)
     answers: deque[effects.Answer] = field(default_factory=deque)
     stopped: str | None = None
 
@@ -107,21 +118,15 @@ class Writer:
             self.door.around.give(reply)
             self.door.answered(reply.correlation_id or b"")
 
-    def _carry_out(
-        self, step: effects.Effect | BegunLookUp | BegunTakeover | PendingEvent, around: Surroundings
-    ) -> None:
+    def _carry_out(self, step: Step, around: Surroundings) -> None:
         partition = self.shard.partition
         log, stored = around.logs[partition], around.postgres.now
         match step:
-            case effects.TakeOver():
+            case effects.TakeOver(waited):
+                around.reports["waited"] += waited
                 self.todo.appendleft(BegunTakeover(stored.checkpoint(partition)))
-            case BegunTakeover(checkpoint):
-                records = log.records(checkpoint.first_to_read)
-                self.tell(events.TakenOver(checkpoint, records, 0, len(log)))
-                ends = {number: len(each) for number, each in enumerate(around.logs)}
-                self.todo.append(PendingEvent(events.EndsRead(self.shard.takeovers, ends)))
-                topic_end = len(around.topics[partition])
-                self.todo.append(PendingEvent(events.TopicRead(self.shard.takeovers, self.position, topic_end)))
+            case BegunTakeover() | BegunReading():
+                self._take_over(step, around)
             case effects.LoadSnapshot():
                 self.todo.appendleft(BegunLookUp(step, stored))
             case BegunLookUp():
@@ -143,6 +148,23 @@ class Writer:
                 raise AssertionError(f"{step}: `tell` handles it, and managed users need no pins")
             case _:
                 assert_never(step)
+
+    def _take_over(self, step: BegunTakeover | BegunReading, around: Surroundings) -> None:
+        """Opens the log, or reads a slice. At the end, asks for the ends that a shard needs to know afterwards."""
+        log, topic = around.logs[self.shard.partition], around.topics[self.shard.partition]
+        match step:
+            case BegunTakeover(checkpoint):
+                left = BegunReading(checkpoint.first_to_read, len(log))
+                self.tell(events.LogOpened(checkpoint, 0, len(log)))
+            case BegunReading(start, stop):
+                left = BegunReading(min(stop, start + 1 + start % 7), stop)
+                self.tell(events.LogRead(log.records(start, left.start), left.start))
+        if self.shard.phase is ShardPhase.TAKING_OVER:
+            self.todo.appendleft(left)
+        elif self.shard.phase not in WITHOUT_MEMORY:
+            ends = {number: len(each) for number, each in enumerate(around.logs)}
+            self.todo.append(PendingEvent(events.EndsRead(self.shard.takeovers, ends)))
+            self.todo.append(PendingEvent(events.TopicRead(self.shard.takeovers, self.position, len(topic))))
 
     def finish_look_up(self, look_up: BegunLookUp, around: Surroundings) -> None:
         """Gives the shard all that it needs, as of the moment when the look-up began (docs/log.md, rule 1)."""

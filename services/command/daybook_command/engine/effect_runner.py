@@ -16,7 +16,7 @@ from daybook_command.kafka.log_writer import LogWriter
 from daybook_command.postgres.overdue_runs import OverdueRuns
 from daybook_command.postgres.snapshot_reader import SnapshotReader
 from daybook_command.shard.effects import Answer, Append, LoadSnapshot, Pin, ReadGap, Reply
-from daybook_command.shard.events import Event, GapRead, Pinned, RunsOverdue, SnapshotLoaded, TakenOver
+from daybook_command.shard.events import Event, GapRead, LogOpened, LogRead, Pinned, RunsOverdue, SnapshotLoaded
 from daybook_command.shard.snapshot_checks import skew_fault_between
 from daybook_infra.runtime.failpoints import failpoint
 from daybook_infra.runtime.health import Health
@@ -54,21 +54,38 @@ class EffectRunner:
         self._load_requested = asyncio.Event()
         self._appends_allowed = asyncio.Event()
         self._appends_allowed.set()
+        self._takeover_lock = asyncio.Lock()
         health.require("clock")
 
-    async def take_over(self, partition: int) -> TakenOver:
+    async def open_log(self, partition: int) -> LogOpened:
         checkpoint = await self.retry("postgres", lambda: self._snapshots.checkpoint(partition))
         failpoint("amid-takeover")
-        records_read = await self.retry("kafka", lambda: self._reader.read(partition, checkpoint.first_to_read))
-        return TakenOver(checkpoint, records_read.records, records_read.start, records_read.end)
+        return LogOpened(checkpoint, *await self.retry("kafka", lambda: self._reader.read_bounds(partition)))
+
+    async def read_log(self, partition: int, opened: LogOpened, fold: Callable[[LogRead], bool]) -> None:
+        """Gives `fold` one slice of the log after another, until it returns False. Reads the log of one partition at a
+        time, unless Kafka is away for it. Other tasks get a turn after each slice.
+        """
+        position = opened.checkpoint.first_to_read
+
+        async def read_on() -> None:
+            nonlocal position
+            async with self._takeover_lock:
+                while position < opened.log_end:
+                    read = await self._reader.read_slice(partition, position, opened.log_end)
+                    position = read.next_offset
+                    if not fold(read):
+                        return
+                    await asyncio.sleep(0)
+
+        await self.retry("kafka", read_on)
 
     async def read_log_ends(self) -> dict[int, int]:
         """The present end offset of each partition of the log."""
         return await self.retry("kafka", self._reader.read_ends)
 
     async def read_gap(self, partition: int, gap: ReadGap) -> GapRead:
-        records_read = await self.retry("kafka", lambda: self._reader.read(partition, gap.start, gap.stop))
-        return GapRead(records_read.records)
+        return GapRead(await self.retry("kafka", lambda: self._reader.read_range(partition, gap.start, gap.stop)))
 
     async def find_overdue_runs(self) -> dict[int, RunsOverdue]:
         """Waits until the next look-up is due, and returns the overdue runs of each partition."""

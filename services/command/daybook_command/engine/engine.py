@@ -5,15 +5,16 @@ import time
 from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any, assert_never
 
-from daybook_command.engine.assignment import Assignment, CommandConsumer, retake_pause
+from daybook_command.engine.assignment import Assignment, CommandConsumer
 from daybook_command.engine.effect_runner import EffectRunner
 from daybook_command.engine.local_shards import LocalShards
 from daybook_command.engine.report import EngineReport, oldest_command_fault
+from daybook_command.engine.takeovers import Takeovers
 from daybook_command.shard import effects
-from daybook_command.shard.events import Answered, CommandsArrived, EndsRead, Event, LocalArrived, Tick, TopicRead
+from daybook_command.shard.events import Answered, CommandsArrived, Event, LocalArrived, Tick
 from daybook_command.shard.machine import Shard
 from daybook_command.shard.records import CommandRecord
-from daybook_command.shard.state import ShardConfig, ShardPhase
+from daybook_command.shard.state import ShardConfig
 from daybook_infra.runtime.health import Health
 
 TICK_SECONDS = 0.25
@@ -32,6 +33,7 @@ class Engine:
         self._effects = runner
         self._consumer = consumer
         self._report = EngineReport(health)
+        self._takeovers = Takeovers(runner, consumer, self._report, self._deliver)
         self._assignments: dict[int, Assignment] = {}
         self.local = LocalShards(self._assignments, self._wake)
         self._commits: dict[int, int] = {}
@@ -123,8 +125,8 @@ class Engine:
         partition, runner = assignment.partition, self._effects
         match effect:
             case effects.TakeOver():
-                assignment.retakes += assignment.started
-                self._spawn(assignment, self._take_over(assignment))
+                assignment.retakes += assignment.started and not effect.waited
+                self._spawn(assignment, self._takeovers.take_over(assignment))
             case effects.LoadSnapshot():
                 self.local.queues_shrank()
                 runner.queue_load(partition, effect, lambda event: self._deliver(assignment, event))
@@ -160,27 +162,6 @@ class Engine:
         task = self._group.create_task(work)
         assignment.tasks.add(task)
         task.add_done_callback(assignment.tasks.discard)
-
-    async def _take_over(self, assignment: Assignment) -> None:
-        partition, shard = assignment.partition, assignment.shard
-        await asyncio.sleep(retake_pause(assignment.retakes))
-        takeover = shard.takeovers
-        event = await self._effects.take_over(partition)
-        if not assignment.started:
-            offset = await self._effects.retry("kafka", lambda: self._consumer.committed(partition))
-            assignment.expected_offset = offset
-            self._consumer.seek(partition, offset)
-            assignment.started = True
-        self._deliver(assignment, event)
-        self._spawn(assignment, self._read_topic_end(assignment, takeover))
-        if shard.phase is not ShardPhase.STOPPED and shard.held is None:
-            self._report.taken_over(assignment)
-        # Last, so that this partition can decide even if another partition of the log has no leader.
-        self._deliver(assignment, EndsRead(takeover, await self._effects.read_log_ends()))
-
-    async def _read_topic_end(self, assignment: Assignment, takeover: int) -> None:
-        end = await self._effects.retry("kafka", lambda: self._consumer.end(assignment.partition))
-        self._deliver(assignment, TopicRead(takeover, assignment.expected_offset, end))
 
     def _wake(self, assignment: Assignment) -> None:
         """Lets the shard look at its local commands, in a task of `run`, so that a bug ends `run`."""
@@ -239,9 +220,7 @@ class Engine:
 
     def _pause_or_resume(self, assignment: Assignment) -> None:
         """Leaves the commands in Kafka while the shard takes over, waits, is full or has stopped."""
-        shard = assignment.shard
-        waits = shard.held is not None or shard.phase in {ShardPhase.TAKING_OVER, ShardPhase.STOPPED}
-        pause = self._draining or not assignment.takes_commands or waits or assignment.is_full
+        pause = self._draining or not assignment.takes_commands or assignment.shard.waits or assignment.is_full
         if pause is not assignment.paused:
             assignment.paused = pause
             (self._consumer.pause if pause else self._consumer.resume)(assignment.partition)

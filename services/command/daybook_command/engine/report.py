@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
 from daybook_command import metrics
 from daybook_command.engine.assignment import Assignment
 from daybook_command.shard.effects import Hold, Report, Stop
+from daybook_command.shard.machine import Shard
 from daybook_command.shard.records import CommandRecord
 from daybook_infra.runtime.health import Health
 from daybook_infra.runtime.logs import get_logger
@@ -97,8 +99,14 @@ def condition_name(partition: int) -> str:
 
 def oldest_command_fault(assignments: Iterable[Assignment]) -> str | None:
     """A text that says since when the oldest command has waited, if it has waited for more than a day."""
-    times = [assignment.shard.oldest_command_ms() for assignment in assignments]
+    times = [_oldest_command_ms(assignment.shard) for assignment in assignments]
     oldest = min((each for each in times if each is not None), default=None)
     if oldest is None or time.time() * 1000 - oldest < DAY_MS:
         return None
     return f"a command has waited since {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(oldest / 1000))}"
+
+
+def _oldest_command_ms(shard: Shard) -> int | None:
+    """Kafka's timestamp of the oldest undecided record."""
+    waiting = (*shard.inbox.aside, *shard.in_flight.arrivals, *islice(shard.inbox.queue, 1))
+    return next((each.timestamp_ms for each in waiting if each.timestamp_ms is not None), None)

@@ -1,13 +1,14 @@
-"""Reads ranges of the audit log for shards."""
+"""Reads the audit log for shards: in slices, or a whole range."""
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from daybook_client.kafka.replaceable import ReplaceableConsumer
 from daybook_command.kafka.topic_ends import TopicEnds
+from daybook_command.shard.events import LogRead
 from daybook_command.shard.records import LogRecord
 from daybook_infra.runtime.errors import KafkaAway
 from daybook_infra.runtime.kafka.lost_batch import offsets_of
@@ -17,20 +18,13 @@ from daybook_infra.runtime.settings import Settings
 # If the partition's leader does not answer for this time, it counts as away; the caller tries again.
 STALL_SECONDS = 10.0
 POLL_MS = 200
-
-
-@dataclass(frozen=True, slots=True)
-class LogRange:
-    """The records of a range. `start` and `end`: the first and the end offset of the whole log when it was read."""
-
-    records: Sequence[LogRecord]
-    start: int
-    end: int
+# Of one slice. Folding an entry takes 40 µs, and up to 1 ms if it touches 1000 things.
+SLICE_RECORDS = 128
 
 
 class LogReader:
-    """Has two consumers without a group. One reads ranges, one after another. The other asks for the log's ends, so
-    that a partition without a leader does not delay reads of other partitions.
+    """Has two consumers without a group. One reads records, for one caller after another. The other asks for the log's
+    ends, so that a partition without a leader does not delay reads of other partitions.
     """
 
     def __init__(self, settings: Settings, topic: str) -> None:
@@ -47,44 +41,58 @@ class LogReader:
         """The end offset of each partition of the log. Raises KafkaAway unless the leaders of all partitions answer."""
         return await self._ends.read(self._partitions)
 
-    async def read(self, partition: int, start: int, stop: int | None = None) -> LogRange:
-        """The records in [start, stop), or up to the log's present end if `stop` is None. Raises KafkaAway."""
-        problem = f"the log of partition {partition} cannot be read"
-        async with self._read_lock, self._reading.use(problem) as consumer:
-            return await self._read(consumer, partition, start, stop)
+    async def read_bounds(self, partition: int) -> tuple[int, int]:
+        """The first and the end offset of the partition's log. Raises KafkaAway."""
+        async with self._reads(partition) as consumer, asyncio.timeout(STALL_SECONDS):
+            place = TopicPartition(self._topic, partition)
+            first = await consumer.beginning_offsets([place])
+            return first[place], (await consumer.end_offsets([place]))[place]
 
-    async def _read(self, consumer: AIOKafkaConsumer, partition: int, start: int, stop: int | None) -> LogRange:
-        place = TopicPartition(self._topic, partition)
-        async with asyncio.timeout(STALL_SECONDS):
-            first = (await consumer.beginning_offsets([place]))[place]
-            end = (await consumer.end_offsets([place]))[place]
-        stop = end if stop is None else stop
+    async def read_range(self, partition: int, start: int, stop: int) -> list[LogRecord]:
+        """The records in [start, stop). Raises KafkaAway."""
+        first, end = await self.read_bounds(partition)
         if stop > end:
             raise KafkaAway(f"the log of partition {partition} ends at {end}, before {stop}")
         records: list[LogRecord] = []
-        if max(start, first) < stop:
-            consumer.assign([place])
-            consumer.seek(place, max(start, first))
-            await self._read_until(consumer, place, stop, records)
-            consumer.unsubscribe()
-        return LogRange([record for record in records if record.offset < stop], first, end)
+        position = max(start, first)
+        while position < stop:
+            read = await self.read_slice(partition, position, stop)
+            records += read.records
+            position = read.next_offset
+        return records
 
-    async def _read_until(
-        self, consumer: AIOKafkaConsumer, place: TopicPartition, stop: int, records: list[LogRecord]
-    ) -> None:
-        """Reads until the consumer's position reaches `stop`. Records do not tell this: some offsets have no record,
-        such as those of a transaction's markers.
+    async def read_slice(self, partition: int, start: int, stop: int) -> LogRead:
+        """The next records in [start, stop), SLICE_RECORDS at most. Raises KafkaAway. The consumer stays where it is
+        until `stop` is reached, so that the next slice need not be fetched again.
+        """
+        async with self._reads(partition) as consumer:
+            place = TopicPartition(self._topic, partition)
+            if place not in consumer.assignment() or await consumer.position(place) != start:
+                consumer.assign([place])
+                consumer.seek(place, start)
+            read = await self._read_on(consumer, place, start, stop)
+            if read.next_offset == stop:
+                consumer.unsubscribe()
+        return read
+
+    @asynccontextmanager
+    async def _reads(self, partition: int) -> AsyncIterator[AIOKafkaConsumer]:
+        problem = f"the log of partition {partition} cannot be read"
+        async with self._read_lock, self._reading.use(problem) as consumer:
+            yield consumer
+
+    async def _read_on(self, consumer: AIOKafkaConsumer, place: TopicPartition, start: int, stop: int) -> LogRead:
+        """Waits until the consumer's position has moved. Records do not tell this: some offsets have no record, such as
+        those of a transaction's markers.
         """
         stalled_at = asyncio.get_running_loop().time() + STALL_SECONDS
-        position = await consumer.position(place)
-        while position < stop:
-            fetched = await consumer.getmany(place, timeout_ms=POLL_MS)
-            records += [_log_record(record) for record in fetched.get(place, ())]
-            reached = await consumer.position(place)
-            now = asyncio.get_running_loop().time()
-            if reached > position:
-                position, stalled_at = reached, now + STALL_SECONDS
-            elif now > stalled_at:
+        while True:
+            fetched = await consumer.getmany(place, timeout_ms=POLL_MS, max_records=SLICE_RECORDS)
+            position = await consumer.position(place)
+            if position > start:
+                records = [_log_record(record) for record in fetched.get(place, ()) if record.offset < stop]
+                return LogRead(records, min(position, stop))
+            if asyncio.get_running_loop().time() > stalled_at:
                 raise KafkaAway(f"the log of partition {place.partition} stalled before offset {stop}")
 
 

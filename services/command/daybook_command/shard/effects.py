@@ -8,7 +8,12 @@ from daybook_contracts.entries.reading import TrustedEntry
 
 
 class TakeOver(Struct, frozen=True, gc=False):
-    """Read the checkpoint, then the log from the checkpoint's `first_to_read` to the end. Answer with `TakenOver`."""
+    """Read the checkpoint and the log's bounds, and answer with `LogOpened`. Then read the log from the checkpoint's
+    `first_to_read` to the end, and answer with a `LogRead` for each slice, as long as the shard is taking over.
+    `waited`: whether the shard asks again because it was too far behind.
+    """
+
+    waited: bool = False
 
 
 class LoadSnapshot(Struct, frozen=True, gc=False):

@@ -9,13 +9,21 @@ from daybook_command.shard.snapshot import Snapshot
 from daybook_contracts.log.head import Checkpoint
 
 
-class TakenOver(Struct, frozen=True, gc=False):
-    """The checkpoint, the log's records from the checkpoint's `first_to_read` to the end, and the log's bounds."""
+class LogOpened(Struct, frozen=True, gc=False):
+    """The checkpoint, and the log's bounds. Slices (`LogRead`) from the checkpoint's `first_to_read` up to `log_end`
+    follow, as long as the shard is taking over.
+    """
 
     checkpoint: Checkpoint
-    records: Sequence[LogRecord]
     log_start: int
     log_end: int
+
+
+class LogRead(Struct, frozen=True, gc=False):
+    """The next slice of the log: its records, and the offset at which the following slice begins."""
+
+    records: Sequence[LogRecord]
+    next_offset: int
 
 
 class EndsRead(Struct, frozen=True, gc=False):
@@ -105,7 +113,8 @@ class Tick(Struct, frozen=True, gc=False):
 Arriving = CommandsArrived | LocalArrived | RunsOverdue | EndsRead | TopicRead
 """Events that may let a ready shard start a batch."""
 Event = (
-    TakenOver
+    LogOpened
+    | LogRead
     | EndsRead
     | CommandsArrived
     | LocalArrived

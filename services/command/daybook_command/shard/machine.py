@@ -6,7 +6,6 @@ independently. Over 250 lines, because the whole protocol should be in one place
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import assert_never
 
 from daybook_command.shard import effects, events
@@ -18,11 +17,10 @@ from daybook_command.shard.intake import SentCommand
 from daybook_command.shard.local_way import LocalWay, decided_to, hand_back
 from daybook_command.shard.memory import Memory
 from daybook_command.shard.needs import needs_of, still_awaited
-from daybook_command.shard.org_cache import OrgCache
 from daybook_command.shard.snapshot import Needs
 from daybook_command.shard.snapshot_checks import checkpoint_fault, clock_fault
-from daybook_command.shard.state import EXPECTED_PHASE, BatchInFlight, ShardConfig, ShardPhase
-from daybook_command.shard.takeover import take_over
+from daybook_command.shard.state import EXPECTED_PHASE, WITHOUT_MEMORY, BatchInFlight, ShardConfig, ShardPhase
+from daybook_command.shard.takeover import Takeover
 from daybook_contracts.log.continuity import LogChanged
 
 
@@ -32,6 +30,7 @@ class Shard:
 
     partition: int
     config: ShardConfig
+    takeover: Takeover
     memory: Memory
     inbox: Inbox
     phase: ShardPhase = ShardPhase.TAKING_OVER
@@ -42,18 +41,14 @@ class Shard:
 
     @classmethod
     def of(cls, partition: int, config: ShardConfig) -> "Shard":
+        takeover = Takeover(partition, config.cache_bytes, config.max_tail)
         inbox = Inbox(partition, config.partitions, config.max_commands, config.rules)
-        return cls(partition, config, Memory(partition, OrgCache(config.cache_bytes)), inbox)
+        return cls(partition, config, takeover, takeover.memory, inbox)
 
     @property
     def idle(self) -> bool:
         """Whether nothing is queued or in flight, except answers."""
         return not self.inbox and not self.in_flight.taken and self.phase is not ShardPhase.LOADING
-
-    def oldest_command_ms(self) -> int | None:
-        """Kafka's timestamp of the oldest undecided record."""
-        waiting = (*self.inbox.aside, *self.in_flight.arrivals, *islice(self.inbox.queue, 1))
-        return next((each.timestamp_ms for each in waiting if each.timestamp_ms is not None), None)
 
     @property
     def decided_to(self) -> int:
@@ -63,8 +58,11 @@ class Shard:
     @property
     def takes_local(self) -> bool:
         """Whether the door may give commands to this shard in memory."""
-        waits = self.held is not None or self.phase in {ShardPhase.TAKING_OVER, ShardPhase.STOPPED}
-        return not waits and self.way.is_open(self.decided_to)
+        return not self.waits and self.way.is_open(self.decided_to)
+
+    @property
+    def waits(self) -> bool:
+        return self.held is not None or self.phase in WITHOUT_MEMORY
 
     def queue_local(self, commands: Sequence[SentCommand]) -> None:
         """Queue commands of the door, before `LocalArrived`. They can be withdrawn (`Inbox.withdraw`) until a batch
@@ -85,8 +83,8 @@ class Shard:
                 | events.TopicRead()
             ):
                 return self._arrived(event)
-            case events.TakenOver():
-                return self._taken_over(event)
+            case events.LogOpened() | events.LogRead():
+                return self._advance_takeover(event)
             case events.SnapshotLoaded():
                 return self._snapshot_loaded(event)
             case events.Pinned():
@@ -114,15 +112,13 @@ class Shard:
                 self.inbox.add(event.records)
             case events.RunsOverdue():
                 self.inbox.add_overdue(event.runs)
-            case events.LocalArrived():
-                pass  # they are queued already
             case events.EndsRead() if event.takeover == self.takeovers:
                 self.memory.awaited = event.ends
             case events.TopicRead() if event.takeover == self.takeovers:
                 self.inbox.read_to = max(self.inbox.read_to, event.position)
                 self.way.topic_end = event.end
-            case events.EndsRead() | events.TopicRead():
-                pass  # the ends were read for an earlier takeover, perhaps before PostgreSQL was lost
+            case events.LocalArrived() | events.EndsRead() | events.TopicRead():
+                pass  # they are queued already; or the ends were read for an earlier takeover
             case _:
                 assert_never(event)
         return self._start_batch()
@@ -130,12 +126,17 @@ class Shard:
     def start(self) -> list[effects.Effect]:
         return [effects.TakeOver()]
 
-    def _taken_over(self, event: events.TakenOver) -> list[effects.Effect]:
+    def _advance_takeover(self, event: events.LogOpened | events.LogRead) -> list[effects.Effect]:
         try:
-            self.memory, reports = take_over(event, self.partition, self.config.cache_bytes)
+            reports = self.takeover.advance(event)
         except LogChanged as changed:
             return self._stop(str(changed))
-        self.phase = ShardPhase.READY
+        self.memory = self.takeover.memory
+        if self.takeover.too_far_behind:
+            self.phase = ShardPhase.BEHIND
+            return [*reports, *self._hold(f"{self.takeover.behind} entries wait for the projector; none is read")]
+        if self.takeover.is_complete:
+            self.phase = ShardPhase.READY
         return [*reports, *self._start_batch()]
 
     def _start_batch(self) -> list[effects.Effect]:
@@ -170,6 +171,9 @@ class Shard:
 
     def _tick(self) -> list[effects.Effect]:
         """If the shard waits, load a snapshot, because the shard may wait for the clock or the checkpoint."""
+        if self.phase is ShardPhase.BEHIND:
+            self.phase = ShardPhase.TAKING_OVER
+            return [effects.TakeOver(waited=True)]
         if self.phase is not ShardPhase.READY or (self.held is None and not self.inbox.aside):
             return []
         return self._look_up_progress()
@@ -306,7 +310,7 @@ class Shard:
         self.way.take_over_again(kind)
         self.phase = ShardPhase.TAKING_OVER
         self.takeovers += 1
-        self.memory = Memory(self.partition, OrgCache(self.config.cache_bytes))
+        self.memory = self.takeover.drop_memory()
         return [*handed_back, effects.Report(kind, detail), effects.TakeOver()]
 
     def _requeue(self) -> None:

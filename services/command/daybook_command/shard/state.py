@@ -15,9 +15,10 @@ from daybook_command.shard.events import (
     AppendUnknown,
     Event,
     GapRead,
+    LogOpened,
+    LogRead,
     Pinned,
     SnapshotLoaded,
-    TakenOver,
 )
 from daybook_command.shard.intake import TakenCommand
 from daybook_command.shard.snapshot import Needs
@@ -37,7 +38,10 @@ class ShardConfig(Struct, frozen=True):
 
 
 class ShardPhase(Enum):
+    """BEHIND: too many entries are not projected, so the shard has folded nothing, and waits before it takes over."""
+
     TAKING_OVER = auto()
+    BEHIND = auto()
     READY = auto()
     LOADING = auto()
     PINNING = auto()
@@ -46,8 +50,12 @@ class ShardPhase(Enum):
     STOPPED = auto()
 
 
+WITHOUT_MEMORY: Final = frozenset({ShardPhase.TAKING_OVER, ShardPhase.BEHIND, ShardPhase.STOPPED})
+"""The phases in which a shard does not know the head of its log."""
+
 EXPECTED_PHASE: Final[dict[type[Event], ShardPhase]] = {
-    TakenOver: ShardPhase.TAKING_OVER,
+    LogOpened: ShardPhase.TAKING_OVER,
+    LogRead: ShardPhase.TAKING_OVER,
     SnapshotLoaded: ShardPhase.LOADING,
     Pinned: ShardPhase.PINNING,
     Acknowledged: ShardPhase.APPENDING,

@@ -7,12 +7,22 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from daybook_command.shard.effects import Answer, Append, Commit, LoadSnapshot
-from daybook_command.shard.events import Acknowledged, Answered, EndsRead, TakenOver, Tick
+from daybook_command.shard.events import Acknowledged, Answered, EndsRead, Tick
 from daybook_command.shard.machine import Shard
 from daybook_contracts.entries.entry import decode_entry
 from daybook_contracts.entries.identity import thing_id
 from daybook_contracts.topics import PRINCIPAL
-from support.one_shard import ANN, NOTHING, ORG, arrive, command_at, loaded_snapshot, only_effect, sent, starting_shard
+from support.one_shard import (
+    ANN,
+    ORG,
+    arrive,
+    command_at,
+    loaded_snapshot,
+    only_effect,
+    sent,
+    starting_shard,
+    take_over,
+)
 
 OTHER_ORG = str(UUID(int=0xD, version=4))
 PROJECT = str(UUID(int=0xABC, version=4))
@@ -22,7 +32,7 @@ BEHIND_END, AT_END = {1: 6}, {1: 7}
 
 def taken_over() -> Shard:
     shard = starting_shard()
-    shard.handle(TakenOver(NOTHING, [], 0, 0))
+    take_over(shard)
     shard.handle(EndsRead(0, {0: 0, 1: 7}))
     return shard
 
@@ -94,7 +104,7 @@ def test_a_user_who_chooses_an_id_is_rejected_at_once() -> None:
 
 def test_only_commands_that_choose_ids_wait_until_the_log_ends_are_known() -> None:
     shard = starting_shard()
-    shard.handle(TakenOver(NOTHING, [], 0, 0))
+    take_over(shard)
     effects = arrive(shard, command_at(0, "CREATE_ORG"), CHOOSES_ID)
     assert len(only_effect(shard.handle(loaded_snapshot(effects)), Append).records) == 1
     shard.handle(Acknowledged(0))

@@ -15,13 +15,12 @@ from daybook_command.shard.events import (
     AppendUnknown,
     CommandsArrived,
     Pinned,
-    TakenOver,
     TopicRead,
 )
 from daybook_command.shard.machine import Shard
 from daybook_contracts.topics import ORIGIN, Topics
 from support.local_commands import arrive_locally, as_local, local, open_shard, ticket
-from support.one_shard import NOTHING, arrive, command_at, decide_batch, loaded_snapshot, only_effect, ready_shard
+from support.one_shard import arrive, command_at, decide_batch, loaded_snapshot, only_effect, ready_shard, take_over
 from support.surroundings import START_US
 
 
@@ -192,7 +191,7 @@ def lose(shard: Shard, number: int) -> None:
     """A batch is lost; then the shard has taken over again and read the topic's end."""
     shard.handle(loaded_snapshot(arrive(shard, command_at(number))))
     shard.handle(AppendUnknown())
-    effects = shard.handle(TakenOver(NOTHING, [], 0, 0))
+    effects = take_over(shard)
     shard.handle(TopicRead(shard.takeovers, 0, 0))
     shard.handle(loaded_snapshot(effects))
 
@@ -201,7 +200,7 @@ def test_two_losses_in_a_row_close_the_way_for_good() -> None:
     shard = open_shard()
     lose(shard, 0)
     shard.handle(AppendUnknown())
-    effects = shard.handle(TakenOver(NOTHING, [], 0, 0))
+    effects = take_over(shard)
     shard.handle(TopicRead(shard.takeovers, 0, 0))
     shard.handle(loaded_snapshot(effects))
     shard.handle(Acknowledged(0))

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from daybook_command.shard import batch
 from daybook_command.shard.effects import Answer, Append, Commit, LoadSnapshot, ReadGap, Report, Stop, TakeOver
-from daybook_command.shard.events import Acknowledged, Answered, AppendRefused, AppendUnknown, GapRead, TakenOver
+from daybook_command.shard.events import Acknowledged, Answered, AppendRefused, AppendUnknown, GapRead
 from daybook_command.shard.records import LogRecord
 from daybook_command.shard.state import ShardPhase
 from daybook_contracts.topics import CORRELATION_ID, PRINCIPAL
@@ -24,6 +24,7 @@ from support.one_shard import (
     refusal_codes,
     sent,
     starting_shard,
+    take_over,
 )
 from support.simulation import CONFIG
 
@@ -197,7 +198,7 @@ def test_a_repeat_of_a_rejection_with_an_unknown_code_is_refused_as_internal() -
     rejected = decide_batch(ready_shard(), command_at(1)).records[0].value
     unknown = changed(rejected, with_member(".error", {"code": "TOO_LATE", "detail": "x"}))
     shard = starting_shard()
-    shard.handle(TakenOver(NOTHING, [LogRecord(0, unknown)], 0, 1))
+    take_over(shard, NOTHING, [LogRecord(0, unknown)], 0, 1)
     answer = only_effect(shard.handle(loaded_snapshot(arrive(shard, command_at(1)))), Answer)
     assert refusal_codes(answer) == ["INTERNAL"]
 

@@ -21,12 +21,12 @@ def test_every_schedule_passes_all_judges(first_seed: int) -> None:
 
 
 def test_the_schedules_reach_races_voids_and_every_command() -> None:
-    """Without races, void records, takeovers, holds, forwarded commands and reused ids, the simulation would
-    prove nothing.
+    """Without races, void records, takeovers, holds, takeovers that wait, forwarded commands and reused ids, the
+    simulation would prove nothing.
     """
     worlds = [run_schedule(seed) for seed in range(1000, 1040)]
     reports = sum((world.around.reports for world in worlds), Counter[str]())
-    assert {"lost", "unknown", "void", "retake", "hold"} <= set(reports)
+    assert {"lost", "unknown", "void", "retake", "hold", "waited"} <= set(reports)
     assert any(world.around.forwarded for world in worlds)
     assert {world.lost for world in worlds} == {None, 0, 1}
     answers = {answer for world in worlds for found in world.around.answers.values() for answer in found}

@@ -6,7 +6,7 @@ from typing import cast
 from daybook_command.engine.assignment import Assignment, CommandConsumer, retake_pause
 from daybook_command.engine.effect_runner import EffectRunner
 from daybook_command.engine.engine import Engine
-from daybook_command.shard.events import TakenOver
+from daybook_command.shard.events import LogOpened
 from daybook_command.shard.machine import Shard
 from daybook_infra.runtime.health import Health
 from daybook_infra.runtime.retrying import LONGEST_PAUSE_SECONDS
@@ -20,8 +20,8 @@ class EmptyLog:
     async def read_log_ends(self) -> dict[int, int]:
         return {}
 
-    async def take_over(self, _: int) -> TakenOver:
-        return TakenOver(NOTHING, [], 0, 0)
+    async def open_log(self, _: int) -> LogOpened:
+        return LogOpened(NOTHING, 0, 0)
 
     async def retry(self, _: str, attempt: Callable[[], Awaitable[int]]) -> int:
         return await attempt()
@@ -40,7 +40,7 @@ async def test_a_takeover_does_not_make_a_shard_with_a_wrong_clock_ready() -> No
     assignment = engine._assignments[0] = Assignment(shard, 0.0, started=True)
     health.fail("partition 0", "the clock is off")
     async with engine._group:
-        await engine._take_over(assignment)
+        await engine._takeovers.take_over(assignment)
     assert health.reasons["partition 0"] == "the clock is off"
 
 

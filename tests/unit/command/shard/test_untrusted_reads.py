@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from daybook_command.shard.effects import Answer, Append, Hold, LoadSnapshot, Report, Stop, TakeOver
-from daybook_command.shard.events import Acknowledged, TakenOver, Tick
+from daybook_command.shard.events import Acknowledged, Tick
 from daybook_command.shard.machine import Shard
 from daybook_command.shard.records import LogRecord
 from daybook_command.shard.snapshot import LoadedOrg
@@ -25,6 +25,7 @@ from support.one_shard import (
     ready_shard,
     refusal_codes,
     starting_shard,
+    take_over,
 )
 from support.simulation import CONFIG
 from support.surroundings import START_US
@@ -77,7 +78,7 @@ def test_a_checkpoint_with_another_entry_at_the_same_position_causes_a_takeover(
 def test_a_log_that_contradicts_the_checkpoint_stops_the_shard(records: list[LogRecord], start: int, end: int) -> None:
     _, _, checkpoint = settled()
     shard = starting_shard()
-    effects = shard.handle(TakenOver(checkpoint, records, start, end))
+    effects = take_over(shard, checkpoint, records, start, end)
     only_effect(effects, Stop)
     assert shard.phase is ShardPhase.STOPPED
 
@@ -86,7 +87,7 @@ def test_a_takeover_continues_after_the_checkpoint_and_the_tail() -> None:
     _, value, checkpoint = settled()
     for projected in (NOTHING, checkpoint):
         shard = starting_shard()
-        assert shard.handle(TakenOver(projected, [LogRecord(0, value)], 0, 1)) == []
+        assert take_over(shard, projected, [LogRecord(0, value)], 0, 1) == []
         assert shard.memory.head == checkpoint.head
         assert shard.memory.end == 1
         assert shard.memory.last_us == START_US
@@ -145,7 +146,7 @@ def poison() -> bytes:
 
 def test_a_poison_entry_quarantines_its_org() -> None:
     shard = starting_shard()
-    effects = shard.handle(TakenOver(NOTHING, [LogRecord(0, poison())], 0, 1))
+    effects = take_over(shard, NOTHING, [LogRecord(0, poison())], 0, 1)
     assert only_effect(effects, Report).kind == "poison"
     effects = shard.handle(loaded_snapshot(arrive(shard, command_at(1))))
     assert refusal_codes(only_effect(effects, Answer)) == ["ORG_QUARANTINED"]
@@ -153,7 +154,7 @@ def test_a_poison_entry_quarantines_its_org() -> None:
 
 def test_an_org_with_a_poison_entry_is_not_kept_in_the_cache() -> None:
     shard = starting_shard()
-    shard.handle(TakenOver(NOTHING, [LogRecord(0, poison())], 0, 1))
+    take_over(shard, NOTHING, [LogRecord(0, poison())], 0, 1)
     shard.handle(loaded_snapshot(arrive(shard, command_at(1))))
     assert [need.generation for need in only_effect(arrive(shard, command_at(2)), LoadSnapshot).needs.orgs] == [None]
 
@@ -178,5 +179,5 @@ def test_another_entry_at_the_head_causes_a_takeover_even_with_an_empty_tail() -
 def test_too_many_void_records_in_a_row_stop_the_partition() -> None:
     for voids, stops in ((MAX_VOIDS_IN_A_ROW - 1, False), (MAX_VOIDS_IN_A_ROW, True)):
         shard = starting_shard()
-        effects = shard.handle(TakenOver(NOTHING, [LogRecord(offset, None) for offset in range(voids)], 0, voids))
+        effects = take_over(shard, NOTHING, [LogRecord(offset, None) for offset in range(voids)], 0, voids)
         assert any(isinstance(effect, Stop) for effect in effects) is stops
