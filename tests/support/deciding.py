@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from daybook_command.domain.decision import Acceptance
+from daybook_command.domain.registry import named_by
 from daybook_command.domain.state import Org
 from daybook_command.shard import recording
 from daybook_command.shard.intake import OwnCommand
@@ -49,7 +50,7 @@ def append_decision(log: Logbook, outcome: Outcome) -> list[bytes]:
     """Appends a decision's entries to the log as a shard does, and returns their bytes."""
     command, standing = outcome.command, outcome.standing
     at = partition_of(command.key, log.partitions)
-    own = OwnCommand(command, outcome.context.principal, standing)
+    own = OwnCommand(command, named_by(command), outcome.context.principal, standing)
     place = recording.Place(at, log.heads[at], 0, START + 1000 * sum(map(len, log.records)))
     made = recording.record(own, standing, outcome.entries(), bytes.fromhex(SALT), place)
     for each in made:

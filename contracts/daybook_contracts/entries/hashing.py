@@ -6,18 +6,27 @@ from hashlib import sha256
 from typing import Final
 
 import msgspec
+from msgspec import Raw, Struct
 
 ZERO_HASH: Final = "0" * 64
 """The `prev` of a partition's first entry."""
+
+
+class _Request(Struct, gc=False):
+    """What the request hash covers, with the fields in JCS order."""
+
+    actor_user_id: str | None
+    data: Raw
+    org_id: str | None
+    type: str
 
 
 def request_hash(salt: bytes, type_: str, org_id: str | None, actor_user_id: str | None, data: bytes) -> str:
     """If two commands have the same id, the hash tells whether the second is a repeat or another command. `data` is the
     result of `commands.normalised.request_json`: the normalised data without free text, as JCS bytes.
     """
-    actor, org, kind = (msgspec.json.encode(text) for text in (actor_user_id, org_id, type_))
-    members = b'{"actor_user_id":%b,"data":%b,"org_id":%b,"type":%b}' % (actor, data, org, kind)
-    return sha256(b"daybook-request/v1\n" + salt + members).hexdigest()
+    request = msgspec.json.encode(_Request(actor_user_id, Raw(data), org_id, type_))
+    return sha256(b"daybook-request/v1\n" + salt + request).hexdigest()
 
 
 def commit_hash(salt: bytes, data: bytes) -> str:

@@ -50,7 +50,7 @@ class Identity(NamedTuple):
 
     def at(self, ordinal: int) -> "Identity":
         """The identity of another entry of the same command."""
-        return self._replace(ordinal=ordinal)
+        return self if ordinal == self.ordinal else self._replace(ordinal=ordinal)
 
     def _preimage(self, prefix: bytes) -> bytes:
         scope, key, actor, command_id, ordinal = self

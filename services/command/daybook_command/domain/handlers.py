@@ -98,7 +98,7 @@ class Handler(ABC, Generic[C]):
         """A rejection if the actor has no right to do this, or if the sender chose an id and is not a service."""
         if self.may.isdisjoint(standings):
             return rejections.FORBIDDEN
-        if self.on.named(command).chosen is not None and not isinstance(context.principal, Service):
+        if not isinstance(context.principal, Service) and self.on.named(command).chosen is not None:
             return rejections.ONLY_SERVICES_CHOOSE_IDS
         return None
 

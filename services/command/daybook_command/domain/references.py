@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from daybook_contracts.entries.fields import Rule
 from daybook_contracts.entries.identity import policy_alert_id
+from daybook_contracts.limits import BULK_IDS
 
 RULES: Final[tuple[Rule, ...]] = get_args(Rule)
 """The rules of policies. If several add an entry to a command, the entries are in this order."""
@@ -50,7 +51,11 @@ class PendingLetters(NamedTuple):
 
 
 class Named(Struct, frozen=True, gc=False):
-    """The things that the command's fields name. Its actor and its org are not among them."""
+    """The things that the command's fields name. Its actor and its org are not among them.
+
+    `filter`: of a bulk command. Its matches depend on every earlier command of the org, so a batch with it takes no
+    other command of this org.
+    """
 
     users: tuple[str, ...] = ()
     connections: tuple[str, ...] = ()
@@ -62,23 +67,26 @@ class Named(Struct, frozen=True, gc=False):
 
     def refs(self) -> frozenset[ChildRef]:
         """All children that the decision may read."""
-        return with_alerts(
-            ChildRef(kind, id_)
-            for kind, ids in (
-                (ChildKind.CONNECTION, self.connections),
-                (ChildKind.RUN, self.runs),
-                (ChildKind.DEAD_LETTER, self.dead_letters),
-                (ChildKind.ALERT, self.alerts),
-            )
-            for id_ in ids
+        kinds = (
+            (ChildKind.CONNECTION, self.connections),
+            (ChildKind.RUN, self.runs),
+            (ChildKind.DEAD_LETTER, self.dead_letters),
+            (ChildKind.ALERT, self.alerts),
         )
+        return with_alerts([ChildRef(kind, id_) for kind, ids in kinds for id_ in ids])
+
+    @property
+    def most_letters(self) -> int:
+        """The most dead letters that are looked up for the command; at least 1."""
+        return BULK_IDS if self.filter is not None else max(1, len(self.dead_letters))
 
 
 def with_alerts(refs: Iterable[ChildRef]) -> frozenset[ChildRef]:
     """The references, and those of the alerts that policies may have raised for the connections among them."""
-    named = frozenset(refs)
+    named = set(refs)
     connections = [ref.id for ref in named if ref.kind is ChildKind.CONNECTION]
-    return named | {ChildRef(ChildKind.ALERT, policy_alert_id(id_, rule)) for id_ in connections for rule in RULES}
+    named.update([ChildRef(ChildKind.ALERT, policy_alert_id(id_, rule)) for id_ in connections for rule in RULES])
+    return frozenset(named)
 
 
 def optional_id(id_: str | None) -> tuple[str, ...]:

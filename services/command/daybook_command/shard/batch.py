@@ -12,13 +12,13 @@ from daybook_command.domain.decision import Acceptance, DecisionContext, NewEntr
 from daybook_command.domain.evolve import evolve
 from daybook_command.domain.failures import failed_entry
 from daybook_command.domain.permissions import is_outsider
-from daybook_command.domain.registry import named_by, users_referred_to
+from daybook_command.domain.references import ChosenId, PendingLetters
+from daybook_command.domain.registry import users_referred_to
 from daybook_command.domain.state import Org
 from daybook_command.shard.answers import Answers
 from daybook_command.shard.effects import LogAppend, Report
 from daybook_command.shard.intake import MisroutedCommand, OwnCommand, RefusedCommand, SentCommand, TakenCommand
 from daybook_command.shard.memory import Memory
-from daybook_command.shard.named_letters import filter_of
 from daybook_command.shard.recording import Place, record
 from daybook_command.shard.records import CommandRecord
 from daybook_command.shard.repeats import EarlierEntries, find_repeat, is_id_reused
@@ -67,6 +67,7 @@ class BatchDecision:
     `done`: how many commands are handled. `failed`: whether a decider raised an exception for the next command; the
     batch ends before this command. `doomed`: the places in the batch of commands that were tried alone and failed.
     `named_users`: users to whom the entries' rows refer; they must not be deleted before the entries are projected.
+    `known_users`: the users who exist.
     """
 
     memory: Memory
@@ -82,6 +83,10 @@ class BatchDecision:
     failed: bool = False
     reports: list[Report] = field(default_factory=list)
     named_users: set[str] = field(default_factory=set)
+    known_users: UsersAtHead = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.known_users = UsersAtHead(self.snapshot.known_users, self.memory.tail.users)
 
     def run(self, taken: Sequence[TakenCommand]) -> None:
         for index, item in enumerate(taken):
@@ -104,8 +109,9 @@ class BatchDecision:
 
     def _decide(self, item: SentCommand, salt: bytes, *, doomed: bool) -> bool:
         """Checks in the contract's order: a repeat, quarantine, the decision, a reused command id."""
-        repeated = find_repeat(item, self.earlier)
-        if repeated is not None or self.earlier.is_unreadable(item.own_identity):
+        earlier = self.earlier
+        repeated = find_repeat(item, earlier)
+        if repeated is not None or earlier.is_unreadable(item.own_identity):
             self._answer_repeat(item, repeated)
         elif doomed:
             self.answers.reject(item, Code.INTERNAL, "the command could not be decided; it was set aside")
@@ -143,7 +149,7 @@ class BatchDecision:
         memory = self.memory
         cached = None if item.command.org_id is None else memory.cache.get(item.command.org_id)
         org = None if cached is None else cached.org
-        if not self._filter_was_looked_up(item.command, org):
+        if item.named.filter is not None and not self._was_looked_up(item.named.filter, item.command, org):
             return False
         try:
             decided = self._decision(item, org)
@@ -186,10 +192,10 @@ class BatchDecision:
         context = DecisionContext(
             principal=item.principal,
             new_id=item.own_identity.second_id(),
-            known_users=UsersAtHead(self.snapshot.known_users, self.memory.tail.users),
-            taken_ids=self._taken_ids(command),
+            known_users=self.known_users,
+            taken_ids=() if item.named.chosen is None else self._taken_ids(command.key, item.named.chosen),
             managed_users=self.managed_users,
-            unread_matches=self._unread_matches(command.org_id),
+            unread_matches=0 if item.named.filter is None else self._unread_matches(command.org_id),
         )
         match decide(command, org, context):
             case Acceptance(entries=entries):
@@ -207,19 +213,16 @@ class BatchDecision:
                 entry = failed_entry(command, rejection, org, context, identity)
                 return _Decided((entry,), org, identity, rejection.detail)
 
-    def _taken_ids(self, command: Command) -> frozenset[str]:
-        """The id that the command chooses, if another org has it."""
-        chosen = named_by(command).chosen
-        is_taken = chosen is not None and (command.key, chosen.id) in self.snapshot.taken_ids
-        return frozenset({chosen.id} if chosen is not None and is_taken else ())
+    def _taken_ids(self, key: str, chosen: ChosenId) -> tuple[str, ...]:
+        """The chosen id, if another org has it."""
+        return (chosen.id,) if (key, chosen.id) in self.snapshot.taken_ids else ()
 
-    def _filter_was_looked_up(self, command: Command, org: Org | None) -> bool:
-        """Whether the matches of the command's filter were read, or the command has no filter. They were not read if
-        the actor was no member in the copy of the org that the shard had before the snapshot, but is one now. The
-        command then gets a batch without other commands of its org.
+    def _was_looked_up(self, letters: PendingLetters, command: Command, org: Org | None) -> bool:
+        """Whether the matches of the command's filter were read, as far as it needs them. They were not read if the
+        actor was no member in the copy of the org that the shard had before the snapshot, but is one now. The command
+        then gets a batch without other commands of its org.
         """
-        letters = filter_of(command)
-        if letters is None or is_outsider(command, org):
+        if is_outsider(command, org):
             return True
         return any(need.filtered == letters for need in self.needs.orgs if need.org_id == command.org_id)
 

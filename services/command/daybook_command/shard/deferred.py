@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 from daybook_command.shard.arrivals import Arrival
 from daybook_command.shard.intake import SentCommand, TakenCommand
-from daybook_command.shard.named_letters import filter_of, letters_named
 from daybook_contracts.commands.registry import Command
 
 IsOutsider = Callable[[Command], bool]
@@ -25,15 +24,15 @@ class Deferred:
 
     def letters_named(self, item: TakenCommand) -> int:
         """How many dead letters are looked up for the command. For an outsider's filter there is no look-up."""
-        if not isinstance(item, SentCommand) or (filter_of(item.command) and self.is_outsider(item.command)):
+        if not isinstance(item, SentCommand) or (item.named.filter and self.is_outsider(item.command)):
             return 0
-        return letters_named(item.command)
+        return item.named.most_letters
 
     def defers(self, item: TakenCommand) -> bool:
         """Whether the command must wait. If not, the caller must take it into the batch."""
         if not isinstance(item, SentCommand):
             return False
-        key, has_filter = item.command.key, filter_of(item.command) is not None
+        key, has_filter = item.command.key, item.named.filter is not None
         if has_filter and key not in self.seen and key not in self.closed and self.is_outsider(item.command):
             return False  # no earlier command of the batch can make the actor a member
         if key in self.closed or (has_filter and key in self.seen):

@@ -6,6 +6,8 @@ import re
 
 from msgspec import Struct
 
+from daybook_command.domain.references import Named
+from daybook_command.domain.registry import named_by
 from daybook_command.shard.events import OverdueRun
 from daybook_command.shard.records import CommandRecord, DoorRecord
 from daybook_contracts.codes import Code
@@ -46,13 +48,15 @@ class ReplyAddress(Struct, frozen=True, gc=False):
 
 
 class SentCommand(Struct, frozen=True, gc=False):
-    """A well-formed command of this partition. Its first entry has `own_identity`. If the command is rejected because
-    its actor is an outsider, the entry has `outsider_identity` instead (None if the command names no actor).
+    """A well-formed command of this partition, and what its fields name. Its first entry has `own_identity`. If the
+    command is rejected because its actor is an outsider, the entry has `outsider_identity` instead (None if the command
+    names no actor).
     """
 
     record: CommandRecord | DoorRecord
     reply_to: ReplyAddress
     command: Command
+    named: Named
     principal: Principal
     own_identity: Identity
     outsider_identity: Identity | None
@@ -85,6 +89,7 @@ class OwnCommand(Struct, frozen=True, gc=False):
     """
 
     command: Command
+    named: Named
     principal: Principal
     own_identity: Identity
 
@@ -118,7 +123,7 @@ def classify(record: CommandRecord, partition: int, partitions: int, rules: Send
         return RefusedCommand(record, reply_to, fault.code, fault.detail, fault.command_id, fault.too_large)
     own_partition = partition_of(command.key, partitions)
     if own_partition == partition:
-        return SentCommand(record, reply_to, command, principal, own_identity(command), _outsider_identity(command))
+        return _sent_command(record, reply_to, command, principal)
     if FORWARDED_FROM in headers:
         detail = f"forwarded once already, and partition {partition} is not its own ({own_partition})"
         return RefusedCommand(record, reply_to, Code.INVALID_COMMAND, detail, command.id)
@@ -130,7 +135,14 @@ def read_at_door(record: DoorRecord, command: Command, principal: Principal, par
     command, and it belongs to this shard's partition.
     """
     reply_to = _reply_address(dict(record.headers), partitions)
-    return SentCommand(record, reply_to, command, principal, own_identity(command), _outsider_identity(command))
+    return _sent_command(record, reply_to, command, principal)
+
+
+def _sent_command(
+    record: CommandRecord | DoorRecord, reply_to: ReplyAddress, command: Command, principal: Principal
+) -> SentCommand:
+    identity, outsider_identity = own_identity(command), _outsider_identity(command)
+    return SentCommand(record, reply_to, command, named_by(command), principal, identity, outsider_identity)
 
 
 def command_to_time_out(run: OverdueRun) -> OwnCommand:
@@ -141,7 +153,7 @@ def command_to_time_out(run: OverdueRun) -> OwnCommand:
         org_id=run.org_id,
         data=FailSyncData(sync_run_id=run.sync_run_id, error_message=TIMED_OUT),
     )
-    return OwnCommand(command, DAYBOOK, Identity("policy", command.key, None, command.id))
+    return OwnCommand(command, named_by(command), DAYBOOK, Identity("policy", command.key, None, command.id))
 
 
 def own_identity(command: Command) -> Identity:

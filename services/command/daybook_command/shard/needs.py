@@ -8,24 +8,24 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from daybook_command.domain.references import ChildKind, ChildRef, ChosenId, with_alerts
-from daybook_command.domain.registry import named_by, users_named
 from daybook_command.domain.state import Org
 from daybook_command.shard.intake import OwnCommand, SentCommand, TakenCommand
 from daybook_command.shard.memory import Memory
-from daybook_command.shard.named_letters import filter_of
 from daybook_command.shard.snapshot import Needs, OrgNeeds
-from daybook_contracts.commands.registry import Command
 from daybook_contracts.senders.principals import Service
 
 
 def needs_of(taken: Sequence[TakenCommand], memory: Memory) -> Needs:
     """Every id, org, child and user that the decisions on these commands may need."""
     asked = [item for item in taken if isinstance(item, SentCommand | OwnCommand)]
-    by_org: defaultdict[str, list[Command]] = defaultdict(list)
+    by_org: defaultdict[str, list[SentCommand | OwnCommand]] = defaultdict(list)
+    users: set[str] = set()
     for item in asked:
         if item.command.org_id is not None:
-            by_org[item.command.org_id].append(item.command)
-    users = {user_id for item in asked for user_id in users_named(item.command)}
+            by_org[item.command.org_id].append(item)
+        if item.command.actor_user_id is not None:
+            users.add(item.command.actor_user_id)
+        users.update(item.named.users)
     chosen = [(*chosen_id, item.command.key) for item in asked if (chosen_id := id_to_reserve(item)) is not None]
     return Needs(
         identities=tuple(identity for item in asked for identity in item.identities),
@@ -36,17 +36,18 @@ def needs_of(taken: Sequence[TakenCommand], memory: Memory) -> Needs:
     )
 
 
-def _org_needs(org_id: str, commands: Sequence[Command], memory: Memory) -> OrgNeeds:
+def _org_needs(org_id: str, asked: Sequence[SentCommand | OwnCommand], memory: Memory) -> OrgNeeds:
     cached = memory.cache.get(org_id)
     org = None if cached is None else cached.org
-    named = frozenset[ChildRef]().union(*(named_by(command).refs() for command in commands))
+    named = frozenset[ChildRef]().union(*[item.named.refs() for item in asked])
+    filters = [item.named.filter for item in asked if item.named.filter and not memory.is_outsider(item.command)]
     return OrgNeeds(
         org_id=org_id,
         generation=None if cached is None else cached.generation,
         named=named if org is None else named | with_alerts(_parents(org, named)),
         touched=memory.tail.touched.get(org_id, {}).keys(),
         known_activities=_connections_with_activity(org) if org is not None and named else frozenset(),
-        filtered=next(filter(None, (filter_of(each) for each in commands if not memory.is_outsider(each))), None),
+        filtered=filters[0] if filters else None,
     )
 
 
@@ -72,5 +73,5 @@ def id_to_reserve(item: TakenCommand) -> ChosenId | None:
     look-up reserves the id for ever, so only services may choose ids.
     """
     if isinstance(item, SentCommand) and isinstance(item.principal, Service):
-        return named_by(item.command).chosen
+        return item.named.chosen
     return None
