@@ -62,7 +62,7 @@ def parse_envelope(value: object, *, default_id: MakeId | None = None) -> Comman
     if model is None:
         raise InvalidCommand(Code.INVALID_COMMAND, f"type must be one of {_KNOWN_TYPES}", _readable_id(value))
     try:
-        return model.model_validate(value)
+        return model.__pydantic_validator__.validate_python(value)  # type: ignore[no-any-return]  # as `model_validate`
     except pydantic.ValidationError as error:
         raise InvalidCommand(Code.INVALID_COMMAND, fault_text(error), _readable_id(value)) from None
 

@@ -21,6 +21,7 @@ Path = tuple[str | int, ...]
 # The link of the parent, and the last step of a path. Building the whole path of each value would take longer.
 _Link = tuple[Any, str | int]
 
+_SCANNED_FIELDS: Final = frozenset({"config", "secret_id_ref"})
 # Members inside which keys are not checked: `config.secrets` maps purposes such as `access_token` to names of
 # references, and the source of a payload chooses its keys.
 _UNCHECKED_IN_CONFIG: Final = frozenset({"secrets"})
@@ -37,14 +38,17 @@ _SECRET_NAME: Final = re.compile(
 
 
 def find_secret(envelope: Any) -> Path | None:
-    """The path of the first secret in `data.config` or `data.secret_id_ref`, whatever the type of the command."""
-    for member, data in members(envelope):
-        if member == "data":
-            for field, value in members(data):
-                if field in {"config", "secret_id_ref"}:
-                    found = _scan(value, unchecked=_UNCHECKED_IN_CONFIG, at_any_depth=False)
-                    if found is not None:
-                        return "data", field, *found
+    """The path of the first secret in `data.config` or `data.secret_id_ref`, whatever the type of the command. The
+    envelope is a value of `parse_strictly`.
+    """
+    data = envelope.get("data") if type(envelope) is dict else None
+    if type(data) is not dict:
+        return None
+    for field, value in data.items():
+        if field in _SCANNED_FIELDS:
+            found = _scan(value, unchecked=_UNCHECKED_IN_CONFIG, at_any_depth=False)
+            if found is not None:
+                return "data", field, *found
     return None
 
 

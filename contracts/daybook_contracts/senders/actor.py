@@ -12,12 +12,12 @@ def with_actor(command: Command, principal: Principal, written: int, refusal: st
     for the user whom the command names, or else as itself.
 
     `written`: the length of the command's text in bytes. Raises InvalidCommand if a user names another user (with the
-    detail `refusal`), or if the command with its actor is too large.
+    detail `refusal`, in which `{sender}` stands for the principal), or if the command with its actor is too large.
     """
     if isinstance(principal, Service) or command.actor_user_id == principal.user_id:
         return command
     if command.actor_user_id is not None:
-        raise InvalidCommand(Code.FORBIDDEN, refusal, command.id)
+        raise InvalidCommand(Code.FORBIDDEN, refusal.format(sender=principal), command.id)
     filled = command.model_copy(update={"actor_user_id": principal.user_id})
     refuse_oversize(filled, written)
     return filled

@@ -5,6 +5,7 @@ the signature that proves the sender over Kafka.
 import hmac
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
@@ -51,6 +52,7 @@ def parse_principal(text: str) -> Principal:
     raise InvalidPrincipal("a principal is service:<name> or user:<uuid>")
 
 
+@lru_cache(maxsize=10_000)  # about 2 MB
 def parse_publisher(header: bytes | None) -> Principal:
     """Reads the principal that a publisher's header claims. Raises InvalidPrincipal, also for `service:daybook`."""
     if header is None:

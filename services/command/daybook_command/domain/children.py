@@ -66,17 +66,16 @@ def _add_untouched(
 
 def without_children(org: Org, refs: Collection[ChildRef]) -> Org:
     """The org without these runs, dead letters and alerts, which can be read again."""
-    ids = {kind: [ref.id for ref in refs if ref.kind is kind] for kind in ChildKind}
     return replace(
         org,
-        runs=_remove(org.runs, ids[ChildKind.RUN]),
-        dead_letters=_remove(org.dead_letters, ids[ChildKind.DEAD_LETTER]),
-        alerts=_remove(org.alerts, ids[ChildKind.ALERT]),
+        runs=_remove(org.runs, ChildKind.RUN, refs),
+        dead_letters=_remove(org.dead_letters, ChildKind.DEAD_LETTER, refs),
+        alerts=_remove(org.alerts, ChildKind.ALERT, refs),
     )
 
 
-def _remove(current: Map[str, Child], ids: Iterable[str]) -> Map[str, Child]:
-    for id_ in ids:
-        if id_ in current:
-            current = current.delete(id_)
+def _remove(current: Map[str, Child], kind: ChildKind, refs: Collection[ChildRef]) -> Map[str, Child]:
+    for ref in refs if current else ():
+        if ref.kind is kind and ref.id in current:
+            current = current.delete(ref.id)
     return current

@@ -66,7 +66,8 @@ class BatchDecision:
 
     `done`: how many commands are handled. `failed`: whether a decider raised an exception for the next command; the
     batch ends before this command. `doomed`: the places in the batch of commands that were tried alone and failed.
-    `named_users`: users to whom the entries' rows refer; they must not be deleted before the entries are projected.
+    `named_users`: external users to whom the entries' rows refer. They must not be deleted before the entries are
+    projected.
     `known_users`: the users who exist.
     """
 
@@ -168,7 +169,8 @@ class BatchDecision:
         for made in recorded:
             self.appends.append(made)
             memory.append(made.trusted)
-        self.named_users.update(user_id for entry in decided.entries for user_id in users_referred_to(entry))
+        if not self.managed_users:
+            self.named_users.update(user_id for entry in decided.entries for user_id in users_referred_to(entry))
         if cached is not None:
             cached.org = decided.after
         if isinstance(item, SentCommand):

@@ -33,6 +33,7 @@ from daybook_contracts.topics import (
 
 TIMED_OUT = "TIMED_OUT"
 LOST_BATCH = "the record batch unfolds to more than 64 MiB, and none of its records was read"
+_OTHER_ACTOR = "actor_user_id: the sender is {sender} and cannot act for another user"
 _PARTITION = re.compile(rb"[0-9]{1,6}")
 
 
@@ -116,8 +117,7 @@ def classify(record: CommandRecord, partition: int, partitions: int, rules: Send
     try:
         command = parse_command(record.value or b"")
         principal = _principal(headers, command.id)
-        refusal = f"actor_user_id: the sender is {principal} and cannot act for another user"
-        command = with_actor(command, principal, len(record.value or b""), refusal)
+        command = with_actor(command, principal, len(record.value or b""), _OTHER_ACTOR)
         rules.check(command, principal, policy_checked=reply_to.http)
     except InvalidCommand as fault:
         return RefusedCommand(record, reply_to, fault.code, fault.detail, fault.command_id, fault.too_large)

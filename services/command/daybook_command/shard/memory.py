@@ -142,7 +142,7 @@ class Memory:
             self.loaded.setdefault(org_id, []).append(ref)
         for org_id, refs in self.loaded.items():
             cached = self.cache.orgs.get(org_id)
-            if cached is not None and cached.org is not None:
+            if refs and cached is not None and cached.org is not None:
                 touched = self.tail.touched.get(org_id, {})
                 cached.org = without_children(cached.org, [ref for ref in refs if ref not in touched])
         self.loaded = {}
