@@ -14,12 +14,10 @@ from daybook_command.shard.events import SnapshotLoaded
 from daybook_command.shard.machine import Shard
 from daybook_command.shard.short_way import LocalCommand
 from daybook_command.shard.snapshot import Needs, Snapshot
-from daybook_infra.runtime.failpoints import failpoint
 from daybook_infra.runtime.postgres.connections import Connection, translated
 from daybook_projector.partition.machine import Batch
 from daybook_projector.postgres import checkpoints
-from daybook_projector.postgres.checkpoints import move_checkpoint
-from daybook_projector.postgres.org_writer import quarantined_orgs
+from daybook_projector.postgres.checkpoints import move_checkpoint, move_free_checkpoints
 from daybook_projector.postgres.row_writer import Conflicts
 from daybook_projector.postgres.writer import Writer
 from daybook_projector.projections.changes import Table
@@ -33,15 +31,19 @@ Remove = Callable[[Patch], None]
 
 
 def set_without_comparing(patch: Patch) -> None:
+    alone, together = checkpoints.MOVE_CHECKPOINT, checkpoints.MOVE_CHECKPOINTS
     compared = "next_offset = $2 AND position = $3 AND hash = $4"
-    assert compared in checkpoints.MOVE_CHECKPOINT
+    compared_together = "c.next_offset = from_offset AND c.position = from_position AND c.hash = from_hash"
+    assert compared in alone
+    assert compared_together in together
     anything = "($2::bigint, $3::bigint, $4::text) IS NOT NULL"
-    patch.replace(checkpoints, "MOVE_CHECKPOINT", checkpoints.MOVE_CHECKPOINT.replace(compared, anything))
+    patch.replace(checkpoints, "MOVE_CHECKPOINT", alone.replace(compared, anything))
+    patch.replace(checkpoints, "MOVE_CHECKPOINTS", together.replace(compared_together, "true"))
 
 
 def move_the_checkpoint_alone(patch: Patch) -> None:
-    """Commits the checkpoint first, then the rows. If the projector dies in between, the rows are missing, and no later
-    write fails because of that.
+    """Commits the checkpoints first, then the rows. If the projector dies in between, the rows are missing, and no
+    later write fails because of that.
     """
 
     async def write_whole(
@@ -50,14 +52,17 @@ def move_the_checkpoint_alone(patch: Patch) -> None:
         async with connection.transaction():
             await move_checkpoint(connection, batch.partition, batch.before, batch.after)
         async with connection.transaction():
-            if batch.entries:
-                failpoint("before-rows")
-                await writer._write_rows(
-                    connection, batch, await quarantined_orgs(connection, batch.entries), conflicts
-                )
-                failpoint("after-rows")
+            await writer._write_rows(connection, [batch], conflicts)
+
+    async def write_free(writer: Writer, connection: Connection, batches: Sequence[Batch]) -> frozenset[int]:
+        async with connection.transaction():
+            moved = await move_free_checkpoints(connection, batches)
+        async with connection.transaction():
+            await writer._write_rows(connection, [batch for batch in batches if batch.partition in moved])
+        return moved
 
     patch.replace(Writer, "_write_whole", write_whole)
+    patch.replace(Writer, "_write_free", write_free)
 
 
 def read_in_two_snapshots(patch: Patch) -> None:

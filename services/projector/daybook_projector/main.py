@@ -22,12 +22,13 @@ from daybook_infra.runtime.retrying import retry_at_start
 from daybook_infra.runtime.services_file import load_service_policy
 from daybook_infra.runtime.settings import Settings, has_token_keys, split_origins
 from daybook_infra.runtime.startup import freeze_startup_objects, verify_servers
+from daybook_projector.engine.group_commit import GROUPS, GroupCommit, open_group_commit
 from daybook_projector.engine.monitoring import monitor
 from daybook_projector.engine.report import ProjectorReport
 from daybook_projector.engine.worker import Worker, WorkerContext
 from daybook_projector.http.app import create_app
 from daybook_projector.kafka.log_bounds import LogBounds
-from daybook_projector.kafka.log_consumer import LogConsumer, MakeWorker
+from daybook_projector.kafka.log_consumer import LogConsumer
 from daybook_projector.metrics import Metrics, ReadMetrics
 from daybook_projector.postgres.privileges import required_privileges
 from daybook_projector.postgres.users import AuthUsers
@@ -44,10 +45,10 @@ from daybook_projector.read_api.stream.log_reads import TickReads
 log = get_logger(__name__)
 
 NAME = "daybook-projector"
-# Two connections write, so that Python and PostgreSQL work at the same time. The others look up users and quarantined
-# orgs.
-WRITERS = 2
-CONNECTIONS = WRITERS + 2
+# How many batches that could not be written in a group are written alone at the same time.
+WRITE_SLOTS = 2
+# Two connections look up users and quarantined orgs.
+CONNECTIONS = GROUPS + WRITE_SLOTS + 2
 STREAM_CONNECTIONS = 1
 # For finishing batches in progress and leaving the group. The partition's next owner repeats a batch that is not
 # finished by then.
@@ -106,24 +107,27 @@ async def project(settings: Settings, report: ProjectorReport, stop: asyncio.Eve
     )
     async with _opened_pool(settings) as pool, _running_consumer(settings) as consumer:
         bounds = LogBounds(settings, consumer)
-        log = LogConsumer(settings, consumer, _worker_maker(settings, pool, bounds, report), report)
-        freeze_startup_objects()
-        async with asyncio.TaskGroup() as group:
-            group.create_task(monitor(log, bounds, pool, report, stop))
+        writer = Writer(pool, folds(managed_users=settings.users == "managed"))
+        async with asyncio.TaskGroup() as tasks, open_group_commit(writer) as groups:
+            context = _worker_context(settings, pool, bounds, writer, groups, report)
+            log = LogConsumer(settings, consumer, lambda number, feed: Worker(number, feed, context), report)
+            freeze_startup_objects()
+            tasks.create_task(monitor(log, bounds, pool, report, stop))
             await log.run(stop)
 
 
-def _worker_maker(settings: Settings, pool: Pool, bounds: LogBounds, report: ProjectorReport) -> MakeWorker:
-    managed = settings.users == "managed"
-    context = WorkerContext(
+def _worker_context(
+    settings: Settings, pool: Pool, bounds: LogBounds, writer: Writer, groups: GroupCommit, report: ProjectorReport
+) -> WorkerContext:
+    return WorkerContext(
         bounds=bounds,
-        writer=Writer(pool, folds(managed_users=managed)),
-        users=AuthUsers(pool, settings.partitions, bounds.read_end, managed=managed),
+        writer=writer,
+        groups=groups,
+        users=AuthUsers(pool, settings.partitions, bounds.read_end, managed=settings.users == "managed"),
         report=report,
         partitions=settings.partitions,
-        write_slots=asyncio.Semaphore(WRITERS),
+        write_slots=asyncio.Semaphore(WRITE_SLOTS),
     )
-    return lambda partition, feed: Worker(partition, feed, context)
 
 
 @asynccontextmanager

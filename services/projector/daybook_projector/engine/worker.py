@@ -14,9 +14,11 @@ from daybook_contracts.log.continuity import LogChanged, check_bounds
 from daybook_infra.runtime.errors import DatabaseAway, KafkaAway
 from daybook_infra.runtime.failpoints import failpoint
 from daybook_infra.runtime.retrying import retry_forever
+from daybook_projector.engine.group_commit import GroupCommit
 from daybook_projector.engine.report import ProjectorReport
 from daybook_projector.kafka.feed import Feed
 from daybook_projector.kafka.log_bounds import LogBounds
+from daybook_projector.partition.batch_rows import Poison
 from daybook_projector.partition.machine import Batch, PartitionLog, PartitionStopped, start_of_command
 from daybook_projector.partition.missing_users import RequiredUser, first_absent, required_users
 from daybook_projector.postgres.checkpoints import CheckpointLost
@@ -35,10 +37,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
-    """What the workers of a process share. `write_slots` limits how many of them write at the same time."""
+    """What the workers of a process share. `write_slots` limits how many of them write alone at the same time."""
 
     bounds: LogBounds
     writer: Writer
+    groups: GroupCommit
     users: AuthUsers
     report: ProjectorReport
     partitions: int
@@ -135,12 +138,16 @@ class Worker:
 
     async def _write(self, batch: Batch) -> None:
         begun_at = perf_counter()
-        async with self._context.write_slots:
-            poisons = await self._retry(lambda: self._context.writer.write(batch))
+        poisons = [] if await self._context.groups.write(batch) else await self._write_alone(batch)
         failpoint("after-commit")
         self._report.projected(batch, perf_counter() - begun_at)
         for poison in poisons:
             self._report.quarantined(self.partition, poison)
+
+    async def _write_alone(self, batch: Batch) -> list[Poison]:
+        """So that no other partition suffers from what this one waits for."""
+        async with self._context.write_slots:
+            return await self._retry(lambda: self._context.writer.write(batch))
 
     async def _retry(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Retries `attempt` during outages. Meanwhile the process is not ready."""

@@ -2,6 +2,8 @@
 id that a service chose for a new thing (docs/log.md, rules 18 and 19).
 """
 
+from collections.abc import Sequence
+
 from daybook_infra.runtime.postgres.connections import Connection
 from daybook_projector.partition.batch_rows import audit_rows, chosen_ids
 from daybook_projector.partition.machine import Batch
@@ -15,15 +17,16 @@ SELECT * FROM unnest($1::uuid[], $2::uuid[]) AS chosen (id, org_id) ORDER BY id 
 """
 
 
-async def keep_entries(connection: Connection, batch: Batch, *, look_up_ids: bool) -> None:
+async def keep_entries(connection: Connection, batches: Sequence[Batch], *, look_up_ids: bool = False) -> None:
     """`look_up_ids`: true if an earlier attempt failed because an id is taken. Raises `FoldError`, `IdTaken`, and
     `PartitionStopped` if both ids of an entry are taken.
     """
-    rows = audit_rows(batch.entries)
+    entries = [entry for batch in batches for entry in batch.entries]
+    rows = audit_rows(entries)
     if look_up_ids:
-        ids = await row_ids(connection, batch.partition, batch.entries)
+        ids = [id_ for batch in batches for id_ in await row_ids(connection, batch.partition, batch.entries)]
         rows = [(id_, *others) for id_, (_, *others) in zip(ids, rows, strict=True)]
-    chosen = chosen_ids(batch.entries)
+    chosen = chosen_ids(entries)
     if chosen:
         with translated_refusals():
             await connection.execute(RESERVE_IDS, *zip(*chosen, strict=True))

@@ -102,7 +102,7 @@ async def _write_key_rows(connection: Connection, batch: Batch, kept: Sequence[P
 
 async def _keep_entries(connection: Connection, batch: Batch, conflicts: Conflicts) -> None:
     try:
-        await keep_entries(connection, batch, look_up_ids=IdTaken in conflicts)
+        await keep_entries(connection, [batch], look_up_ids=IdTaken in conflicts)
     except FoldError as error:
         raise PartitionStopped(
             f"audit_log rows of {_span_text(batch, batch.entries)} cannot be written: {error}"

@@ -79,21 +79,27 @@ def translated_refusals() -> Iterator[None]:
 
 
 async def write_changes(
-    connection: Connection, phases: Iterable[Iterable[NetChange]], tables: Sequence[Table] = TABLES
+    connection: Connection,
+    phases: Iterable[Iterable[NetChange]],
+    tables: Sequence[Table] = TABLES,
+    *,
+    cascade_seconds: float | None = CASCADE_SECONDS,
 ) -> None:
-    """`tables`: parents before children. Raises `Unwritable`, also if a row to change does not exist."""
+    """`tables`: parents before children. `cascade_seconds`: the timeout of statements that may cascade; if None, the
+    transaction's own. Raises `Unwritable`, also if a row to change does not exist.
+    """
     with translated_refusals():
         for statement, rows in chain.from_iterable(statements(phase, tables) for phase in phases):
-            tag = await _execute(connection, statement, rows)
+            tag = await _execute(connection, statement, rows, cascade_seconds if statement in CASCADING else None)
             if int(tag.rpartition(" ")[2]) != len(rows):
                 raise Unwritable(f"a row that an entry needs is missing ({tag} of {len(rows)})")
 
 
-async def _execute(connection: Connection, statement: str, rows: list[Values]) -> str:
-    if statement not in CASCADING:
+async def _execute(connection: Connection, statement: str, rows: list[Values], seconds: float | None) -> str:
+    if seconds is None:
         return await connection.execute(statement, *zip(*rows, strict=True))
-    await connection.execute(f"SET LOCAL statement_timeout = '{CASCADE_SECONDS:.0f}s'")
-    return await connection.execute(statement, *zip(*rows, strict=True), timeout=CASCADE_SECONDS + GRACE_SECONDS)
+    await connection.execute(f"SET LOCAL statement_timeout = '{seconds:.0f}s'")
+    return await connection.execute(statement, *zip(*rows, strict=True), timeout=seconds + GRACE_SECONDS)
 
 
 async def write_missing(connection: Connection, inserts: Iterable[Insert]) -> None:

@@ -1,6 +1,8 @@
-"""Writes one batch in one transaction: compares and moves the checkpoint, writes the rows and `audit_log`. If the batch
-cannot be written whole, writes it org by org.
+"""Writes batches in one transaction: compares and moves the checkpoints, writes the rows and `audit_log`. If a batch
+cannot be written whole, writes it org by org, in a transaction of its own.
 """
+
+from collections.abc import Sequence
 
 from daybook_contracts.log.head import Checkpoint
 from daybook_infra.runtime.errors import DatabaseAway
@@ -8,12 +10,12 @@ from daybook_infra.runtime.failpoints import failpoint
 from daybook_infra.runtime.postgres.checkpoints import load_checkpoint
 from daybook_infra.runtime.postgres.connections import Connection, Pool, translated
 from daybook_projector.partition.batch_rows import Poison, key_inserts, net_changes
-from daybook_projector.partition.entry import PartitionEntry
 from daybook_projector.partition.machine import Batch
-from daybook_projector.postgres.checkpoints import move_checkpoint
+from daybook_projector.postgres.checkpoints import move_checkpoint, move_free_checkpoints
 from daybook_projector.postgres.kept_entries import keep_entries
 from daybook_projector.postgres.org_writer import quarantined_orgs, write_by_org
 from daybook_projector.postgres.row_writer import (
+    CASCADE_SECONDS,
     CONTENTION,
     Conflicts,
     Contended,
@@ -54,6 +56,25 @@ class Writer:
         names = ", ".join(sorted(kind.__name__ for kind in conflicts))
         raise DatabaseAway(f"partition {batch.partition} keeps conflicting with rows that others are writing ({names})")
 
+    async def write_together(self, batches: Sequence[Batch]) -> frozenset[int]:
+        """Writes batches of different partitions in one transaction. Returns the partitions whose batches it has
+        written: none if a row of any batch cannot be written. Leaves out batches whose checkpoint is lost or locked.
+        Raises `DatabaseAway`, after which all of them may have been written.
+        """
+        with translated():
+            async with self._pool.acquire() as connection:
+                try:
+                    return await self._write_free(connection, batches)
+                except (FoldError, *CONTENTION):
+                    return frozenset()
+
+    async def _write_free(self, connection: Connection, batches: Sequence[Batch]) -> frozenset[int]:
+        async with connection.transaction():
+            moved = await move_free_checkpoints(connection, batches)
+            free = [batch for batch in batches if batch.partition in moved]
+            await self._write_rows(connection, free, cascade_seconds=None)
+        return moved
+
     async def _attempt(self, connection: Connection, batch: Batch, conflicts: Conflicts) -> list[Poison]:
         """Raises the errors in `CONTENTION`."""
         try:
@@ -67,25 +88,29 @@ class Writer:
     async def _write_whole(self, connection: Connection, batch: Batch, conflicts: Conflicts = frozenset()) -> None:
         async with connection.transaction():
             await move_checkpoint(connection, batch.partition, batch.before, batch.after)
-            if batch.entries:
-                failpoint("before-rows")
-                await self._write_rows(connection, batch, await quarantined_orgs(connection, batch.entries), conflicts)
-                failpoint("after-rows")
+            await self._write_rows(connection, [batch], conflicts)
 
     async def _write_rows(
-        self, connection: Connection, batch: Batch, quarantined: frozenset[str | None], conflicts: Conflicts
+        self,
+        connection: Connection,
+        batches: Sequence[Batch],
+        conflicts: Conflicts = frozenset(),
+        cascade_seconds: float | None = CASCADE_SECONDS,
     ) -> None:
-        await write_changes(connection, net_changes(self._folds, batch.entries, quarantined))
+        entries = [entry for batch in batches for entry in batch.entries]
+        if not entries:
+            return
+        failpoint("before-rows")
+        quarantined = await quarantined_orgs(connection, entries)
+        changes = net_changes(self._folds, entries, quarantined)
+        await write_changes(connection, changes, cascade_seconds=cascade_seconds)
         if quarantined:
-            await write_missing(connection, key_inserts(_entries_of(batch, quarantined)))
-        await keep_entries(connection, batch, look_up_ids=IdTaken in conflicts)
+            await write_missing(connection, key_inserts(entry for entry in entries if entry.org_id in quarantined))
+        await keep_entries(connection, batches, look_up_ids=IdTaken in conflicts)
+        failpoint("after-rows")
 
     async def _write_by_org(self, connection: Connection, batch: Batch, conflicts: Conflicts) -> list[Poison]:
         async with connection.transaction():
             await move_checkpoint(connection, batch.partition, batch.before, batch.after)
             quarantined = await quarantined_orgs(connection, batch.entries)
             return await write_by_org(connection, self._folds, batch, quarantined, conflicts)
-
-
-def _entries_of(batch: Batch, org_ids: frozenset[str | None]) -> list[PartitionEntry]:
-    return [entry for entry in batch.entries if entry.org_id in org_ids]
