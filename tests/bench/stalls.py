@@ -51,7 +51,7 @@ def main() -> None:
             with bench_system(program=PROGRAM) as bench:
                 asyncio.run(saturated(bench, args.commands))
         if args.only in {None, "takeover"}:
-            with bench_system(partitions=4, max_tail=2 * args.entries) as bench:
+            with bench_system(partitions=4, max_tail_mib=args.entries / 100) as bench:
                 asyncio.run(takeover(bench, args.entries))
         if args.only in {None, "crowd"}:
             with bench_system(partitions=4) as bench:

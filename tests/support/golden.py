@@ -48,7 +48,7 @@ class Line:
 
 def transcript() -> list[Line]:
     rules = SenderRules(golden_commands.policy(), "vault:kv/hub/")
-    own = ShardConfig(PARTITIONS, cache_bytes=8 * ORG_BYTES, max_tail=600, managed_users=True, max_commands=25)
+    own = ShardConfig(PARTITIONS, cache_bytes=8 * ORG_BYTES, max_tail=4_000_000, managed_users=True, max_commands=25)
     idp = replace(own, managed_users=False, rules=rules)
     with pytest.MonkeyPatch.context() as patch:
         # What is cached decides which commands share a batch, and so their salts: here each cache holds 8 orgs.

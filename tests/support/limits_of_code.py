@@ -106,7 +106,7 @@ def _records() -> list[Row]:
         ("a record's value in a dead letter", _size(limits.ENVELOPE_BYTES)),
         ("a record's header value in a dead letter or an answer", _size(limits.DEAD_LETTER_BYTES)),
         ("commands queued in memory, per partition", waiting),
-        ("weight of unprojected entries, per partition", _default("max_tail"), _names("max_tail")),
+        ("unprojected entries in memory, per process", f"{_default('max_tail_mib')} MiB", _names("max_tail_mib")),
         ("fully projected orgs in memory, per process", f"{_default('cache_mib')} MiB", _names("cache_mib")),
     ]
 

@@ -83,7 +83,8 @@ class Writer:
         elif self.todo:
             self._carry_out(self.todo.popleft(), around)
         else:
-            self.tell(events.Tick())
+            # Every other time, the tails of other partitions take all that is not shared out.
+            self.tell(events.Tick(self.shard.config.max_tail // 2 * (around.now_us % 2)))
 
     def tell(self, event: events.Event) -> None:
         self._accept(self.shard.handle(event))

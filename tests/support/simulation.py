@@ -29,7 +29,7 @@ from support.surroundings import START_US, Failed, Request, Surroundings
 from support.weather import CALM, Weather
 from support.world import CREATED
 
-CONFIG = ShardConfig(partitions=1, cache_bytes=8_000, max_tail=1_000, managed_users=True, max_commands=5)
+CONFIG = ShardConfig(partitions=1, cache_bytes=8_000, max_tail=4_000_000, managed_users=True, max_commands=5)
 MEMORY_STEPS = 8
 """A writer's copies are judged after every eighth step of a writer."""
 MAX_CALM_STEPS = 30_000

@@ -20,7 +20,7 @@ def run_schedule(seed: int, arrivals: Arrivals = "both") -> World:
         CONFIG,
         partitions=PARTITIONS,
         cache_bytes=draw.randint(1_000, 6_000),
-        max_tail=draw.choice([8, 1000]),
+        max_tail=draw.choice([32_000, 4_000_000]),
         max_commands=5,
     )
     population = draw.choice([EVERYTHING, HUB]) if arrivals == "kafka" else EVERYTHING

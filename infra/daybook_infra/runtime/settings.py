@@ -120,7 +120,9 @@ class Settings(BaseSettings):
     rate: Annotated[float, Gt(0)] = Field(50.0, description="HTTP rate limit: tokens per user and second")
     burst: Positive = Field(200, description="HTTP rate limit: most tokens that a user can save up")
     cache_mib: Annotated[float, Gt(0)] = Field(256.0, description="MiB of fully projected orgs in memory, per process")
-    max_tail: Positive = Field(100_000, description="unprojected entries at which a partition pauses")
+    max_tail_mib: Annotated[float, Gt(0)] = Field(
+        256.0, description="MiB of unprojected entries in memory, per process; beyond it, partitions pause"
+    )
     sync_max_seconds: Positive = Field(86_400, description="seconds until a running sync fails as `TIMED_OUT`")
 
     host: str = Field("127.0.0.1", description="address that the services listen on")

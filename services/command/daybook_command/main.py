@@ -136,7 +136,7 @@ def _config(settings: Settings, policy: ServicePolicy | None) -> ShardConfig:
         partitions=settings.partitions,
         # The setting is the total for a process that owns all partitions.
         cache_bytes=int(settings.cache_mib * MIB / settings.partitions),
-        max_tail=settings.max_tail,
+        max_tail=int(settings.max_tail_mib * MIB),
         managed_users=settings.users == "managed",
         rules=SenderRules(policy, settings.secret_ref_prefix),
     )

@@ -9,6 +9,7 @@ from daybook_command.engine.assignment import Assignment, CommandConsumer
 from daybook_command.engine.effect_runner import EffectRunner
 from daybook_command.engine.local_shards import LocalShards
 from daybook_command.engine.report import EngineReport, oldest_command_fault
+from daybook_command.engine.tails import Tails
 from daybook_command.engine.takeovers import Takeovers
 from daybook_command.shard import effects
 from daybook_command.shard.events import Answered, CommandsArrived, Event, LocalArrived, Tick
@@ -33,8 +34,9 @@ class Engine:
         self._effects = runner
         self._consumer = consumer
         self._report = EngineReport(health)
-        self._takeovers = Takeovers(runner, consumer, self._report, self._deliver)
         self._assignments: dict[int, Assignment] = {}
+        self._tails = Tails(self._assignments, config.tail_limit)
+        self._takeovers = Takeovers(runner, consumer, self._report, self._tails, self._deliver)
         self.local = LocalShards(self._assignments, self._wake)
         self._commits: dict[int, int] = {}
         self._commit_requested = asyncio.Event()
@@ -199,7 +201,7 @@ class Engine:
         while True:
             await asyncio.sleep(TICK_SECONDS)
             for assignment in list(self._assignments.values()):
-                self._deliver(assignment, Tick())
+                self._deliver(assignment, Tick(self._tails.elsewhere(assignment.partition)))
                 self._report.sizes_measured(assignment)
 
     async def _run_overdue(self) -> None:

@@ -85,6 +85,7 @@ class EngineReport:
         partition, memory, inbox = assignment.partition, assignment.shard.memory, assignment.shard.inbox
         self._health.note(condition_name(partition), IDS_WAIT if inbox.aside else None)
         metrics.TAIL.labels(partition).set(len(memory.tail))
+        metrics.TAIL_BYTES.labels(partition).set(memory.tail.weight)
         metrics.CACHED_ORGS.labels(partition).set(len(memory.cache))
         metrics.QUEUED.labels(partition).set(len(inbox.queue) + len(inbox.aside) + len(inbox.local))
         metrics.QUEUED_BYTES.labels(partition).set(inbox.size + inbox.local_size)

@@ -4,9 +4,12 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from daybook_command.engine.assignment import Assignment, CommandConsumer, retake_pause
 from daybook_command.engine.effect_runner import EffectRunner
 from daybook_command.engine.report import EngineReport
+from daybook_command.engine.tails import Tails
 from daybook_command.shard.events import EndsRead, Event, LogRead, TopicRead
 from daybook_command.shard.state import WITHOUT_MEMORY, ShardPhase
 
@@ -16,6 +19,7 @@ class Takeovers:
     runner: EffectRunner
     consumer: CommandConsumer
     report: EngineReport
+    tails: Tails
     deliver: Callable[[Assignment, Event], None]
 
     async def take_over(self, assignment: Assignment) -> None:
@@ -32,7 +36,7 @@ class Takeovers:
         self.deliver(assignment, opened)
 
         def fold(read: LogRead) -> bool:
-            self.deliver(assignment, read)
+            self.deliver(assignment, replace(read, elsewhere=self.tails.elsewhere(partition)))
             return shard.phase is ShardPhase.TAKING_OVER
 
         if shard.phase is ShardPhase.TAKING_OVER:

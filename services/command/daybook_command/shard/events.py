@@ -20,10 +20,13 @@ class LogOpened(Struct, frozen=True, gc=False):
 
 
 class LogRead(Struct, frozen=True, gc=False):
-    """The next slice of the log: its records, and the offset at which the following slice begins."""
+    """The next slice of the log: its records, and the offset at which the following slice begins. `elsewhere`: as in
+    `Tick`.
+    """
 
     records: Sequence[LogRecord]
     next_offset: int
+    elsewhere: int = 0
 
 
 class EndsRead(Struct, frozen=True, gc=False):
@@ -107,7 +110,11 @@ class RunsOverdue(Struct, frozen=True, gc=False):
 
 
 class Tick(Struct, frozen=True, gc=False):
-    """Some time has passed. If the shard waits for something, it checks again."""
+    """Some time has passed. If the shard waits for something, it checks again. `elsewhere`: how many bytes the tails of
+    the process's other shards take beyond their shares (`TailLimit`).
+    """
+
+    elsewhere: int = 0
 
 
 Arriving = CommandsArrived | LocalArrived | RunsOverdue | EndsRead | TopicRead

@@ -10,6 +10,7 @@ from typing import assert_never
 
 from daybook_command.shard import effects, events
 from daybook_command.shard.answers import Answers
+from daybook_command.shard.arriving import take_in
 from daybook_command.shard.batch import BatchDecision, Moment
 from daybook_command.shard.gap import check_gap
 from daybook_command.shard.inbox import Inbox
@@ -26,7 +27,9 @@ from daybook_contracts.log.continuity import LogChanged
 
 @dataclass(slots=True)
 class Shard:
-    """`takeovers`: how often the shard has taken over again. `held`: why it waits; None if it does not wait."""
+    """`takeovers`: how often the shard has taken over again. `held`: why it waits; None if it does not wait.
+    `elsewhere`: as in the last `Tick`.
+    """
 
     partition: int
     config: ShardConfig
@@ -37,11 +40,12 @@ class Shard:
     in_flight: BatchInFlight = field(default_factory=BatchInFlight)
     way: LocalWay = field(default_factory=LocalWay)
     takeovers: int = 0
+    elsewhere: int = 0
     held: str | None = None
 
     @classmethod
     def of(cls, partition: int, config: ShardConfig) -> "Shard":
-        takeover = Takeover(partition, config.cache_bytes, config.max_tail)
+        takeover = Takeover(partition, config.cache_bytes, config.tail_limit)
         inbox = Inbox(partition, config.partitions, config.max_commands, config.rules)
         return cls(partition, config, takeover, takeover.memory, inbox)
 
@@ -100,6 +104,7 @@ class Shard:
             case events.Answered():
                 return [] if event.next_offset is None else [effects.Commit(event.next_offset)]
             case events.Tick():
+                self.elsewhere = event.elsewhere
                 return self._tick()
             case _:
                 assert_never(event)
@@ -107,20 +112,7 @@ class Shard:
     def _arrived(self, event: events.Arriving) -> list[effects.Effect]:
         if self.phase is ShardPhase.STOPPED:
             return []
-        match event:
-            case events.CommandsArrived():
-                self.inbox.add(event.records)
-            case events.RunsOverdue():
-                self.inbox.add_overdue(event.runs)
-            case events.EndsRead() if event.takeover == self.takeovers:
-                self.memory.awaited = event.ends
-            case events.TopicRead() if event.takeover == self.takeovers:
-                self.inbox.read_to = max(self.inbox.read_to, event.position)
-                self.way.topic_end = event.end
-            case events.LocalArrived() | events.EndsRead() | events.TopicRead():
-                pass  # they are queued already; or the ends were read for an earlier takeover
-            case _:
-                assert_never(event)
+        take_in(event, self.inbox, self.memory, self.way, self.takeovers)
         return self._start_batch()
 
     def start(self) -> list[effects.Effect]:
@@ -162,7 +154,7 @@ class Shard:
         return [effects.LoadSnapshot(self.in_flight.needs, len(self.in_flight.taken))]
 
     def _tail_is_full(self) -> bool:
-        return self.memory.tail.weight > self.config.max_tail
+        return self.config.tail_limit.is_exceeded(self.memory.tail.weight, self.elsewhere)
 
     def _hold(self, reason: str) -> list[effects.Effect]:
         changed = reason != self.held
@@ -170,11 +162,14 @@ class Shard:
         return [effects.Hold(reason)] if changed else []
 
     def _tick(self) -> list[effects.Effect]:
-        """If the shard waits, load a snapshot, because the shard may wait for the clock or the checkpoint."""
+        """If the shard waits, load a snapshot, because it may wait for the clock or the checkpoint. Also if its tail
+        takes memory that others may need: much of the tail may be projected by now.
+        """
         if self.phase is ShardPhase.BEHIND:
             self.phase = ShardPhase.TAKING_OVER
             return [effects.TakeOver(waited=True)]
-        if self.phase is not ShardPhase.READY or (self.held is None and not self.inbox.aside):
+        checks = self.held is not None or self.inbox.aside or self.config.tail_limit.excess(self.memory.tail.weight)
+        if self.phase is not ShardPhase.READY or not checks:
             return []
         return self._look_up_progress()
 

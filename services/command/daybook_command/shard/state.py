@@ -22,12 +22,15 @@ from daybook_command.shard.events import (
 )
 from daybook_command.shard.intake import TakenCommand
 from daybook_command.shard.snapshot import Needs
+from daybook_command.shard.tail import TailLimit
 from daybook_contracts.log.head import GENESIS, Head
 from daybook_contracts.senders.sender_rules import NO_RULES, SenderRules
 
 
 class ShardConfig(Struct, frozen=True):
-    """`max_tail`: in entries. `max_commands`: per batch. `cache_bytes`: for this shard only."""
+    """`max_tail`: in bytes, for all shards of the process. `max_commands`: per batch. `cache_bytes`: for this shard
+    only.
+    """
 
     partitions: int
     cache_bytes: int
@@ -35,6 +38,10 @@ class ShardConfig(Struct, frozen=True):
     managed_users: bool
     max_commands: int = 500
     rules: SenderRules = NO_RULES
+
+    @property
+    def tail_limit(self) -> TailLimit:
+        return TailLimit(self.max_tail, self.partitions)
 
 
 class ShardPhase(Enum):

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from msgspec import Struct
 
@@ -15,13 +16,34 @@ from daybook_contracts.entries.fields import Changeable
 from daybook_contracts.entries.identity import Identity
 from daybook_contracts.entries.reading import TrustedEntry
 
-# An entry's weight is 1, plus 1 for every 4 children that it touches, plus 1 for every 4096 bytes of its data.
-REFS_PER_WEIGHT = 4
-BYTES_PER_WEIGHT = 4096
+# Bytes of memory, measured with tracemalloc: of an entry without its data, and of each child that it touches.
+ENTRY_BYTES: Final = 2_800
+REF_BYTES: Final = 170
+
+
+class TailLimit(Struct, frozen=True):
+    """`total`: how many bytes the tails of a process may take together.
+
+    Half of them are shares, one for each partition of the log, and the other half is for the tails that outgrow their
+    shares. So a partition whose projection stands still does not stop the others, and may take more than a fair part
+    while the others need less.
+    """
+
+    total: int
+    partitions: int
+
+    def excess(self, weight: int) -> int:
+        """What a tail of this weight takes beyond its share."""
+        return max(0, weight - self.total // 2 // self.partitions)
+
+    def is_exceeded(self, weight: int, elsewhere: int) -> bool:
+        """Whether a tail of this weight must not grow. `elsewhere`: the excess of all other tails of the process."""
+        excess = self.excess(weight)
+        return excess > 0 and excess + elsewhere > self.total // 2
 
 
 class TailEntry(Struct, frozen=True, gc=False):
-    """An entry, the children that it touched, and its weight, which counts towards the limit of the tail."""
+    """An entry, the children that it touched, and its weight: about how many bytes of memory it takes."""
 
     entry: Entry
     identity: Identity
@@ -32,6 +54,7 @@ class TailEntry(Struct, frozen=True, gc=False):
 @dataclass(slots=True)
 class Tail:
     """`pruned_position`: entries up to this position are projected and dropped from the tail (-1: none yet).
+    `weight`: of all entries, in bytes.
 
     `touched`: for each org, the children that entries of the tail made or changed, each with the position of the last
     such entry. `deleted`: deleted connections, with the position of their deletion. `users`, `poisoned`: registered
@@ -61,8 +84,8 @@ class Tail:
 
     def add(self, trusted: TrustedEntry) -> None:
         entry, refs = trusted.entry, self._touch(trusted)
-        size = len(bytes(entry.metadata_json.data))
-        kept = TailEntry(entry, trusted.identity, refs, 1 + len(refs) // REFS_PER_WEIGHT + size // BYTES_PER_WEIGHT)
+        weight = ENTRY_BYTES + len(bytes(entry.metadata_json.data)) + REF_BYTES * len(refs)
+        kept = TailEntry(entry, trusted.identity, refs, weight)
         self.kept.append(kept)
         self.weight += kept.weight
         self.by_identity.setdefault(kept.identity, entry)

@@ -8,6 +8,7 @@ from daybook_command.shard.effects import Report
 from daybook_command.shard.events import LogOpened, LogRead
 from daybook_command.shard.memory import Memory
 from daybook_command.shard.org_cache import OrgCache
+from daybook_command.shard.tail import TailLimit
 from daybook_contracts.log.continuity import check_bounds, check_head
 from daybook_contracts.log.head import NOTHING_PROJECTED, Checkpoint
 from daybook_contracts.timestamps import microseconds
@@ -24,7 +25,7 @@ class Takeover:
 
     partition: int
     cache_bytes: int
-    max_tail: int
+    limit: TailLimit
     memory: Memory = field(init=False)
     checkpoint: Checkpoint = NOTHING_PROJECTED
     read_to: int = 0
@@ -62,7 +63,7 @@ class Takeover:
                 self._begin(event)
             case LogRead():
                 reports = self._fold(event)
-                if self.memory.tail.weight > self.max_tail:
+                if self.limit.is_exceeded(self.memory.tail.weight, event.elsewhere):
                     self.most_behind = self.read_to - self.checkpoint.next_offset
         if self.is_complete:
             self.most_behind = None

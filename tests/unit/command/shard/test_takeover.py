@@ -25,7 +25,7 @@ from support.one_shard import (
 from support.simulation import CONFIG
 
 COMMANDS = 12
-LIMITED = replace(CONFIG, max_tail=5)
+LIMITED = replace(CONFIG, max_tail=15_000)
 
 
 @cache

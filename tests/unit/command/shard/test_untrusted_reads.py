@@ -126,7 +126,7 @@ def test_a_shard_whose_log_is_far_ahead_of_its_clock_appends_nothing() -> None:
 
 
 def test_a_long_tail_holds_the_shard_until_the_projector_has_caught_up() -> None:
-    shard = ready_shard(replace(CONFIG, max_tail=1))
+    shard = ready_shard(replace(CONFIG, max_tail=5_000))
     append = decide_batch(shard, CREATE, command_at(1))
     shard.handle(Acknowledged(0))
     assert only_effect(arrive(shard, command_at(2)), Hold).reason == "2 entries wait for the projector"
@@ -136,6 +136,16 @@ def test_a_long_tail_holds_the_shard_until_the_projector_has_caught_up() -> None
     effects = shard.handle(loaded_snapshot(shard.handle(Tick()), checkpoint=Checkpoint(2, head, 1)))
     assert only_effect(effects, Hold).reason is None
     assert only_effect(effects, LoadSnapshot).commands == 1
+
+
+def test_an_idle_shard_drops_what_is_projected_of_a_tail_beyond_its_share() -> None:
+    shard = ready_shard(replace(CONFIG, max_tail=8_000))
+    append = decide_batch(shard, CREATE, command_at(1))
+    assert shard.handle(Acknowledged(0))
+    head = head_of(0, append.records[1].value)
+    assert head is not None
+    assert shard.handle(loaded_snapshot(shard.handle(Tick()), checkpoint=Checkpoint(2, head, 1))) == []
+    assert (len(shard.memory.tail), shard.handle(Tick())) == (0, [])
 
 
 def poison() -> bytes:

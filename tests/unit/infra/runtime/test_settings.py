@@ -18,7 +18,7 @@ def test_settings_have_the_documented_defaults() -> None:
     assert (settings.partitions, settings.replication_factor, settings.min_insync_replicas) == (12, 1, 1)
     assert (settings.users, settings.stack, settings.topic_prefix) == ("managed", "embedded", "daybook.")
     assert (settings.wait_seconds, settings.rate, settings.burst) == (5.0, 50.0, 200)
-    assert (settings.cache_mib, settings.max_tail, settings.sync_max_seconds) == (256.0, 100_000, 86_400)
+    assert (settings.cache_mib, settings.max_tail_mib, settings.sync_max_seconds) == (256.0, 256.0, 86_400)
     assert (settings.jwt_audience, settings.jwt_secret, settings.jwks_url) == ("daybook", None, None)
 
 
