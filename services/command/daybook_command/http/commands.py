@@ -14,7 +14,7 @@ from starlette.responses import Response
 from daybook_command.http.body_budget import BodyBudget, read_body
 from daybook_command.http.command_sender import Answer, Caller, CommandSender
 from daybook_command.http.dependencies import DoorDependencies
-from daybook_command.http.headers import idempotent_id, traceparent, wants_no_wait
+from daybook_command.http.headers import CommandHeaders, idempotent_id, read_headers, wants_no_wait
 from daybook_command.http.invalid_commands import invalid_command
 from daybook_command.http.time_slices import TimeSlices
 from daybook_contracts.codes import Code
@@ -27,6 +27,7 @@ from daybook_contracts.results import Accepted, Pending, Rejected, encode_body, 
 from daybook_contracts.senders.actor import with_actor
 from daybook_contracts.senders.principals import Principal
 from daybook_contracts.senders.sender_rules import SenderRules
+from daybook_contracts.topics import trace_context
 from daybook_infra.runtime.http.callers import Callers
 from daybook_infra.runtime.http.problems import problem_response
 from daybook_infra.runtime.http.rate import BYTES_PER_TOKEN
@@ -44,8 +45,9 @@ class CommandRoutes:
         self._rules = SenderRules(deps.policy, deps.settings.secret_ref_prefix)
 
     async def single(self, request: Request) -> Response:
-        caller = await self._identify_caller(request)
-        given_id = idempotent_id(request, caller.principal)
+        headers = read_headers(request)
+        caller = await self._identify_caller(headers)
+        given_id = idempotent_id(headers, caller.principal)
         with self._budget.reserve(str(caller.principal)) as reservation:
             body = await read_body(request, ENVELOPE_BYTES, reservation)
             self._rate.charge_body(caller.principal, body)
@@ -55,13 +57,13 @@ class CommandRoutes:
             case Rejected():
                 return problem_response(answer)
             case Pending(location=location):
-                headers = {"Location": location, **_preference_applied(caller)}
-                return Response(encode_body(answer), answer.status, headers, media_type=JSON)
+                own = {"Location": location, **_preference_applied(caller)}
+                return Response(encode_body(answer), answer.status, own, media_type=JSON)
             case Accepted():
                 return Response(encode_body(answer), media_type=JSON)
 
     async def batch(self, request: Request) -> Response:
-        caller = await self._identify_caller(request)
+        caller = await self._identify_caller(read_headers(request))
         with self._budget.reserve(str(caller.principal)) as reservation:
             body = await read_body(request, BATCH_BYTES, reservation)
             self._rate.charge_body(caller.principal, body)
@@ -72,10 +74,11 @@ class CommandRoutes:
             encoded = encode_items(await self._slices.map(caller.principal, encode_item, answers))
         return Response(encoded, 200 if caller.wait else 202, _preference_applied(caller), media_type=JSON)
 
-    async def _identify_caller(self, request: Request) -> Caller:
+    async def _identify_caller(self, headers: CommandHeaders) -> Caller:
         """Raises RequestRefused if the token is not valid or the rate limit is reached."""
-        principal = await self._callers.identify(request.headers.get("authorization"))
-        return Caller(principal, traceparent(request), wait=not wants_no_wait(request))
+        authorization = headers.authorization
+        principal = await self._callers.identify(None if authorization is None else authorization.decode("latin-1"))
+        return Caller(principal, trace_context(headers.traceparent), wait=not wants_no_wait(headers))
 
     async def _parse(self, body: bytes, given_id: str | None, principal: Principal) -> Command:
         """Raises InvalidCommand. For a body above BYTES_PER_TOKEN, waits for a time slice before each step, and before

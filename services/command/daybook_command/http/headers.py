@@ -2,13 +2,13 @@
 
 from typing import Final
 
+from msgspec import Struct
 from starlette.requests import Request
 
 from daybook_contracts.codes import Code
 from daybook_contracts.commands.faults import InvalidCommand
 from daybook_contracts.senders.idempotency import id_of_idempotency_key
 from daybook_contracts.senders.principals import Principal
-from daybook_contracts.topics import TRACEPARENT, trace_context
 
 # Headers that a web app of another origin may send, and may read in answers.
 REQUEST_HEADERS: Final = ("Authorization", "Content-Type", "Idempotency-Key", "Prefer", "traceparent")
@@ -17,25 +17,34 @@ ANSWER_HEADERS: Final = ("Location", "Retry-After", "Preference-Applied")
 _RESPOND_ASYNC: Final = "respond-async"
 
 
-def traceparent(request: Request) -> bytes | None:
-    """The W3C trace context; None if absent or malformed."""
-    header = request.headers.get(TRACEPARENT)
-    return None if header is None else trace_context(header.encode("latin-1"))
+class CommandHeaders(Struct, frozen=True, gc=False):
+    """The headers that the door looks at, as they were sent. Of a header that was sent twice, the first one counts."""
+
+    authorization: bytes | None
+    idempotency_key: bytes | None
+    traceparent: bytes | None
+    prefer: tuple[bytes, ...]
 
 
-def wants_no_wait(request: Request) -> bool:
+def read_headers(request: Request) -> CommandHeaders:
+    """Reads them all at once, because Starlette goes through all headers whenever it is asked for one."""
+    sent: list[tuple[bytes, bytes]] = request.scope["headers"]
+    first = dict(reversed(sent))
+    prefer = tuple(value for name, value in sent if name == b"prefer") if b"prefer" in first else ()
+    return CommandHeaders(first.get(b"authorization"), first.get(b"idempotency-key"), first.get(b"traceparent"), prefer)
+
+
+def wants_no_wait(headers: CommandHeaders) -> bool:
     """Whether `Prefer` (RFC 7240) contains `respond-async`, in any case."""
-    preferences = ",".join(request.headers.getlist("prefer")).split(",")
+    preferences = b",".join(headers.prefer).decode("latin-1").split(",") if headers.prefer else ()
     return any(each.partition(";")[0].strip().lower() == _RESPOND_ASYNC for each in preferences)
 
 
-def idempotent_id(request: Request, principal: Principal) -> str | None:
+def idempotent_id(headers: CommandHeaders, principal: Principal) -> str | None:
     """The command id computed from `Idempotency-Key`; None without the header. Raises InvalidCommand."""
-    header = request.headers.get("idempotency-key")
-    if header is None:
+    if headers.idempotency_key is None:
         return None
     try:
-        # Starlette decodes all headers as Latin-1.
-        return id_of_idempotency_key(principal, header.encode("latin-1").decode())
+        return id_of_idempotency_key(principal, headers.idempotency_key.decode())
     except UnicodeDecodeError as error:
         raise InvalidCommand(Code.INVALID_COMMAND, "Idempotency-Key must be UTF-8") from error

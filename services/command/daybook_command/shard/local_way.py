@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 
-from daybook_command.shard.arrivals import offsets_of, tickets_of
+from daybook_command.shard.arrivals import tickets_of
 from daybook_command.shard.effects import Effect, HandBack
 from daybook_command.shard.inbox import Inbox
 from daybook_command.shard.state import BatchInFlight
@@ -43,7 +42,7 @@ class LocalWay:
 
 def decided_to(inbox: Inbox, in_flight: BatchInFlight) -> int:
     """The offset below which all commands of the topic are decided."""
-    deciding = islice(offsets_of(in_flight.arrivals), 1)
+    deciding = [] if in_flight.first_offset is None else [in_flight.first_offset]
     return min([inbox.read_to, *inbox.waiting_offsets(), *deciding])
 
 

@@ -82,7 +82,8 @@ class ShortWay:
     def is_open(self, partition: int, key: str) -> bool:
         if self.publishing[key] or not self.shards.takes_local(partition):
             return False
-        return self._is_decided(partition, self.published_to[partition].get(key, -1))
+        published_to = self.published_to[partition].get(key)
+        return published_to is None or self._is_decided(partition, published_to)
 
     def offer(self, partition: int, commands: Sequence[LocalCommand]) -> Offer:
         """Offer commands of one key to its shard, all or none of them."""

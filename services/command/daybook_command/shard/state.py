@@ -75,9 +75,10 @@ EXPECTED_PHASE: Final[dict[type[Event], ShardPhase]] = {
 
 @dataclass(slots=True)
 class BatchInFlight:
-    """`arrivals`: the arrivals of the commands `taken`; empty for the shard's own commands. `base`: the log's head when
-    the batch was decided. `projected`: the position up to which PostgreSQL was projected then. `local`: the replies to
-    local commands.
+    """`arrivals`: the arrivals of the commands `taken`; empty for the shard's own commands. `first_offset`: the offset
+    of the first record among them, even if it was put back into the queue; None if there was none. `base`: the log's
+    head when the batch was decided. `projected`: the position up to which PostgreSQL was projected then. `local`: the
+    replies to local commands.
     """
 
     arrivals: Sequence[Arrival] = ()
@@ -88,3 +89,7 @@ class BatchInFlight:
     appends: tuple[LogAppend, ...] = ()
     answer: Answer | None = None
     local: tuple[Reply, ...] = ()
+    first_offset: int | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.first_offset = next((each.offset for each in self.arrivals if each.offset is not None), None)
