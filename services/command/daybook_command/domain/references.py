@@ -6,6 +6,7 @@ alerts, and the activity of connections.
 
 from collections.abc import Iterable
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, NamedTuple, get_args
 
 from msgspec import Struct
@@ -83,10 +84,15 @@ class Named(Struct, frozen=True, gc=False):
 
 def with_alerts(refs: Iterable[ChildRef]) -> frozenset[ChildRef]:
     """The references, and those of the alerts that policies may have raised for the connections among them."""
-    named = set(refs)
-    connections = [ref.id for ref in named if ref.kind is ChildKind.CONNECTION]
-    named.update([ChildRef(ChildKind.ALERT, policy_alert_id(id_, rule)) for id_ in connections for rule in RULES])
-    return frozenset(named)
+    named = frozenset(refs)
+    alerts = [_alerts_of(ref.id) for ref in named if ref.kind is ChildKind.CONNECTION]
+    return named.union(*alerts) if alerts else named
+
+
+@lru_cache(maxsize=20_000)  # about 15 MB
+def _alerts_of(connection_id: str) -> frozenset[ChildRef]:
+    """The alerts that policies may have raised for the connection."""
+    return frozenset(ChildRef(ChildKind.ALERT, policy_alert_id(connection_id, rule)) for rule in RULES)
 
 
 def optional_id(id_: str | None) -> tuple[str, ...]:

@@ -111,8 +111,9 @@ class BatchDecision:
     def _decide(self, item: SentCommand, salt: bytes, *, doomed: bool) -> bool:
         """Checks in the contract's order: a repeat, quarantine, the decision, a reused command id."""
         earlier = self.earlier
-        repeated = find_repeat(item, earlier)
-        if repeated is not None or earlier.is_unreadable(item.own_identity):
+        is_known = earlier.has_any(item.identities)
+        repeated = find_repeat(item, earlier) if is_known else None
+        if repeated is not None or (is_known and earlier.is_unreadable(item.own_identity)):
             self._answer_repeat(item, repeated)
         elif doomed:
             self.answers.reject(item, Code.INTERNAL, "the command could not be decided; it was set aside")

@@ -1,6 +1,6 @@
 """Finds repeated commands and reused command ids among earlier entries. Compares identities, not only ids."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
@@ -23,6 +23,9 @@ class EarlierEntries(Struct, frozen=True, gc=False):
 
     def get(self, identity: Identity | None) -> Entry | None:
         return None if identity is None else self.tail.get(identity) or self.table.get(identity)
+
+    def has_any(self, identities: Iterable[Identity]) -> bool:
+        return any(map(self.has, identities))
 
     def entries_of_command(self, first: Identity) -> list[Entry] | None:
         """All entries of the command whose first entry has this identity; None if any of them is unreadable."""
