@@ -63,7 +63,18 @@ async def _retry(
             note_failure(away)
             raise
 
-    return await caller(_OUTAGES, try_once)
+    # The first attempt runs without stamina, whose preparations cost more than most attempts.
+    try:
+        return await try_once()
+    except _OUTAGES as away:
+        failures: list[Outage] = [away]
+
+    async def try_again() -> T:
+        if failures:
+            raise failures.pop()
+        return await try_once()
+
+    return await caller(_OUTAGES, try_again)
 
 
 def _raise_if_cancelled() -> None:
