@@ -50,6 +50,14 @@ WRITE_SLOTS = 2
 # Two connections look up users and quarantined orgs.
 CONNECTIONS = GROUPS + WRITE_SLOTS + 2
 STREAM_CONNECTIONS = 1
+# Every statement that writes finds rows by their keys. A plan for any values serves all batches, so the server need not
+# plan again for each; but it must use the indexes even if it was made while the tables were empty.
+SESSION = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
 # For finishing batches in progress and leaving the group. The partition's next owner repeats a batch that is not
 # finished by then.
 STOP_SECONDS = 20.0
@@ -132,7 +140,9 @@ def _worker_context(
 
 @asynccontextmanager
 async def _opened_pool(settings: Settings) -> AsyncIterator[Pool]:
-    pool = await retry_at_start(lambda: open_pool(settings, NAME, max_size=CONNECTIONS, reset=keep_session))
+    pool = await retry_at_start(
+        lambda: open_pool(settings, NAME, max_size=CONNECTIONS, session=SESSION, reset=keep_session)
+    )
     try:
         yield pool
     finally:
