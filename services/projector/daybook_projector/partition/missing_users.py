@@ -1,14 +1,14 @@
 """The users that must be in `auth.users` before a batch can be written, in log order (docs/log.md, rule 12). Pure."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from daybook_projector.partition.entry import PartitionEntry
 from daybook_projector.projections.required_users import registered_user, required_actor, required_member
 
 
-@dataclass(frozen=True, slots=True)
-class RequiredUser:
+class RequiredUser(Struct, frozen=True, gc=False):
     """A user whom the batch's entry `index` names, as its actor or only in the rows that it changes."""
 
     index: int

@@ -1,8 +1,11 @@
 """Row changes and their net effect: changes in log order in, at most one per row out (docs/log.md, rule 14)."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 Value = str | int | bool | None
 Row = Mapping[str, Value]
@@ -31,8 +34,7 @@ class Table:
         return tuple(row[column] for column in self.key)
 
 
-@dataclass(frozen=True, slots=True)
-class Insert:
+class Insert(Struct, frozen=True, gc=False):
     table: Table
     row: Row
 
@@ -41,24 +43,21 @@ class Insert:
         return self.table.key_of(self.row)
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
+class Update(Struct, frozen=True, gc=False):
     """`values`: columns and their new values. `added`: further columns, and the amounts to add to them."""
 
     table: Table
     key: Key
     values: Row
-    added: Amounts = field(default_factory=dict)
+    added: Amounts = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Delete:
+class Delete(Struct, frozen=True, gc=False):
     table: Table
     key: Key
 
 
-@dataclass(frozen=True, slots=True)
-class Replace:
+class Replace(Struct, frozen=True, gc=False):
     """The row is deleted and inserted again; the delete cascades to rows that refer to it. `first`: the deleted row, if
     these changes also inserted it.
     """
@@ -72,8 +71,7 @@ class Replace:
         return self.table.key_of(self.row)
 
 
-@dataclass(frozen=True, slots=True)
-class Transient:
+class Transient(Struct, frozen=True, gc=False):
     """The row is inserted and deleted within these changes. It leaves no row, but is still inserted: otherwise the
     batch boundaries would decide whether a contradiction is noticed.
     """

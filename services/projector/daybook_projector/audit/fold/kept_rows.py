@@ -1,8 +1,9 @@
 """The rows that an entry of a quarantined org still inserts, as PostgreSQL stores them: an entry in, rows out. Pure."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import UTC, datetime
+
+from msgspec.structs import replace
 
 from daybook_contracts.entries.reading import LooseEntry
 from daybook_projector.partition.batch_rows import key_inserts
