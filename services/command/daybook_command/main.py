@@ -69,8 +69,8 @@ async def run_service(settings: Settings, host: str, port: int) -> None:
     async with open_service(settings, policy) as service:
         deciding = asyncio.create_task(service.engine.run())
         deciding.add_done_callback(lambda _: stop.set())
-        await retry_at_start(lambda: service.subscriber.start(service.engine))
         freeze_startup_objects()
+        await retry_at_start(lambda: service.subscriber.start(service.engine))
         log.info("serving", host=host, port=port)
         try:
             app = with_web_apps(service.app, settings)

@@ -1,9 +1,11 @@
 """Runs `daybook` with a probe in its event loop: every stall of at least FEWEST_SECONDS becomes a line in the file that
 BENCH_STALLS names. A line has the time (of `time.perf_counter`), the seconds by the clock, and the seconds of CPU of
-the loop's thread. The latter are the stall on a machine without other load. Both are up to TICK_SECONDS too long.
+the loop's thread. The latter are the stall on a machine without other load. Both are up to TICK_SECONDS too long. The
+start does not count, up to the moment when its objects are frozen: no partition is assigned before that.
 """
 
 import asyncio
+import gc
 import os
 import sys
 import time
@@ -22,14 +24,14 @@ new_event_loop = uvloop.new_event_loop
 class Probe:
     def __init__(self, loop: asyncio.AbstractEventLoop, out: TextIO) -> None:
         self._loop, self._out = loop, out
-        self._clock, self._cpu = time.perf_counter(), time.thread_time()
+        self._clock, self._cpu, self._serves = time.perf_counter(), time.thread_time(), False
 
     def tick(self) -> None:
         clock, cpu = time.perf_counter(), time.thread_time()
-        if cpu - self._cpu >= FEWEST_SECONDS:
+        if cpu - self._cpu >= FEWEST_SECONDS and self._serves:
             self._out.write(f"{clock} {clock - self._clock} {cpu - self._cpu}\n")
             self._out.flush()
-        self._clock, self._cpu = clock, cpu
+        self._clock, self._cpu, self._serves = clock, cpu, gc.get_freeze_count() > 0
         self._loop.call_later(TICK_SECONDS, self.tick)
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 from daybook_command import metrics
+from daybook_command.engine.turns import Turns
 from daybook_command.kafka.answer_publisher import AnswerPublisher
 from daybook_command.kafka.log_reader import LogReader
 from daybook_command.kafka.log_writer import LogWriter
@@ -33,7 +34,10 @@ Deliver = Callable[[Event], None]
 
 
 class EffectRunner:
-    """During an outage, calls are retried until it ends, and the process is unready."""
+    """During an outage, calls are retried until it ends, and the process is unready.
+
+    `turns`: whatever lets a shard fold or decide waits for its turn first.
+    """
 
     def __init__(
         self,
@@ -55,6 +59,7 @@ class EffectRunner:
         self._appends_allowed = asyncio.Event()
         self._appends_allowed.set()
         self._takeover_lock = asyncio.Lock()
+        self.turns = Turns()
         health.require("clock")
 
     async def open_log(self, partition: int) -> LogOpened:
@@ -64,7 +69,7 @@ class EffectRunner:
 
     async def read_log(self, partition: int, opened: LogOpened, fold: Callable[[LogRead], bool]) -> None:
         """Gives `fold` one slice of the log after another, until it returns False. Reads the log of one partition at a
-        time, unless Kafka is away for it. Other tasks get a turn after each slice.
+        time, unless Kafka is away for it. Each slice waits for its turn.
         """
         position = opened.checkpoint.first_to_read
 
@@ -74,9 +79,9 @@ class EffectRunner:
                 while position < opened.log_end:
                     read = await self._reader.read_slice(partition, position, opened.log_end)
                     position = read.next_offset
+                    await self.turns.wait()
                     if not fold(read):
                         return
-                    await asyncio.sleep(0)
 
         await self.retry("kafka", read_on)
 
@@ -137,6 +142,7 @@ class EffectRunner:
             metrics.LOOKUP_SECONDS.observe(loaded - started)
             self._appends_allowed.clear()
             for partition, (load, deliver) in loads.items():
+                await self.turns.wait()
                 salts = os.urandom(16 * load.commands)
                 deliver(SnapshotLoaded(snapshots[partition], _now_us(), salts))
                 if time.perf_counter() - loaded > ROUND_SECONDS:

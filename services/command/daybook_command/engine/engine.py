@@ -95,6 +95,7 @@ class Engine:
         """Calls `take` in a task of `run`, so that a bug ends `run`: FastStream swallows exceptions of its handlers."""
 
         async def take() -> None:
+            await self._effects.turns.wait()
             self.take(partition, records)
 
         self._group.create_task(take())
@@ -116,7 +117,9 @@ class Engine:
             self._run_effects(assignment, assignment.shard.handle(event))
 
     async def _deliver_result(self, assignment: Assignment, work: Coroutine[Any, Any, Event]) -> None:
-        self._deliver(assignment, await work)
+        event = await work
+        await self._effects.turns.wait()
+        self._deliver(assignment, event)
 
     def _run_effects(self, assignment: Assignment, asked: Sequence[effects.Effect]) -> None:
         for effect in asked:
@@ -169,6 +172,7 @@ class Engine:
         """Lets the shard look at its local commands, in a task of `run`, so that a bug ends `run`."""
 
         async def look() -> None:
+            await self._effects.turns.wait()
             assignment.wakes = False
             self._deliver(assignment, LocalArrived())
 
@@ -201,6 +205,7 @@ class Engine:
         while True:
             await asyncio.sleep(TICK_SECONDS)
             for assignment in list(self._assignments.values()):
+                await self._effects.turns.wait()
                 self._deliver(assignment, Tick(self._tails.elsewhere(assignment.partition)))
                 self._report.sizes_measured(assignment)
 

@@ -26,6 +26,9 @@ from daybook_command.shard.tail import TailLimit
 from daybook_contracts.log.head import GENESIS, Head
 from daybook_contracts.senders.sender_rules import NO_RULES, SenderRules
 
+# Of a batch. The event loop stands still while a batch is parsed or decided, for up to 0.15 ms for a command.
+MAX_COMMANDS: Final = 128
+
 
 class ShardConfig(Struct, frozen=True):
     """`max_tail`: in bytes, for all shards of the process. `max_commands`: per batch. `cache_bytes`: for this shard
@@ -36,7 +39,7 @@ class ShardConfig(Struct, frozen=True):
     cache_bytes: int
     max_tail: int
     managed_users: bool
-    max_commands: int = 500
+    max_commands: int = MAX_COMMANDS
     rules: SenderRules = NO_RULES
 
     @property

@@ -1,0 +1,58 @@
+"""Shards share each iteration of the event loop with other tasks."""
+
+import asyncio
+
+import pytest
+
+from daybook_command.engine import turns
+from daybook_command.engine.turns import Turns
+
+
+async def iterations_of(waiters: int) -> list[int]:
+    """In which iteration of the loop each of some waiters, which come at once, gets its turn."""
+    shared, iteration, found = Turns(), 0, list[int]()
+
+    async def wait() -> None:
+        await shared.wait()
+        found.append(iteration)
+
+    waiting = [asyncio.create_task(wait()) for _ in range(waiters)]
+    while len(found) < waiters:
+        await asyncio.sleep(0)
+        iteration += 1
+    await asyncio.gather(*waiting)
+    return found
+
+
+async def test_short_work_of_several_shards_shares_an_iteration() -> None:
+    assert len(set(await iterations_of(3))) == 1
+
+
+async def test_a_shard_waits_once_the_time_of_an_iteration_is_used_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "TURN_SECONDS", 0.0)
+    assert len(set(await iterations_of(4))) == 4
+
+
+async def test_waiters_keep_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "TURN_SECONDS", 0.0)
+    shared, order = Turns(), list[int]()
+
+    async def wait(number: int) -> None:
+        await shared.wait()
+        order.append(number)
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(6):
+            group.create_task(wait(number))
+            await asyncio.sleep(0)
+    assert order == sorted(order)
+
+
+async def test_a_cancelled_waiter_does_not_delay_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "TURN_SECONDS", 0.0)
+    shared = Turns()
+    _, second, third = (asyncio.create_task(shared.wait()) for _ in range(3))
+    await asyncio.sleep(0)
+    second.cancel()
+    await asyncio.wait_for(third, 10)
+    assert second.cancelled()
