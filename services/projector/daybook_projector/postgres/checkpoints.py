@@ -36,7 +36,7 @@ UPDATE daybook.checkpoints AS c
   FROM free WHERE c.partition = free.partition
 RETURNING c.partition, set_config('lock_timeout', $9, true), set_config('statement_timeout', $10, true)
 """
-GROUP_LOCK_MS, GROUP_STATEMENT_MS = "500", "2000"
+GROUP_LOCK_MS, GROUP_STATEMENT_MS = "500", "5000"
 
 
 class CheckpointLost(Exception):
