@@ -13,10 +13,10 @@ from daybook_projector.partition.machine import Batch
 from daybook_projector.postgres.writer import Writer
 
 GROUP_ENTRIES = 5_000
-# Two groups at a time, so that Python and PostgreSQL work at the same time; but the second one only if it is this
-# large, because for small groups one larger transaction costs less.
-GROUPS = 2
-SECOND_GROUP_ENTRIES = 1_000
+# Several groups at a time, so that Python and PostgreSQL work at the same time: with two, PostgreSQL waits half of the
+# time. But further groups only if they are this large, because for small groups one larger transaction costs less.
+GROUPS = 4
+FURTHER_GROUP_ENTRIES = 1_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +63,7 @@ class GroupCommit:
         """Whether to write a group now, while `others` are being written."""
         if others == 0:
             return bool(self._waiting)
-        return others < GROUPS and _count_entries(self._waiting) >= SECOND_GROUP_ENTRIES
+        return others < GROUPS and _count_entries(self._waiting) >= FURTHER_GROUP_ENTRIES
 
     def _take_group(self) -> list[_Waiting]:
         """The first batches that together have at most GROUP_ENTRIES entries, without those of cancelled workers. One
