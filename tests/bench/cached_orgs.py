@@ -1,8 +1,9 @@
 """Memory of cached orgs: `python tests/bench/cached_orgs.py [--orgs N] [--mib N]`; 100,000 cached orgs in
 `make bench-large`.
 
-Orgs of 20 members and 5 connections are put into the log and projected. Then a new instance decides one command on
-each: first on as many as DAYBOOK_CACHE_MIB can certainly hold, then on all others. Two figures:
+Orgs of 20 members and 5 connections are put into the log and projected. Then a new instance decides many commands on a
+few of them, so that its queues and buffers have grown before anything counts. Then it decides one command on each other
+org: first on as many as DAYBOOK_CACHE_MIB can certainly hold, then on all others. Two figures:
 
 - KiB for each cached org: what the resident memory grows by in the first part;
 - the growth of the resident memory after all orgs, in DAYBOOK_CACHE_MIB, which should bound it (goal: at most 1.2).
@@ -33,7 +34,8 @@ PER_ORG = Figure(
 BOUND = Figure(
     "cached_orgs_bound", "growth of memory, in DAYBOOK_CACHE_MIB", 1.2, at_least=False, unit="MiB", timed=False
 )
-WARM = 200
+WARM, WARMING = 200, 30
+"""Orgs to warm up with, and commands on each of them."""
 CERTAINLY_CACHED = 10_000
 """An org of this shape counts for fewer bytes in the cache."""
 
@@ -60,11 +62,11 @@ async def run(bench: Bench, orgs: int, mib: float) -> None:
     await asyncio.to_thread(bench.system.wait_ready, 60)
     named = bench.processes
 
-    async def touched(first: int, last: int) -> Round:
+    async def touched(first: int, last: int, times: int = 1) -> Round:
         """The value is the resident memory afterwards, in MiB."""
 
         async def work() -> Done:
-            done = await touch(bench, first, last)
+            done = await touch(bench, first, last, times)
             return replace(done, values={"resident": rss(named["command"]) / 2**20})
 
         side = Side("command", work, named, value="resident")
@@ -72,17 +74,18 @@ async def run(bench: Bench, orgs: int, mib: float) -> None:
         say(f"  orgs {first} to {last}: {describe(BOUND, side, done)}")
         return done
 
-    warm, first, full = [await touched(*each) for each in ((0, WARM), (WARM, cached), (cached, orgs))]
+    warm, first, full = [await touched(*each) for each in ((0, WARM, WARMING), (WARM, cached), (cached, orgs))]
     per_org = (first.value - warm.value) * 1024 / (cached - WARM)
     record(PER_ORG, [per_org], {"command": [replace(first, value=per_org)]})
     growth = replace(full, value=full.value - warm.value)
     record(BOUND, [growth.value / mib], {"growth": [growth], "setting": [replace(full, value=mib)]})
 
 
-async def touch(bench: Bench, first: int, last: int) -> Done:
-    """Decides a command on each of these orgs."""
+async def touch(bench: Bench, first: int, last: int, times: int) -> Done:
+    """Decides so many commands on each of these orgs."""
     sends = [
         by_user("RENAME_ORG", org(number), user(1 + number % USERS), fresh_id(), name="Harbour")
+        for _ in range(times)
         for number in range(first + 1, last + 1)
     ]
     records = [command_record(send, bench.settings.partitions) for send in sends]
