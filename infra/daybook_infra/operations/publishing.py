@@ -1,4 +1,4 @@
-"""Publishes commands over Kafka and waits for their results: addressed commands in, an outcome for each out."""
+"""Publishes commands over Kafka and waits for their results: addressed commands in, their outcomes out."""
 
 import asyncio
 from collections.abc import AsyncIterator
