@@ -57,7 +57,7 @@ def _nullable(schema: Schema) -> Schema:
 def _results() -> dict[str, Schema]:
     _, schemas = msgspec.json.schema_components((Accepted, Pending), ref_template=REF.replace("{}", "{name}"))
     item = {"oneOf": [{"$ref": REF.format(name)} for name in ("Accepted", "Rejected", "Pending")]}
-    return {**schemas, "Item": {**item, "description": "The single call's body, with its `status`."}}
+    return {**schemas, "Item": {**item, "description": "A single call's answer, with its `status`."}}
 
 
 def _hot_paths() -> dict[str, Schema]:

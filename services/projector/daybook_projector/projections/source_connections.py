@@ -1,4 +1,4 @@
-"""source_connections: one row per connection of a project. PostgreSQL cascades its deletion."""
+"""source_connections: connections of projects. Deleting one also deletes what refers to it."""
 
 from collections.abc import Iterable
 

@@ -27,7 +27,7 @@ def test_positions_of_a_filtered_export_must_rise() -> None:
     ]
 
 
-def test_entries_of_a_filtered_export_without_a_position_have_findings_without_one() -> None:
+def test_in_a_filtered_export_entries_without_a_position_have_findings_without_one() -> None:
     (only,) = findings(altered(in_metadata(position="x"))[2:], is_filtered=True)
     assert only.as_json() == {
         "check": "position",
