@@ -1,9 +1,11 @@
 """Removes from the real services the protections that support.removals removes from simulated servers."""
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from uuid import UUID, uuid5
+
+from msgspec.structs import replace
 
 from daybook_command.http.deliveries import Deliveries, Delivery
 from daybook_command.postgres import child_sql, entry_rows
@@ -28,6 +30,8 @@ from support import removals
 from support.patching import Patch
 
 Remove = Callable[[Patch], None]
+# In a run, the projector seldom moves within the millisecond that a look-up takes.
+LATER_SECONDS = 0.1
 
 
 def set_without_comparing(patch: Patch) -> None:
@@ -66,7 +70,7 @@ def move_the_checkpoint_alone(patch: Patch) -> None:
 
 
 def read_in_two_snapshots(patch: Patch) -> None:
-    """Reads the checkpoint first, and each statement in a separate snapshot."""
+    """Reads the checkpoint first, and all else LATER_SECONDS later, each statement in a separate snapshot."""
 
     async def read(reader: SnapshotReader, needs: Mapping[int, Needs]) -> dict[int, Snapshot]:
         with translated():
@@ -74,16 +78,18 @@ def read_in_two_snapshots(patch: Patch) -> None:
                 await reader._reserve_ids(connection, needs)
                 orgs = [each for need in needs.values() for each in need.orgs]
                 known = await reader._find_known(connection, needs, orgs)
+                await asyncio.sleep(LATER_SECONDS)
                 return known.snapshots(needs, await _load_rows(connection, needs, orgs, known))
 
     patch.replace(SnapshotReader, "read", read)
 
 
 def read_activity_in_another_snapshot(patch: Patch) -> None:
-    """Reads the activity of connections again, after all else."""
+    """Reads the activity of connections again, LATER_SECONDS after all else."""
 
     async def read(reader: SnapshotReader, needs: Mapping[int, Needs]) -> dict[int, Snapshot]:
         snapshots = await read_all(reader, needs)
+        await asyncio.sleep(LATER_SECONDS)
         return {partition: await with_newer_activity(reader, each) for partition, each in snapshots.items()}
 
     read_all = SnapshotReader.read
