@@ -16,7 +16,7 @@ from daybook_client.kafka.command_publisher import CommandToSend, Fate, Receipt
 from daybook_client.kafka.connection import KafkaConnection
 from daybook_client.kafka.replies import Replies
 from daybook_command.http.app import create_app
-from daybook_command.http.deliveries import Deliveries, Publisher, Shards
+from daybook_command.http.deliveries import Deliveries, DoorShards, Publisher
 from daybook_command.http.dependencies import DoorDependencies
 from daybook_command.postgres.outcomes import Outcome
 from daybook_command.shard.intake import SentCommand
@@ -191,7 +191,7 @@ class DoorAlone:
         publishing: Callable[[Replies], Publisher] | None = None,
         *,
         policy: ServicePolicy | None = None,
-        shards: Shards | None = None,
+        shards: DoorShards | None = None,
         **changes: Any,
     ) -> None:
         own: dict[str, Any] = {"jwt_secret": SecretStr(SECRET), "wait_seconds": 0.05}

@@ -24,7 +24,7 @@ class Publisher(Protocol):
     async def publish(self, records: Sequence[CommandToSend]) -> Sequence[Receipt]: ...
 
 
-class Shards(OwnShards, Protocol):
+class DoorShards(OwnShards, Protocol):
     async def wait_for_room(self) -> None:
         """Waits until commands have left the queues."""
 
@@ -58,7 +58,7 @@ class Delivery:
 class Deliveries:
     """The commands of this door that shards of this instance hold."""
 
-    def __init__(self, publisher: Publisher, shards: Shards, partitions: int) -> None:
+    def __init__(self, publisher: Publisher, shards: DoorShards, partitions: int) -> None:
         self._publisher = publisher
         self._shards = shards
         self._short_way = ShortWay(shards)
