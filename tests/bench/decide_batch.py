@@ -1,5 +1,5 @@
 """Prints how much CPU time a shard takes for one command, by step, without servers: `python tests/bench/decide_batch.py
-[--commands N]`. The commands are mixed, in batches; what a batch reads from PostgreSQL is computed beside the clock.
+[--commands N]`. The commands are mixed, in batches; what a batch reads from PostgreSQL is computed, untimed.
 """
 
 import argparse

@@ -3,9 +3,9 @@
 The sustainable rate is what 100 clients reach over HTTP with dead letters of ten orgs. Then these ten send twice that
 rate, whatever the answers (open loop), while other orgs send 50 commands a second. Three figures:
 
-- throughput: answered commands a second, to the best rate (goal: at least 0.9);
-- memory: the command service's peak in the second half, to the first half (goal: at most 1.1);
-- p99: the other orgs' latency, to the same without the busy orgs (goal: at most 3).
+- throughput: commands answered a second / that rate (goal: at least 0.9);
+- memory: the command service's peak in the second half / in the first (goal: at most 1.1);
+- p99: the other orgs' latency / the same without the busy orgs (goal: at most 3).
 """
 
 import argparse
@@ -104,7 +104,7 @@ class Traffic:
         return await http_load.run(Plan(self.bench.door, self._quiet_requests(seconds), rate=QUIET_RATE))
 
     async def overload(self, rate: float, seconds: int) -> Done:
-        """The busy orgs' requests take at least twice as long as planned, so the others' end before them."""
+        """The busy orgs' requests take at least twice as long as planned, so the other orgs finish first."""
         plan = Plan(self.bench.door, self._busy_requests(int(rate * seconds)), rate=rate)
         flood = asyncio.create_task(http_load.run(plan))
         halves = asyncio.create_task(self._peaks(seconds))

@@ -94,7 +94,7 @@ class Judged:
                 assert self.group_of(command) is None, f"{command.id} is in the log"
 
     def order(self) -> None:
-        """The commands of a key that one door accepted are in the log in this order, but for those sent again."""
+        """A key's commands are in the log in the order a door accepted them in, but for those sent again."""
         commands = {_number(record): command for record, command in self.asked}
         orders = self.world.around.orders
         accepted = Counter(number for numbers in orders for number in numbers)

@@ -14,7 +14,7 @@ MANY = 300 * 1024
 @dataclass(frozen=True, slots=True)
 class Case:
     """`at_http`: False if only Kafka refuses the envelope (over HTTP, the id may be missing). `kept`: whether the dead
-    letter has the body. It has no body that contains a secret or what may be one, and none over 256 KiB.
+    letter has the body. A body over 256 KiB, or with a secret or what may be one, is left out.
     """
 
     name: str
@@ -128,9 +128,9 @@ DATA_CASES = [
         name="P",
         project_id=str(uuid4())[:14] + "8" + str(uuid4())[15:],
     ),
-    _reference("a reference to a secret of no known form", "hunter2"),
+    _reference("a secret reference of no known form", "hunter2"),
     _reference("a reference that leads elsewhere", "vault:kv/a/../b#c"),
-    _reference("a reference in other characters", "vault:kv/a/%62#c"),
+    _reference("a percent-encoded reference", "vault:kv/a/%62#c"),
 ]
 SECRET_CASES = [
     _secret("a password in a config", "CREATE_CONNECTION", **_connection(password="hunter2")),

@@ -52,7 +52,7 @@ ALTERED_DATA: list[tuple[str, str, str, Json]] = [
     ("a brace in a text of the data", "{7}", "[7}", {"name": "Coffee [7}"}),
     ("an escaped line feed in the data", "Coffee ", "Coffee\\n", {"name": "Coffee\n{7}"}),
 ]
-"""Each line: a name, the text that is replaced, its replacement, and the data of the entry after that."""
+"""Each line: a name, the text that is replaced, its replacement, and the entry's data after that."""
 
 ALTERED_MEMBERS = [
     ("a letter of the action", "CREATE_ORG", "CREATE_ORH"),

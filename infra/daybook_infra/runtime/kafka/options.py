@@ -1,6 +1,4 @@
-"""Connects to Kafka as the settings say: settings in, the client's connection and keyword arguments of aiokafka's
-clients out.
-"""
+"""Turns settings into the client's connection to Kafka, and into keyword arguments of aiokafka's clients."""
 
 from typing import Any
 

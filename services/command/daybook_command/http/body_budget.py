@@ -15,7 +15,7 @@ from daybook_command.metrics import DOOR_HELD
 from daybook_contracts.codes import TOO_LARGE_STATUS, Code
 from daybook_infra.runtime.http.problems import RequestRefused, refusal
 
-# Counts bodies only. Until they are answered, the objects made from them take several times as much memory.
+# Counts bodies only. The objects made from them take several times as much memory until the answer.
 MAX_BYTES: Final = 64 * 1024 * 1024
 # One principal gets at most one share, so at least three others can always send.
 SHARES: Final = 4
@@ -25,7 +25,7 @@ READ_SECONDS: Final = 30.0
 
 FULL: Final = "The requests in progress here take too much memory; nothing was done. Send the request again."
 SHARE_FULL: Final = (
-    "Your requests in progress here take too much memory; nothing was done. Wait for answers, then send it again."
+    "Your requests in progress here take too much memory; nothing was done. Send this one again after an answer."
 )
 
 

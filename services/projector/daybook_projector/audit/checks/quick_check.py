@@ -1,6 +1,6 @@
-"""The quick check of a run of entries: their bytes and the expected place of the first in; the entries out, if all
-checks of docs/verify.md certainly hold for each. At the first doubt it gives up. A run of one that fails is then judged
-by the checks one by one (`judge` in entry_checks.py).
+"""The quick check of a run of entries: takes their bytes and the first's expected place; gives the entries if all
+checks of docs/verify.md certainly hold for each. At the first doubt it gives up. A single entry that fails is then
+judged by each check in turn (`judge` in entry_checks.py).
 
 Most entries are right, so this check is most of the cost of verifying. Each step goes through the whole run, which
 saves a call for each entry, and builds nothing that only some callers need.
@@ -56,7 +56,7 @@ def check_quickly(
     values: list[bytes], partition: int, head: Head, last_time: str, partitions: int | None
 ) -> CheckedRun | None:
     """The entries, if they follow the head and the last time (or NO_TIME), and every check holds for each. None if a
-    check fails, or if the answer takes longer: for a redacted entry, and for JSON that is rarely written. `partitions`:
+    check fails, or if more work is needed to tell: for a redacted entry, and for unusual JSON. `partitions`:
     None if their number is not known.
     """
     try:

@@ -12,7 +12,7 @@ from daybook_projector.read_api.stream.events import COMMENT
 # A client that is further behind than this is disconnected. It can resume after the last entry that it has read.
 MAX_QUEUED_BYTES: Final = 1024 * 1024
 MAX_QUEUED_EVENTS: Final = 1_000
-# Queued events are written together, until they have at least this size.
+# One write takes queued events until it has at least this size.
 MAX_WRITE_BYTES: Final = 64 * 1024
 
 
