@@ -1,4 +1,6 @@
-"""Batches of several partitions in one transaction, on a real PostgreSQL: the fault of one partition stays its own."""
+"""Batches of several partitions in one transaction, on a real PostgreSQL: the fault of one partition stays its own.
+Over 250 lines, because every kind of fault needs a group to spoil.
+"""
 
 import asyncio
 from collections.abc import Sequence

@@ -1,5 +1,5 @@
 """The HTTP door and a shard of its own instance: which commands the door gives to the shard in memory (the short way,
-docs/architecture.md), and which it publishes after all.
+docs/architecture.md), and which it publishes after all. Over 250 lines, because the rules depend on each other.
 """
 
 import asyncio
