@@ -128,9 +128,9 @@ DATA_CASES = [
         name="P",
         project_id=str(uuid4())[:14] + "8" + str(uuid4())[15:],
     ),
-    _reference("a secret reference of no known form", "hunter2"),
+    _reference("a reference to a secret of no known form", "hunter2"),
     _reference("a reference that leads elsewhere", "vault:kv/a/../b#c"),
-    _reference("a percent-encoded reference", "vault:kv/a/%62#c"),
+    _reference("a reference in other characters", "vault:kv/a/%62#c"),
 ]
 SECRET_CASES = [
     _secret("a password in a config", "CREATE_CONNECTION", **_connection(password="hunter2")),

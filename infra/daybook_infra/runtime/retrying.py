@@ -63,7 +63,8 @@ async def _retry(
             note_failure(away)
             raise
 
-    # The first attempt runs without stamina, whose preparations cost more than most attempts.
+    # The first attempt runs without stamina, whose preparations cost more than most attempts. If it fails, `try_again`
+    # raises its failure once more, so that stamina pauses before the second attempt.
     try:
         return await try_once()
     except _OUTAGES as away:

@@ -169,8 +169,7 @@ class Inbox:
                     break
             if line:
                 lines.append(line)
-        for each in reversed(deferred.arrivals):
-            self._line_of(each).appendleft(each)
+        self._requeue(deferred.arrivals)
         self._charge(arrivals, -1)
         return arrivals, taken
 
