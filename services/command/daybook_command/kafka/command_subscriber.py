@@ -3,8 +3,8 @@ The engine says which offsets to commit; the consumer never commits its own posi
 """
 
 import asyncio
-import ssl
 from collections.abc import Iterable, Sequence
+from functools import partial
 from itertools import groupby
 from typing import Any, Protocol
 
@@ -12,9 +12,9 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.kafka.message import FAKE_CONSUMER
-from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
 from daybook_command.kafka.topic_ends import TopicEnds
+from daybook_command.kafka.waiting_consumer import WaitingConsumer
 from daybook_command.shard.records import CommandRecord
 from daybook_contracts.limits import DEAD_LETTER_BYTES, ENVELOPE_BYTES
 from daybook_contracts.topics import Topics
@@ -28,11 +28,9 @@ from daybook_infra.runtime.settings import Settings
 
 log = get_logger(__name__)
 
+CLIENT_ID = "daybook-command"
 CALL_SECONDS = 5.0
 MAX_RECORDS = 2_000
-# FastStream waits this long for records and, after an empty poll, once more. A higher value delays single commands; a
-# lower one uses more CPU while there are none.
-POLL_MS = 3
 FETCH = fetch_options(bulk=False)
 
 
@@ -60,7 +58,6 @@ class CommandSubscriber(ConsumerRebalanceListener):
             group_id=topics.command_group,
             batch=True,
             max_records=MAX_RECORDS,
-            batch_timeout_ms=POLL_MS,
             ack_policy=AckPolicy.MANUAL,
             auto_offset_reset="earliest",
             session_timeout_ms=kafka.SESSION_TIMEOUT_MS,
@@ -79,12 +76,19 @@ class CommandSubscriber(ConsumerRebalanceListener):
         self._shards = shards
         try:
             async with translated(self._settings, "the commands topic cannot be subscribed", seconds=2 * CALL_SECONDS):
-                await self.broker.start()
+                await self._start_broker()
         except KafkaAway:
             # If the consumer stayed open, it would join the group, and nobody would read its partitions.
             if self._consumer is not None:
                 await kafka.close_quietly(self._consumer)
             raise
+
+    async def _start_broker(self) -> None:
+        """Starts the broker, but lets it build its consumer from our class and with our options."""
+        await self.broker.connect()  # sets its own builder
+        options = connection_options(self._settings, CLIENT_ID)
+        self.broker.config.broker_config.builder = partial(WaitingConsumer, **options)
+        await self.broker.start()
 
     async def stop(self) -> None:
         await asyncio.gather(kafka.close_quietly(self.broker), self._ends.stop())
@@ -167,28 +171,15 @@ class CommandSubscriber(ConsumerRebalanceListener):
 
 
 def _broker(settings: Settings) -> KafkaBroker:
-    options = connection_options(settings, "daybook-command")
     return KafkaBroker(
-        options["bootstrap_servers"],
-        client_id=options["client_id"],
-        request_timeout_ms=options["request_timeout_ms"],
-        security=_security(settings, options.get("ssl_context")),
+        connection_options(settings, CLIENT_ID)["bootstrap_servers"],
+        client_id=CLIENT_ID,
+        consumer_only=True,
         allow_auto_create_topics=False,
-        enable_idempotence=True,
-        acks="all",
         apply_types=False,
         logger=None,
         specification_url="kafka",
     )
-
-
-def _security(settings: Settings, tls: ssl.SSLContext | None) -> BaseSecurity | None:
-    """FastStream's objects for TLS and SASL, from the settings."""
-    if not settings.kafka_security.startswith("SASL"):
-        return None if tls is None else BaseSecurity(ssl_context=tls)
-    sasl = {"PLAIN": SASLPlaintext, "SCRAM-SHA-256": SASLScram256, "SCRAM-SHA-512": SASLScram512}
-    password = settings.kafka_password.get_secret_value()
-    return sasl[settings.kafka_sasl](settings.kafka_user, password, ssl_context=tls, use_ssl=tls is not None)
 
 
 def command_record(record: ConsumerRecord[bytes, bytes]) -> CommandRecord:
