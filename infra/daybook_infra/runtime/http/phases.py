@@ -1,4 +1,4 @@
-"""The phases of a connection, and the reasons to stop its parser."""
+"""The phases of a connection, the HTTP versions that it may use, and the reasons to stop its parser."""
 
 from enum import Enum, auto
 from typing import Final
@@ -13,6 +13,9 @@ class Phase(Enum):
     IDLE = auto()
     # The request was answered before it had arrived completely; the rest is discarded.
     DISCARD = auto()
+
+
+HTTP_VERSIONS: Final = frozenset({"1.0", "1.1"})
 
 
 class HeadTooLarge(Exception):

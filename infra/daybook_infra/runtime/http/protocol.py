@@ -4,24 +4,26 @@ unread. Over 250 lines because the limits share the state of one connection and 
 
 import asyncio
 import math
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from daybook_infra.runtime.http import phases
 from daybook_infra.runtime.http.config import BoundedConfig
 from daybook_infra.runtime.http.connections import Cut, network_of
-from daybook_infra.runtime.http.phases import NO_TRAILERS, HeadTooLarge, Phase, TooManyPipelined, UnknownVersion
+from daybook_infra.runtime.http.joined_writes import JoinedWrites
+from daybook_infra.runtime.http.phases import HeadTooLarge, Phase, TooManyPipelined, UnknownVersion
 from daybook_infra.runtime.http.refusals import HEAD_TOO_LARGE, HEAD_TOO_SLOW, MALFORMED, overloaded
 
 # The parser gets at most this much at a time, and the limits are checked after each slice.
 SLICE_BYTES: Final = 32 * 1024
 # These are answered even during overload.
 HEALTH_PATHS: Final = frozenset({b"/livez", b"/readyz", b"/metrics"})
-# An extension of the ASGI scope; its `call` closes the connection at once.
+# Extensions of the ASGI scope, called to close the connection at once, and to ask whether the whole body has arrived.
 ABORT: Final = "daybook.abort"
-HTTP_VERSIONS: Final = frozenset({"1.0", "1.1"})
+BODY_ARRIVED: Final = "daybook.body_arrived"
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -43,12 +45,10 @@ class BoundedProtocol(HttpToolsProtocol):
         self._closing_since: float | None = None
         # The request that the app is answering, or has answered last.
         self._running: RequestResponseCycle | None = None
-        self._in_head = self._head_starts_mid_slice = False
-        # If true, further input is discarded without parsing.
-        self._ignores_input = False
-        self._slice_bytes = 0
+        # `_ignores_input`: further input is discarded without parsing.
+        self._in_head = self._head_starts_mid_slice = self._ignores_input = False
         # Bytes since a head, a piece of a body or a message was completed, and whether the current slice completed one.
-        self._bytes_since_progress = 0
+        self._slice_bytes = self._bytes_since_progress = 0
         self._made_progress = False
         # Bytes of the current body with and without its framing, and bytes that were discarded.
         self._raw_bytes = self._body_bytes = self._discarded = 0
@@ -87,6 +87,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         super().connection_made(transport)
+        self.transport = cast("asyncio.Transport", JoinedWrites(transport, self.loop))
         self.network = network_of(self.client[0]) if self.client else ""
         if not self._connections.admit(self, self.loop.time()):
             self._abort()
@@ -127,19 +128,22 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._phase is Phase.IDLE:
             self._enter(Phase.HEAD)
         super().on_message_begin()
-        self.scope["extensions"] = {ABORT: {"call": lambda: self.drop(Cut.ANSWER_NOT_READ)}}
+        self.scope["extensions"] = {
+            ABORT: {"call": lambda: self.drop(Cut.ANSWER_NOT_READ)},
+            BODY_ARRIVED: {"call": lambda: self._running is not None and not self._running.more_body},
+        }
 
     def on_headers_complete(self) -> None:
         self._in_head, self._made_progress = False, True
         self._raw_bytes = self._body_bytes = 0
         if self._head_is_too_large():
             raise HeadTooLarge
-        if self.parser.get_http_version() not in HTTP_VERSIONS:
+        if self.parser.get_http_version() not in phases.HTTP_VERSIONS:
             raise UnknownVersion
         self.app = overloaded if self._refuses_for_overload() else self.config.loaded_app
         queued = len(self.pipeline)
         super().on_headers_complete()
-        self.headers = NO_TRAILERS
+        self.headers = phases.NO_TRAILERS
         if len(self.pipeline) == queued:
             self._running = self.cycle
             self._enter(Phase.BODY)

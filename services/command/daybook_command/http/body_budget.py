@@ -5,15 +5,14 @@ of other clients would fail.
 """
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Final
+from typing import Final, Self
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from daybook_command.metrics import DOOR_HELD
 from daybook_contracts.codes import TOO_LARGE_STATUS, Code
 from daybook_infra.runtime.http.problems import RequestRefused, refusal
+from daybook_infra.runtime.http.protocol import BODY_ARRIVED
 
 # Counts bodies only. The objects made from them take several times as much memory until the answer.
 MAX_BYTES: Final = 64 * 1024 * 1024
@@ -34,16 +33,11 @@ class BodyBudget:
         self._free = max_bytes
         self._share = max_bytes // SHARES
         self._held: dict[str, int] = {}  # by principal; only principals with reserved bytes
+        DOOR_HELD.set_function(lambda: max_bytes - self._free)
 
-    @contextmanager
-    def reserve(self, principal: str) -> Iterator["Reservation"]:
-        """The reservation of one request, released when the request is answered. Raises RequestRefused (503)."""
-        reservation = Reservation(self, principal)
-        try:
-            reservation.add(COMMAND_BYTES)
-            yield reservation
-        finally:
-            self._release(principal, reservation.size)
+    def reserve(self, principal: str) -> "Reservation":
+        """The reservation of one request: enter it, and leave it when the request is answered."""
+        return Reservation(self, principal)
 
     def take(self, principal: str, size: int) -> None:
         """Raises RequestRefused (503) if the total or the principal's share is used up."""
@@ -54,11 +48,9 @@ class BodyBudget:
             raise refusal(Code.UNAVAILABLE, SHARE_FULL)
         self._free -= size
         self._held[principal] = held
-        DOOR_HELD.inc(size)
 
-    def _release(self, principal: str, size: int) -> None:
+    def release(self, principal: str, size: int) -> None:
         self._free += size
-        DOOR_HELD.dec(size)
         left = self._held.get(principal, 0) - size
         if left > 0:
             self._held[principal] = left
@@ -67,12 +59,21 @@ class BodyBudget:
 
 
 class Reservation:
-    """Grows with the bytes that have arrived: a Content-Length alone reserves nothing."""
+    """Grows with the bytes that have arrived: a Content-Length alone reserves nothing. To enter it raises
+    RequestRefused (503) if the budget is used up.
+    """
 
     def __init__(self, budget: BodyBudget, principal: str) -> None:
         self._budget = budget
         self._principal = principal
         self.size = 0
+
+    def __enter__(self) -> Self:
+        self.add(COMMAND_BYTES)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._budget.release(self._principal, self.size)
 
     def add(self, size: int) -> None:
         """Raises RequestRefused (503) if the budget is used up."""
@@ -89,20 +90,36 @@ async def read_body(request: Request, max_size: int, reservation: Reservation) -
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > max_size:
         raise _too_large(max_size)
-    chunks: list[bytes] = []
-    size = 0
+    if _has_arrived(request):
+        return await _read_chunks(request, max_size, reservation)
     try:
         async with asyncio.timeout(READ_SECONDS):
-            async for chunk in request.stream():
-                size += len(chunk)
-                if size > max_size:
-                    raise _too_large(max_size)
-                reservation.add(len(chunk))
-                chunks.append(chunk)
+            return await _read_chunks(request, max_size, reservation)
     except TimeoutError as error:
         detail = f"The body did not arrive within {READ_SECONDS:g} s."
         raise refusal(Code.INVALID_COMMAND, detail, status=408, headers={"Connection": "close"}) from error
+
+
+async def _read_chunks(request: Request, max_size: int, reservation: Reservation) -> bytes:
+    chunks: list[bytes] = []
+    size, is_complete = 0, False
+    while not is_complete:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk, is_complete = message.get("body", b""), not message.get("more_body", False)
+        size += len(chunk)
+        if size > max_size:
+            raise _too_large(max_size)
+        reservation.add(len(chunk))
+        chunks.append(chunk)
     return b"".join(chunks)
+
+
+def _has_arrived(request: Request) -> bool:
+    """Whether the server has the whole body already, so that reading it needs no timer."""
+    extensions = request.scope.get("extensions", {})
+    return BODY_ARRIVED in extensions and extensions[BODY_ARRIVED]["call"]()
 
 
 def _too_large(max_size: int) -> RequestRefused:

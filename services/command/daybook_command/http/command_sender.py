@@ -62,6 +62,8 @@ class CommandSender:
         # Makes correlation ids unique, because other processes may read the same partition of the results topic.
         self._process = secrets.token_hex(8)
         self._numbers = itertools.count()
+        self._waiting = 0
+        DOOR_WAITING.set_function(lambda: self._waiting)
 
     async def send(self, commands: Sequence[Command], caller: Caller) -> list[Answer]:
         """Commands with the same routing key are decided in the order given."""
@@ -69,14 +71,14 @@ class CommandSender:
         if caller.wait and len(commands) > MAX_WAITING - replies.waiting:
             return [_unavailable(command, BUSY) for command in commands]
         deliveries = [self._delivery(command, caller) for command in commands]
-        DOOR_WAITING.inc(len(deliveries))
+        self._waiting += len(deliveries)
         try:
             await self._map(caller.principal, lambda delivery: self._write_record(delivery, caller), deliveries)
             await self._deliver(deliveries)
             await self._await_replies(deliveries)
             return await self._map(caller.principal, lambda delivery: _answer(delivery, caller.principal), deliveries)
         finally:
-            DOOR_WAITING.dec(len(deliveries))
+            self._waiting -= len(deliveries)
             for delivery in deliveries:
                 self._deliveries.settle(delivery)
                 replies.forget(delivery.correlation_id)

@@ -1,0 +1,47 @@
+"""A transport that writes once in each iteration of the event loop. uvicorn writes the head and the body of an answer
+separately; each would be a system call, and wake the client.
+"""
+
+import asyncio
+from typing import Any, Final
+
+# More than this is sent at once: the transport pauses an app whose client does not read, but only if it gets the bytes.
+MOST_BYTES: Final = 16 * 1024
+
+
+class JoinedWrites:
+    """Wraps a transport. What was written is sent before the connection is closed, but not if it is aborted."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def write(self, data: bytes) -> None:
+        if not self._pieces:
+            self._loop.call_soon(self._send)
+        self._pieces.append(data)
+        self._size += len(data)
+        if self._size > MOST_BYTES:
+            self._send()
+
+    def close(self) -> None:
+        self._send()
+        self._transport.close()
+
+    def write_eof(self) -> None:
+        self._send()
+        self._transport.write_eof()
+
+    def abort(self) -> None:
+        self._pieces.clear()
+        self._transport.abort()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def _send(self) -> None:
+        pieces, self._pieces, self._size = self._pieces, [], 0
+        if pieces and not self._transport.is_closing():
+            self._transport.write(b"".join(pieces))
