@@ -40,7 +40,7 @@ def create_app(
     """Raises SettingsError if the settings have no key to verify tokens with."""
     callers = Callers(deps.settings, deps.policy)
     options = {"version": version("daybook-command"), "lifespan": lifespan, "docs_url": None, "redoc_url": None}
-    app = Door(CommandRoutes(deps, callers), title="Daybook", **options)
+    app = DoorApp(CommandRoutes(deps, callers), title="Daybook", **options)
     app.include_router(outcome_router(deps, callers))
     app.include_router(health_router(deps.health, registry, details=deps.settings.admin_port is None))
     asyncapi.mount(app, deps.settings)
@@ -58,7 +58,7 @@ def with_web_apps(app: ASGIApp, settings: Settings) -> ASGIApp:
     return with_cors(app, origins, request_headers=REQUEST_HEADERS, answer_headers=ANSWER_HEADERS)
 
 
-class Door(FastAPI):
+class DoorApp(FastAPI):
     """Answers the two hot paths itself: FastAPI would parse and validate commands again, and its layers cost CPU time.
     Refusals and bugs are answered as on the other paths.
     """

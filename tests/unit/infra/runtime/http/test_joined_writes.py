@@ -8,7 +8,7 @@ import pytest
 from daybook_infra.runtime.http.joined_writes import MOST_BYTES, JoinedWrites
 
 
-class Transport(asyncio.Transport):
+class NotingTransport(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__({"peername": "there"})
         self.calls: list[Any] = []
@@ -30,16 +30,18 @@ class Transport(asyncio.Transport):
 
 
 @pytest.fixture
-def transport() -> Transport:
-    return Transport()
+def transport() -> NotingTransport:
+    return NotingTransport()
 
 
 @pytest.fixture
-async def joined(transport: Transport) -> JoinedWrites:
+async def joined(transport: NotingTransport) -> JoinedWrites:
     return JoinedWrites(transport, asyncio.get_running_loop())
 
 
-async def test_the_pieces_of_one_iteration_are_written_at_once(transport: Transport, joined: JoinedWrites) -> None:
+async def test_the_pieces_of_one_iteration_are_written_at_once(
+    transport: NotingTransport, joined: JoinedWrites
+) -> None:
     for piece in (b"head", b" and ", b"body"):
         joined.write(piece)
     assert transport.calls == []
@@ -50,7 +52,7 @@ async def test_the_pieces_of_one_iteration_are_written_at_once(transport: Transp
     assert transport.calls == [b"head and body", b"more"]
 
 
-async def test_many_bytes_are_not_held_back(transport: Transport, joined: JoinedWrites) -> None:
+async def test_many_bytes_are_not_held_back(transport: NotingTransport, joined: JoinedWrites) -> None:
     piece = bytes(MOST_BYTES // 4)
     for _ in range(5):
         joined.write(piece)
@@ -61,7 +63,7 @@ async def test_many_bytes_are_not_held_back(transport: Transport, joined: Joined
 
 @pytest.mark.parametrize(("end", "called"), [("close", "close"), ("write_eof", "eof")])
 async def test_what_is_held_back_is_written_before_the_end(
-    transport: Transport, joined: JoinedWrites, end: str, called: str
+    transport: NotingTransport, joined: JoinedWrites, end: str, called: str
 ) -> None:
     joined.write(b"answer")
     getattr(joined, end)()
@@ -69,7 +71,7 @@ async def test_what_is_held_back_is_written_before_the_end(
     assert transport.calls == [b"answer", called]
 
 
-async def test_nothing_is_written_after_an_abort(transport: Transport, joined: JoinedWrites) -> None:
+async def test_nothing_is_written_after_an_abort(transport: NotingTransport, joined: JoinedWrites) -> None:
     joined.write(b"answer")
     joined.abort()
     joined.write(b"another")
