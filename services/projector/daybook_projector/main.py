@@ -16,6 +16,7 @@ from daybook_infra.runtime.http.serving import cancel_and_wait, serve
 from daybook_infra.runtime.http.sites import sites
 from daybook_infra.runtime.kafka import clients as kafka
 from daybook_infra.runtime.kafka.outages import translated
+from daybook_infra.runtime.kafka.paced_fetching import Pace, pace_fetches
 from daybook_infra.runtime.logs import get_logger
 from daybook_infra.runtime.postgres.connections import Pool, close_pool, keep_session, open_pool
 from daybook_infra.runtime.retrying import retry_at_start
@@ -58,6 +59,9 @@ SESSION = {
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
 }
+# After entries have arrived, the next ones are fetched only this much later: they share a fetch and a transaction, and
+# who waits for one of them waits this much longer, at most.
+FETCH_PAUSE_SECONDS = 0.02
 # For finishing batches in progress and leaving the group. The partition's next owner repeats a batch that is not
 # finished by then.
 STOP_SECONDS = 20.0
@@ -161,4 +165,6 @@ async def _running_consumer(settings: Settings) -> AsyncIterator[AIOKafkaConsume
 async def _started_consumer(settings: Settings) -> AIOKafkaConsumer:
     group = Topics(settings.topic_prefix).projector_group
     async with translated(settings):
-        return await kafka.start(kafka.consumer(settings, NAME, group=group, bulk=True))
+        consumer = await kafka.start(kafka.consumer(settings, NAME, group=group, bulk=True))
+    pace_fetches(consumer, Pace(FETCH_PAUSE_SECONDS))
+    return consumer

@@ -10,6 +10,7 @@ from aiokafka.consumer import consumer, fetcher
 
 from daybook_infra.runtime.kafka.decompression import totals
 from daybook_infra.runtime.kafka.light_records import LightRecords
+from daybook_infra.runtime.kafka.paced_fetching import PacedFetcher
 
 PORTION_BYTES: Final = 16 * 1024 * 1024
 """One `getmany` stops once it has decompressed this much. Its last batch may exceed the limit."""
@@ -55,7 +56,7 @@ class PortionedResult(fetcher.FetchResult):
         return assigned and self._partition_records is not None
 
 
-class FairFetcher(fetcher.Fetcher):
+class FairFetcher(PacedFetcher):
     """Each call first sleeps as long as the previous call decompressed, so other tasks get at least half of the event
     loop's time. A partition with records left goes behind the others.
     """

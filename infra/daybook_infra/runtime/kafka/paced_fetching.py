@@ -1,0 +1,61 @@
+"""Makes a consumer wait a moment before it fetches again. If records arrive one by one, each of them would otherwise
+cost a request, an answer and all work that follows; those that arrive within the pause share it. A record that comes
+after a quiet time is still fetched at once.
+"""
+
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.consumer import fetcher
+
+
+class Pace:
+    """The pause after records have arrived. Records that arrive during a pause, from other brokers, do not prolong it:
+    so all brokers are asked at the same time.
+    """
+
+    def __init__(self, seconds: float, now: Callable[[], float] = monotonic) -> None:
+        self._seconds = seconds
+        self._now = now
+        self._ends_at = now()
+
+    def begin(self) -> None:
+        """Begins a pause, unless one is in progress."""
+        if self.rest() <= 0:
+            self._ends_at = self._now() + self._seconds
+
+    def rest(self) -> float:
+        """The seconds until the pause ends, or at most 0."""
+        return self._ends_at - self._now()
+
+
+class PacedFetcher(fetcher.Fetcher):
+    """Sends no fetch during a pause. Answers to earlier fetches still arrive, and offsets are still looked up."""
+
+    pace: Pace | None = None
+
+    async def _proc_fetch_request(self, assignment: Any, node_id: Any, request: Any) -> bool:
+        has_records: bool = await super()._proc_fetch_request(  # type: ignore[no-untyped-call]  # aiokafka's
+            assignment, node_id, request
+        )
+        if has_records and self.pace is not None:
+            self.pace.begin()
+        return has_records
+
+    def _get_actions_per_node(self, assignment: Any) -> tuple[Any, Any, float, Any, Any]:
+        """The third value is the time after which the fetcher calls this again."""
+        fetches, resets, seconds, is_stale, resumed = super()._get_actions_per_node(  # type: ignore[no-untyped-call]  # as above
+            assignment
+        )
+        rest = 0.0 if self.pace is None else self.pace.rest()
+        if rest > 0:
+            return [], resets, min(seconds, rest), is_stale, resumed
+        return fetches, resets, seconds, is_stale, resumed
+
+
+def pace_fetches(consumer: AIOKafkaConsumer, pace: Pace) -> None:
+    """The consumer must be started."""
+    started: Any = consumer._fetcher  # noqa: SLF001 - aiokafka has no option for this
+    started.pace = pace

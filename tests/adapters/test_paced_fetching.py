@@ -1,0 +1,42 @@
+"""The pause between a consumer's fetches, on a real Kafka, with a clock that the test moves."""
+
+from aiokafka import AIOKafkaProducer, TopicPartition
+
+from daybook_contracts.topics import Topics
+from daybook_infra.runtime.kafka import clients as kafka
+from daybook_infra.runtime.kafka.paced_fetching import Pace, pace_fetches
+from daybook_infra.runtime.settings import Settings
+
+SETTINGS = {"partitions": 2}
+WAIT_MS = 30_000
+
+
+class Clock:
+    at = 100.0
+
+    def now(self) -> float:
+        return self.at
+
+
+async def test_records_that_arrive_during_a_pause_are_fetched_together_at_its_end(settings: Settings) -> None:
+    topic, clock = Topics(settings.topic_prefix).audit_log, Clock()
+    places = [TopicPartition(topic, partition) for partition in range(2)]
+    async with (
+        AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap) as producer,
+        kafka.consumer(settings, "paced", bulk=True) as consumer,
+    ):
+        pace_fetches(consumer, Pace(8, clock.now))
+        consumer.assign(places)
+        for turn in range(2):
+            await producer.send_and_wait(topic, b"first", partition=0)
+            assert list(await consumer.getmany(timeout_ms=WAIT_MS)) == places[:1]
+            for partition in range(2):
+                await producer.send_and_wait(topic, b"later", partition=partition)
+            clock.at += 7
+            assert await consumer.getmany(timeout_ms=300) == {}
+            clock.at += 1
+            found = await consumer.getmany(timeout_ms=WAIT_MS)
+            assert {place: [each.value for each in records] for place, records in found.items()} == {
+                place: [b"later"] for place in places
+            }, f"turn {turn}"
+            clock.at += 8
