@@ -38,8 +38,9 @@ class Inbox:
     try alone in a batch. `doomed`: numbers of commands that failed when they were tried alone.
 
     `aside`: commands that choose ids, and later commands with the same keys (`keys_aside`), while reservations cannot
-    be trusted. `read_to`: the offset after the last record that arrived. `decided_to`: the offset after the last
-    handled record. `abandoned_from`: the first offset that is left to the partition's next owner.
+    be trusted. `deferred`: what was read from deferred records, by number, so that the next batch need not parse them
+    again. `read_to`: the offset after the last record that arrived. `decided_to`: the offset after the last handled
+    record. `abandoned_from`: the first offset that is left to the partition's next owner.
     """
 
     partition: int
@@ -58,6 +59,7 @@ class Inbox:
     doomed: set[int] = field(default_factory=set)
     aside: deque[Arrival] = field(default_factory=deque)
     keys_aside: set[str] = field(default_factory=set)
+    deferred: dict[int, TakenCommand] = field(default_factory=dict)
     decided_to: int = 0
     abandoned_from: int | None = None
 
@@ -73,6 +75,7 @@ class Inbox:
         self.queue.clear()
         self.aside.clear()
         self.keys_aside.clear()
+        self.deferred.clear()
         self.size = 0
         self.overdue.clear()
         return withdrawn
@@ -156,6 +159,8 @@ class Inbox:
                 self.aside.append(line.popleft())
             elif deferred.defers(item):
                 deferred.arrivals.append(line.popleft())
+                if head.offset is not None:
+                    self.deferred[head.number] = item
             else:
                 named += deferred.letters_named(item)
                 if arrivals and named > MAX_NAMED:
@@ -176,7 +181,8 @@ class Inbox:
     def _read(self, arrival: Arrival) -> TakenCommand:
         match arrival.content:
             case CommandRecord() as record:
-                return classify(record, self.partition, self.partitions, self.rules)
+                known = self.deferred.pop(arrival.number, None)
+                return known or classify(record, self.partition, self.partitions, self.rules)
             case SentCommand() as command:
                 return command
 

@@ -91,3 +91,15 @@ def test_no_offset_is_committed_past_a_command_left_for_the_next_batch() -> None
     assert inbox.mark_decided(taken) == 1
     inbox.put_back(taken[1:])
     assert [record.offset for record in inbox.queue] == [1, 2]
+
+
+def test_a_record_that_waits_for_a_later_batch_is_parsed_once() -> None:
+    inbox = Inbox(0, 1, 500)
+    inbox.add(retry(at) for at in range(3))
+    inbox.take()
+    waiting = dict(inbox.deferred)
+    _, taken = inbox.take()
+    assert taken == [waiting[1]]
+    assert taken[0] is waiting[1]
+    inbox.clear()
+    assert not inbox.deferred
