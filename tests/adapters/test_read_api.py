@@ -1,4 +1,4 @@
-"""The read API on a real database: which rows each caller sees, filters, pages and refusals."""
+"""The read API on a real database: filters, pages, refusals, and which rows each caller sees."""
 
 import asyncio
 import base64
@@ -80,7 +80,7 @@ VISIBLE = {
 @pytest.mark.parametrize("person", VISIBLE)
 async def test_each_person_sees_the_rows_that_the_policies_allow(api: ReadApi, scene: ReadScene, person: str) -> None:
     principal, paths = f"user:{getattr(scene.own, person)}", [each.format(*scene.own.projects) for each in COLLECTIONS]
-    # Pages of one row: none would follow a page whose keys are all of hidden rows.
+    # One row per page, because a page that has only keys of hidden rows must not end the walk.
     found = [await api.walk(f"{scene.own.path}/{path}", principal, limit=1) for path in paths]
     assert tuple(map(len, found)) == VISIBLE[person]
 

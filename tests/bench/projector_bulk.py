@@ -2,7 +2,7 @@ r"""The projector, bulk, against psql's `\copy`: `python tests/bench/projector_b
 
 Ours: a projector starts with empty tables and projects the whole log of a system that has founded 1,000 orgs and
 decided mixed commands. The clock and the CPU time run from its first transaction to its last, so its start does not
-count. Theirs: psql copies the same rows, in binary, into the same ten tables with all their keys, by one connection.
+count. Theirs: psql copies the same rows, in binary, into the same tables with all their keys, by one connection.
 The value is entries a second; the goal is 0.85 of psql's.
 """
 

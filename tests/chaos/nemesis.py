@@ -19,7 +19,7 @@ from chaos.faults.servers import SERVERS
 from chaos.scene import Scene
 
 FAULTS: Sequence[Fault] = [*PROCESSES, *SERVERS, *NETWORK, *RECORDS, *FAILPOINTS]
-# A fault that has no effect is tried again, this many times in all.
+# A fault that has no effect is tried at most this many times.
 TRIES = 3
 
 

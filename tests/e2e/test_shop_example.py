@@ -37,7 +37,7 @@ async def listens(client: httpx.AsyncClient) -> bool:
         return False
 
 
-async def test_a_request_is_one_command_even_if_repeated_and_a_rejection_is_its_answer(
+async def test_a_repeated_request_is_one_command_and_a_rejection_reaches_the_caller(
     shop: httpx.AsyncClient, database: Connection, tenant: Tenant
 ) -> None:
     path, key = f"/orgs/{tenant.org_id}/shops", str(uuid4())

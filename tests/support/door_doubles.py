@@ -1,4 +1,4 @@
-"""The door without servers: small in-memory stand-ins for its dependencies. Only `Replies` is the real class."""
+"""The door without servers: in-memory stand-ins for Kafka, the users, the outcomes and the shards; all else is real."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -182,7 +182,7 @@ class NoShards:
 
 class DoorAlone:
     """A door for one test. `principal` sends the commands unless a call names another one. `publishing` replaces the
-    Kafka in memory.
+    in-memory Kafka.
     """
 
     def __init__(

@@ -94,7 +94,7 @@ def _tokens() -> list[Row]:
         ("a JWT", _size(auth.MAX_TOKEN_LENGTH)),
         ("a verified JWT is cached for", f"{auth.TRUST_SECONDS / 60:g} min"),
         ("fetched keys are cached for", f"{token_keys.FRESH_SECONDS / 60:g} min"),
-        ("fetched keys are trusted without their URL for", f"{token_keys.TRUSTED_SECONDS / 3600:g} h"),
+        ("fetched keys are trusted, while their URL is unreachable, for", f"{token_keys.TRUSTED_SECONDS / 3600:g} h"),
     ]
 
 

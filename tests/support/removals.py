@@ -205,7 +205,7 @@ def heal_without_activity(patch: Patch) -> None:
 
 
 def take_any_row_with_the_id(patch: Patch) -> None:
-    """Simulated `is_entry_of`: takes any row with the id for the entry."""
+    """Simulated `is_entry_of`: treats any row with the id as the entry."""
     patch.replace(simulated_postgres, "is_entry_of", lambda *_: True)
 
 

@@ -37,7 +37,7 @@ def found(mutant: Mutant) -> tuple[str, str]:
     """Two cells: for each judge, in how many of a hundred schedules it reported first; and the number of schedules
     until the first report.
     """
-    verdicts = [mutant.verdict(seed) for seed in range(OF_EACH)]
+    verdicts = [mutant.verdict(seed, mutant.arrivals[0]) for seed in range(OF_EACH)]
     judges = Counter(failed.judge for failed in verdicts if failed is not None)
     first = next((runs for runs, failed in enumerate(verdicts, start=1) if failed is not None), None)
     return ", ".join(f"{judge} {count}" for judge, count in judges.most_common()), str(first)

@@ -97,7 +97,7 @@ class Host:
 
     def _launched(self) -> "subprocess.Popen[str]":
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - `close` closes it
-        # In a new session, so that Ctrl-C reaches only pytest, which then stops the child in order.
+        # In a process group of its own, so that Ctrl-C reaches only pytest, which then stops the child cleanly.
         return subprocess.Popen(  # noqa: S603 - a module of Daybook
             [sys.executable, "-m", HOST],
             stdin=subprocess.PIPE,

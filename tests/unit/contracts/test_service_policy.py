@@ -152,7 +152,7 @@ FORGED = {
     "no signature, the door's mark": record(VALUE, "service:billing", "http"),
     "no signature, the door's mark, a user": record(VALUE, f"user:{ANN}", "http"),
     "no principal": record(VALUE, None, proof=SIGNED),
-    "a principal that is none": signed(VALUE, "billing", BILLING_KEY),
+    "an invalid principal": signed(VALUE, "billing", BILLING_KEY),
     "another value": record(envelope(data={"name": "y"}), "service:billing", proof=SIGNED),
     "a value with a space more": record(VALUE + b" ", "service:billing", proof=SIGNED),
     "another principal": record(VALUE, "service:root", proof=SIGNED),
@@ -163,8 +163,8 @@ FORGED = {
     "the door's signature without its mark": record(VALUE, f"user:{ANN}", proof=BY_DOOR),
     "the door's record as a service's": record(VALUE, "service:billing", "http", BY_DOOR),
     "another mark": signed(VALUE, f"user:{ANN}", DOOR_KEY, "kafka"),
-    "a mark that takes part of the value": record(
-        b"x\n" + VALUE, f"user:{ANN}", "http\nx", signature(DOOR_KEY, f"user:{ANN}", "http\nx", VALUE)
+    "a mark that holds the start of the signed value": record(
+        VALUE, f"user:{ANN}", "http\nx", signature(DOOR_KEY, f"user:{ANN}", "http", b"x\n" + VALUE)
     ),
     "the key of nobody": signed(VALUE, "service:billing", b"x" * 32),
     "an empty key": signed(VALUE, "service:root", b""),
@@ -181,7 +181,7 @@ def test_the_headers_of_a_forged_record_are_dropped(item: CommandRecord) -> None
     refused = classify(item, HOME, PARTITIONS, SenderRules(POLICY))
     assert isinstance(refused, RefusedCommand)
     assert not refused.reply_to.http
-    assert refused.code.value == ("INVALID_COMMAND" if item.value and item.value[:1] == b"x" else "FORBIDDEN")
+    assert refused.code.value == "FORBIDDEN"
 
 
 def test_a_forged_record_gets_the_grant_of_unnamed() -> None:

@@ -29,8 +29,7 @@ def alerts(scope: Scope, severities: tuple[str, ...], *, as_json: bool) -> None:
     """List the open alerts, critical ones first.
 
     Fields of --json: id, severity (critical, warning, info), org_id, project_id, connection_id, rule, message. `rule`
-    is null if the alert was raised by hand. `connection_id` is null if the alert is about no connection, or if its
-    sender chose the alert's id.
+    is null if the alert was raised by hand. `connection_id` is null if the alert is about no connection.
     """
     from daybook_infra.operations import listings
 

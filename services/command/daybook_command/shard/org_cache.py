@@ -1,5 +1,5 @@
 """Cached orgs, each as of the log's head. Evicts the least recently used orgs, but keeps dirty ones, which have entries
-that are not projected yet. The caches of libraries cannot keep certain items.
+that are not projected yet. The caches of libraries would evict these too.
 """
 
 from collections import OrderedDict

@@ -101,7 +101,7 @@ class PartitionLog:
         return None if after == self.checkpoint else Batch(self.partition, entries, self.checkpoint, after)
 
     def mark_projected(self, batch: Batch) -> None:
-        """Call it once the tables have the batch: the one that `next_batch` returned, or its first part."""
+        """Call it when the tables have the batch: the one that `next_batch` returned, or its first part."""
         del self._pending[: len(batch.entries)]
         self.checkpoint = batch.after
 

@@ -5,7 +5,6 @@ bounded.
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from itertools import islice
 from struct import Struct
 from typing import Any, Final
 
@@ -14,8 +13,8 @@ from daybook_projector.audit.fold.fold import PartitionFold
 from daybook_projector.projections.changes import Table
 from daybook_projector.rebuild.shadow_tables import ShadowTables
 
-CHUNK_ROWS: Final = 500
-"""Usually about 32 KiB, and 32 MiB at most: each row may be a dead letter of 64 KiB."""
+CHUNK_BYTES: Final = 64 * 1024
+"""A chunk is sent once it has this size. Its last row may have up to 256 KiB more."""
 
 _HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER: Final = b"\xff\xff"
@@ -44,10 +43,13 @@ async def fill(connection: Connection, shadows: ShadowTables, fold: PartitionFol
 
 async def _copied(table: Table, fold: PartitionFold) -> AsyncIterator[bytes]:
     yield _HEADER
-    rows = _encoded(table, fold)
-    while chunk := b"".join(islice(rows, CHUNK_ROWS)):
-        yield chunk
-    yield _TRAILER
+    chunk = bytearray()
+    for row in _encoded(table, fold):
+        chunk += row
+        if len(chunk) >= CHUNK_BYTES:
+            yield bytes(chunk)
+            chunk.clear()
+    yield bytes(chunk) + _TRAILER
 
 
 def _encoded(table: Table, fold: PartitionFold) -> Iterator[bytes]:

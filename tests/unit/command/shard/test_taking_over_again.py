@@ -32,7 +32,7 @@ class EmptyTopic:
         return 0
 
 
-async def test_a_takeover_does_not_make_a_shard_with_a_wrong_clock_ready() -> None:
+async def test_a_shard_with_a_wrong_clock_stays_unready_after_a_takeover() -> None:
     health = Health()
     engine = Engine(CONFIG, cast("EffectRunner", EmptyLog()), cast("CommandConsumer", EmptyTopic()), health)
     shard = Shard.of(0, CONFIG)

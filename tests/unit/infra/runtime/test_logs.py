@@ -1,4 +1,4 @@
-"""Logs: JSON lines on stderr, from Daybook's loggers and those of libraries, without local variables."""
+"""Logs: JSON lines on stderr, from Daybook and libraries. Tracebacks in them contain no local variables."""
 
 import json
 import logging

@@ -47,5 +47,5 @@ async def test_a_fault_at_the_last_row_gives_exactly_one_finding(
     assert await findings_of(values) == found
 
 
-async def test_a_last_row_other_than_the_checkpoints_is_found() -> None:
+async def test_a_last_row_unlike_the_checkpoint_is_reported() -> None:
     assert await findings_of(a_log(), Head(LAST, "ab" * 32)) == [("hash", LAST)]
