@@ -61,6 +61,7 @@ bench-large: .venv/bench-installed ## measure the figures that take longer, and 
 	$(BIN)/python tests/bench/cached_orgs.py --orgs 150000 --mib 1000
 	$(BIN)/python tests/bench/large_history.py
 	$(BIN)/python tests/bench/performance_table.py
+	$(BIN)/python tests/bench/floors.py
 	$(BIN)/python tests/bench/decide_batch.py
 	$(BIN)/python tests/bench/entry_timing.py
 	$(BIN)/python tests/bench/loop_stalls.py

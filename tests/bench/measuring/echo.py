@@ -32,26 +32,34 @@ async def echo(envelope: Envelope) -> Envelope:
 
 
 @dataclass(frozen=True, slots=True)
-class Echo:
+class Served:
     url: str
     pid: int
 
 
 @asynccontextmanager
-async def running_echo() -> AsyncIterator[Echo]:
+async def running_echo() -> AsyncIterator[Served]:
     """Stock uvicorn: it chooses uvloop and httptools. It writes no access log, because Daybook writes none either."""
     port = free_port()
+    program = ("uvicorn", "bench.measuring.echo:app", "--http", "httptools", "--port", str(port))
+    async with serving(port, *program, "--no-access-log", "--log-level", "warning") as echo:
+        yield echo
+
+
+@asynccontextmanager
+async def serving(port: int, module: str, *arguments: str, **variables: str) -> AsyncIterator[Served]:
+    """Runs `python -m MODULE` with these environment variables until the end of the block."""
+    folder = Path(__file__).parents[2]
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "uvicorn", "bench.measuring.echo:app", "--http", "httptools"),
-        *("--port", str(port), "--no-access-log", "--log-level", "warning"),
-        cwd=Path(__file__).parents[2],
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        *(sys.executable, "-m", module, *arguments),
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(folder)} | variables,
     )
     try:
         async with asyncio.timeout(30):
             while not await _is_listening(port):  # noqa: ASYNC110 - another process listens
                 await asyncio.sleep(0.05)
-        yield Echo(f"http://127.0.0.1:{port}", process.pid)
+        yield Served(f"http://127.0.0.1:{port}", process.pid)
     finally:
         process.terminate()
         await process.wait()
