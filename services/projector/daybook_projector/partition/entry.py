@@ -2,6 +2,8 @@
 that cannot be read are None; no function here raises.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 from msgspec.structs import replace
 
@@ -9,6 +11,7 @@ from daybook_contracts.entries.entry import Entry
 from daybook_contracts.entries.facts import decode_fact
 from daybook_contracts.entries.fields import Fact
 from daybook_contracts.entries.reading import LooseEntry, PoisonEntry, raw_metadata, read_entry
+from daybook_contracts.entries.reading_runs import trusted_facts
 from daybook_contracts.limits import ENTRIES
 from daybook_contracts.log.admission import Admitted
 from daybook_contracts.log.head import Head
@@ -47,6 +50,23 @@ class _LooseMetadata(msgspec.Struct, gc=False):
 
 
 _LOOSE_METADATA = msgspec.json.Decoder(_LooseMetadata)
+
+
+def read_partition_entries(run: Sequence[tuple[int, Admitted]]) -> list[PartitionEntry]:
+    """Reads the records, given with their offsets, as `read_partition_entry` does, but faster: the checks are made for
+    the whole run at once. Only if one of them fails, the entries are checked one by one.
+    """
+    entries = [admitted.entry for _, admitted in run if admitted.entry is not None]
+    try:
+        facts = trusted_facts(entries, [bytes(entry.metadata_json.data) for entry in entries])
+    except ValueError:
+        facts = []
+    if len(facts) != len(run):
+        return [read_partition_entry(offset, admitted) for offset, admitted in run]
+    return [
+        trusted_partition_entry(offset, admitted.head, admitted.value, entry, fact)
+        for (offset, admitted), entry, fact in zip(run, entries, facts, strict=True)
+    ]
 
 
 def read_partition_entry(offset: int, admitted: Admitted) -> PartitionEntry:

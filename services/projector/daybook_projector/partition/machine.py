@@ -9,11 +9,11 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
-from daybook_contracts.log.admission import VoidReason, admit
+from daybook_contracts.log.admission import Admitted, VoidReason, admit
 from daybook_contracts.log.continuity import LogChanged, check_head, check_voids
 from daybook_contracts.log.head import Checkpoint, Head
 from daybook_infra.runtime.kafka.lost_batch import offsets_of
-from daybook_projector.partition.entry import PartitionEntry, poison_if_misplaced, read_partition_entry
+from daybook_projector.partition.entry import PartitionEntry, poison_if_misplaced, read_partition_entries
 
 
 class PartitionStopped(Exception):
@@ -81,14 +81,16 @@ class PartitionLog:
 
     def take(self, records: Iterable[Record]) -> Voids:
         """Admits the records that extend the log, and returns the void ones. Raises `LogChanged`."""
-        voids = Voids()
+        voids, run = Voids(), list[tuple[int, Admitted]]()
         for record in records:
             self._verify_offset(record.offset)
             if record.offset >= self.checkpoint.next_offset:
-                self._admit(record, voids)
+                self._admit(record, voids, run)
             elif record.offset == self.checkpoint.head_offset:
                 check_head(self.checkpoint.head, record.offset, self.partition, record.value)
             self._next_to_read = record.offset + 1
+        for entry in read_partition_entries(run):
+            self._pending.append(poison_if_misplaced(entry, self.partition, self._partitions))
         return voids
 
     def next_batch(self, limit: int) -> Batch | None:
@@ -117,14 +119,13 @@ class PartitionLog:
         if self._next_to_read <= self.checkpoint.head_offset < offset:
             raise LogChanged(f"there is no record at offset {self.checkpoint.head_offset}, the checkpoint's head")
 
-    def _admit(self, record: Record, voids: Voids) -> None:
+    def _admit(self, record: Record, voids: Voids, run: list[tuple[int, Admitted]]) -> None:
         admitted = admit(self._head, self.partition, record.value)
         if isinstance(admitted, VoidReason):
             voids.add(record, admitted)
             check_voids(record.offset - self._head_offset)
             return
-        entry = read_partition_entry(record.offset, admitted)
-        self._pending.append(poison_if_misplaced(entry, self.partition, self._partitions))
+        run.append((record.offset, admitted))
         self._head, self._head_offset = admitted.head, record.offset
 
 

@@ -2,7 +2,6 @@
 Within a phase, inserts and updates run before deletes. A change that may need a delete to run first gets a later phase.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable
 
 from daybook_projector.projections.changes import Change, Delete, Insert, Table
@@ -16,18 +15,19 @@ def write_phases(changes: Iterable[tuple[Owner, Change]]) -> list[list[Change]]:
     phase of every owner; there are as many phases as the owner with the most has.
     """
     phases: list[list[Change]] = []
-    current: dict[Owner, int] = defaultdict(int)
-    deleted_from: dict[Owner, set[Table]] = defaultdict(set)
+    current: dict[Owner, int] = {}
+    deleted_from: dict[Owner, set[Table]] = {}
     for owner, change in changes:
-        tables = deleted_from[owner]
+        tables = deleted_from.get(owner)
         if tables and _must_wait(change, tables):
-            current[owner] += 1
+            current[owner] = current.get(owner, 0) + 1
             tables.clear()
         if isinstance(change, Delete):
-            tables.add(change.table)
-        if current[owner] == len(phases):
+            deleted_from.setdefault(owner, set()).add(change.table)
+        phase = current.get(owner, 0)
+        if phase == len(phases):
             phases.append([])
-        phases[current[owner]].append(change)
+        phases[phase].append(change)
     return phases
 
 

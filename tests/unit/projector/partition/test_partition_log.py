@@ -162,3 +162,17 @@ def test_an_entry_with_unreadable_columns_has_no_columns() -> None:
     log.add(ORG, ANN, facts.OrgCreated(name="a"), entity_id="nobody")
     batch = next_batch(reading(log))
     assert batch.entries[0].columns is None
+
+
+@pytest.mark.parametrize("faulty", [{}, {"id": project(9)}, {"entity_id": "nobody"}])
+def test_records_taken_together_give_the_same_entries_as_one_by_one(faulty: dict[str, str]) -> None:
+    log = three_commands()
+    log.add(ORG, ANN, facts.OrgRenamed(name="d"), **faulty)
+    log.records[0].append(b"garbage")
+    log.add(ORG, ANN, facts.OrgRenamed(name="e"))
+    one_by_one = PartitionLog(0, NOTHING_PROJECTED, partitions=1)
+    for record in records(log.records[0]):
+        one_by_one.take([record])
+    entries = next_batch(one_by_one).entries
+    assert next_batch(reading(log)).entries == entries
+    assert [entry.head.position for entry in entries if entry.poison is not None] == ([4] if faulty else [])
