@@ -1,11 +1,11 @@
-"""Carries out the effects of shards and returns the results as events. One snapshot at a time serves the loads of all
-shards. Appends run concurrently, and the producer packs them into one request.
+"""Carries out the effects of shards and returns the results as events. A snapshot serves the loads of all shards that
+wait for one. Appends run concurrently, and the producer packs them into one request.
 """
 
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ from daybook_command.postgres.overdue_runs import OverdueRuns
 from daybook_command.postgres.snapshot_reader import SnapshotReader
 from daybook_command.shard.effects import Answer, Append, LoadSnapshot, Pin, ReadGap, Reply
 from daybook_command.shard.events import Event, GapRead, LogOpened, LogRead, Pinned, RunsOverdue, SnapshotLoaded
+from daybook_command.shard.snapshot import Snapshot
 from daybook_command.shard.snapshot_checks import skew_fault_between
 from daybook_infra.runtime.failpoints import failpoint
 from daybook_infra.runtime.health import Health
@@ -29,8 +30,13 @@ log = get_logger(__name__)
 PROBE_SECONDS = 2.0
 # How long the appends of a round may wait for those of other partitions. Deciding a large batch takes as long.
 ROUND_SECONDS = 0.005
+# A round is a look-up and the decisions on it. A second one overlaps the first if this many commands wait for it: for
+# fewer, it is better to share the next snapshot, because each look-up costs as much as ten commands.
+SECOND_ROUND_COMMANDS = 50
+MAX_ROUNDS = 2
 T = TypeVar("T")
 Deliver = Callable[[Event], None]
+Loads = dict[int, tuple[LoadSnapshot, Deliver]]
 
 
 class EffectRunner:
@@ -54,8 +60,10 @@ class EffectRunner:
         self._overdue_runs = overdue_runs
         self._answers = answers
         self._health = health
-        self._loads: dict[int, tuple[LoadSnapshot, Deliver]] = {}
-        self._load_requested = asyncio.Event()
+        self._loads: Loads = {}
+        self._loads_changed = asyncio.Event()
+        self._rounds = 0
+        self._deciding = asyncio.Lock()
         self._appends_allowed = asyncio.Event()
         self._appends_allowed.set()
         self._takeover_lock = asyncio.Lock()
@@ -125,30 +133,47 @@ class EffectRunner:
     def queue_load(self, partition: int, load: LoadSnapshot, deliver: Deliver) -> None:
         """Queues a load. The next snapshot serves all loads that are queued by then."""
         self._loads[partition] = (load, deliver)
-        self._load_requested.set()
+        self._loads_changed.set()
 
     async def run_loads(self) -> None:
-        """Reads one snapshot after another, each for all loads that are queued. The batches that are decided on a
-        snapshot are appended together, so that Kafka gets them in one request.
-        """
-        while True:
-            await self._load_requested.wait()
-            self._load_requested.clear()
-            loads, self._loads = self._loads, {}
-            needs = {partition: load.needs for partition, (load, _) in loads.items()}
-            started = time.perf_counter()
-            snapshots = await self.retry("postgres", partial(self._snapshots.read, needs))
-            loaded = time.perf_counter()
-            metrics.LOOKUP_SECONDS.observe(loaded - started)
-            self._appends_allowed.clear()
-            for partition, (load, deliver) in loads.items():
-                await self.turns.wait()
-                salts = os.urandom(16 * load.commands)
-                deliver(SnapshotLoaded(snapshots[partition], _now_us(), salts))
-                if time.perf_counter() - loaded > ROUND_SECONDS:
-                    self._appends_allowed.set()
-                await asyncio.sleep(0)  # deciding a batch takes milliseconds, and each partition may have one
-            self._appends_allowed.set()
+        """Runs rounds, each for all loads that are queued when it begins."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                await self._loads_changed.wait()
+                self._loads_changed.clear()
+                if self._may_begin_round():
+                    loads, self._loads = self._loads, {}
+                    self._rounds += 1
+                    group.create_task(self._run_round(loads))
+
+    def _may_begin_round(self) -> bool:
+        commands = sum(load.commands for load, _ in self._loads.values())
+        if self._rounds:
+            return self._rounds < MAX_ROUNDS and commands >= SECOND_ROUND_COMMANDS
+        return bool(self._loads)
+
+    async def _run_round(self, loads: Loads) -> None:
+        needs = {partition: load.needs for partition, (load, _) in loads.items()}
+        started = time.perf_counter()
+        snapshots = await self.retry("postgres", partial(self._snapshots.read, needs))
+        metrics.LOOKUP_SECONDS.observe(time.perf_counter() - started)
+        async with self._deciding:
+            await self._decide(loads, snapshots)
+        self._rounds -= 1
+        self._loads_changed.set()
+
+    async def _decide(self, loads: Loads, snapshots: Mapping[int, Snapshot]) -> None:
+        """The batches that are decided on a snapshot are appended together, so that Kafka gets them in one request."""
+        started = time.perf_counter()
+        self._appends_allowed.clear()
+        for partition, (load, deliver) in loads.items():
+            await self.turns.wait()
+            salts = os.urandom(16 * load.commands)
+            deliver(SnapshotLoaded(snapshots[partition], _now_us(), salts))
+            if time.perf_counter() - started > ROUND_SECONDS:
+                self._appends_allowed.set()
+            await asyncio.sleep(0)  # deciding a batch takes milliseconds, and each partition may have one
+        self._appends_allowed.set()
 
     async def run_kafka_probe(self) -> None:
         """Probes Kafka regularly, so that even an idle instance notices an outage."""

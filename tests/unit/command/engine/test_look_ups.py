@@ -1,0 +1,96 @@
+"""Loads that are queued during a look-up share the next one. If there are many, it overlaps the first."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import cast
+
+from daybook_command.engine.effect_runner import SECOND_ROUND_COMMANDS, EffectRunner
+from daybook_command.kafka.answer_publisher import AnswerPublisher
+from daybook_command.kafka.log_reader import LogReader
+from daybook_command.kafka.log_writer import LogWriter
+from daybook_command.postgres.overdue_runs import OverdueRuns
+from daybook_command.postgres.snapshot_reader import SnapshotReader
+from daybook_command.shard.effects import LoadSnapshot
+from daybook_command.shard.events import Event
+from daybook_command.shard.snapshot import Needs, Snapshot
+from daybook_contracts.log.head import NOTHING_PROJECTED
+from daybook_infra.runtime.health import Health
+
+EMPTY = Snapshot(NOTHING_PROJECTED, 0, {}, {}, frozenset(), frozenset())
+
+
+@dataclass
+class Postgres:
+    """Answers after `released` is set. `reads`: the partitions of each look-up that has begun."""
+
+    reads: asyncio.Queue[list[int]] = field(default_factory=asyncio.Queue)
+    released: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def read(self, needs: Mapping[int, Needs]) -> dict[int, Snapshot]:
+        self.reads.put_nowait(list(needs))
+        await self.released.wait()
+        return dict.fromkeys(needs, EMPTY)
+
+
+@asynccontextmanager
+async def running(postgres: Postgres) -> AsyncIterator[EffectRunner]:
+    runner = EffectRunner(
+        cast("LogReader", None),
+        cast("LogWriter", None),
+        cast("SnapshotReader", postgres),
+        cast("OverdueRuns", None),
+        cast("AnswerPublisher", None),
+        Health(),
+    )
+    loads = asyncio.create_task(runner.run_loads())
+    try:
+        yield runner
+    finally:
+        loads.cancel()
+        await asyncio.wait([loads])
+
+
+def queue(runner: EffectRunner, partition: int, commands: int) -> None:
+    def ignore(_: Event) -> None: ...
+
+    runner.queue_load(partition, LoadSnapshot(Needs(), commands), ignore)
+
+
+async def next_read(postgres: Postgres) -> list[int]:
+    return await asyncio.wait_for(postgres.reads.get(), 10)
+
+
+async def test_few_commands_share_the_next_look_up() -> None:
+    postgres = Postgres()
+    async with running(postgres) as runner:
+        queue(runner, 0, 1)
+        assert await next_read(postgres) == [0]
+        queue(runner, 1, 1)
+        await asyncio.sleep(0)
+        queue(runner, 2, 1)
+        postgres.released.set()
+        assert await next_read(postgres) == [1, 2]
+
+
+async def test_many_commands_do_not_wait_for_the_look_up_in_progress() -> None:
+    postgres = Postgres()
+    async with running(postgres) as runner:
+        queue(runner, 0, 1)
+        assert await next_read(postgres) == [0]
+        queue(runner, 1, SECOND_ROUND_COMMANDS)
+        assert await next_read(postgres) == [1]
+
+
+async def test_at_most_two_look_ups_are_in_progress() -> None:
+    postgres = Postgres()
+    async with running(postgres) as runner:
+        for partition in range(2):
+            queue(runner, partition, SECOND_ROUND_COMMANDS)
+            assert await next_read(postgres) == [partition]
+        queue(runner, 2, SECOND_ROUND_COMMANDS)
+        await asyncio.sleep(0)
+        queue(runner, 3, SECOND_ROUND_COMMANDS)
+        postgres.released.set()
+        assert await next_read(postgres) == [2, 3]
