@@ -10,7 +10,7 @@ LOCAL = Counter(
 )
 LOST = Counter(
     "daybook_command_lost_total",
-    "Commands in record batches that are not read because they are too large once decompressed.",
+    "Commands in record batches that are not read because they are too large after decompression.",
     ["partition"],
 )
 ENTRIES = Counter(

@@ -46,21 +46,21 @@ from daybook_projector.read_api.stream.log_reads import TickReads
 log = get_logger(__name__)
 
 NAME = "daybook-projector"
-# How many batches that could not be written in a group are written alone at the same time.
+# How many batches are written alone at the same time: those that could not be written in a group.
 WRITE_SLOTS = 2
-# Two connections look up users and quarantined orgs.
+# The last two connections look up users and quarantined orgs.
 CONNECTIONS = GROUPS + WRITE_SLOTS + 2
 STREAM_CONNECTIONS = 1
-# Every statement that writes finds rows by their keys. A plan for any values serves all batches, so the server need not
-# plan again for each; but it must use the indexes even if it was made while the tables were empty.
+# Every statement that writes finds rows by their keys. One generic plan serves all batches, so the server need not plan
+# again for each; but the plan must use the indexes even if it was made while the tables were empty.
 SESSION = {
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
 }
-# After entries have arrived, the next ones are fetched only this much later: they share a fetch and a transaction, and
-# who waits for one of them waits this much longer, at most.
+# After entries have arrived, the next fetch is sent only this much later, so that the next entries share a fetch and a
+# transaction. An entry is projected later by at most this time.
 FETCH_PAUSE_SECONDS = 0.02
 # For finishing batches in progress and leaving the group. The partition's next owner repeats a batch that is not
 # finished by then.

@@ -77,7 +77,9 @@ class ReadMetrics:
             registry=registry,
         )
         self.stream_entries = Counter(
-            "daybook_read_stream_entries", "Entries read for open streams, once for all of them", registry=registry
+            "daybook_read_stream_entries",
+            "Entries read for open streams; one read serves all streams of an org",
+            registry=registry,
         )
         self.streams_ended = Counter(
             "daybook_read_streams_ended",

@@ -29,7 +29,7 @@ class DecisionContext(Struct, frozen=True, gc=False):
 
 
 class NewEntry(Struct, frozen=True, gc=False):
-    """An entry before the shard adds its place, time, salt and hashes. Its id columns name only rows that exist once
+    """An entry before the shard adds its place, time, salt and hashes. Its id columns name only rows that exist after
     the command is applied, so its foreign keys always hold.
     """
 

@@ -52,7 +52,7 @@ _PROJECT_STANDINGS: Final[Mapping[ProjectRole | None, Standings]] = {
 
 
 def is_anonymous(command: Command, principal: Principal) -> bool:
-    """Whether the command lacks an actor: only a service may send a command without one."""
+    """Whether the command lacks an actor that it needs: only a service may send a command without one."""
     return command.actor_user_id is None and not isinstance(principal, Service)
 
 

@@ -12,8 +12,8 @@ from typing import Final
 # PostgreSQL may keep a plan that it made while the table was small. The session's settings exclude plans that do not
 # use an index; and because an index is right for any number of ids, no statement is planned more than once.
 SESSION: Final = {"enable_seqscan": "off", "enable_bitmapscan": "off", "plan_cache_mode": "force_generic_plan"}
-# The statements for a filter need this setting too: what remains is a scan of an index in the right order, which stops
-# at the LIMIT.
+# The statements for a filter need this setting too. Without sorting, only a scan of an index in the right order
+# remains, and it stops at the LIMIT.
 FORCE_INDEX_ORDER: Final = "SELECT set_config('enable_sort', 'off', true)"
 
 RUNS: Final = """
@@ -77,7 +77,7 @@ MATCHING: Final = """
 """
 
 # The same for dead letters with a retry_count of at most $6 (one value for each connection). Dead letters with a higher
-# one are not read: `level` lists the existing values of retry_count, and one page of each value is read.
+# count are not read: `level` lists the existing values of retry_count, and one page of each value is read.
 RETRIED_AT_MOST: Final = """
     WITH RECURSIVE asked AS (
         SELECT each.org_id, each.connection_id, each.most

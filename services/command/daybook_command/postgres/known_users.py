@@ -18,7 +18,7 @@ from daybook_infra.runtime.postgres.connections import Pool, translated
 # As docs/log.md, rule 7, says. A projector usually needs a tenth of this time.
 WAIT_SECONDS = 1.0
 POLL_SECONDS = 0.05
-# So many ids take about 20 MB. A user who is evicted costs one look-up.
+# This many ids take about 20 MB. A user who is evicted costs one look-up.
 MAX_REMEMBERED = 100_000
 # Ids in one look-up. Further ids wait for the next look-up.
 MAX_ASKED = 10_000

@@ -13,7 +13,8 @@ from daybook_contracts.entries.identity import Identity
 from daybook_contracts.results import Result
 from daybook_infra.runtime.postgres.connections import Pool, translated
 
-# How long one statement may take at most, with the wait for one of the door's connections. A caller may wait for three.
+# How long a look-up may take at most, with the wait for one of the door's connections. A caller may wait for three
+# look-ups.
 MAX_LOOKUP_SECONDS = 5.0
 
 ROLE: Final = "SELECT role::text FROM public.org_members WHERE org_id = $1::uuid AND user_id = $2::uuid"

@@ -54,7 +54,7 @@ class _Known:
         return copies_are_valid and not self.entry_ids and not missing
 
     def standing(self, org_id: str) -> tuple[int, bool]:
-        """The number of the org's quarantines, and whether it is in quarantine now."""
+        """The org's generation (0 if `daybook.quarantine` has no row of it), and whether it is in quarantine now."""
         return self.quarantine.get(org_id, (0, False))
 
     def cached_orgs(self, orgs: Sequence[OrgNeeds]) -> dict[str, LoadedOrg]:
@@ -180,7 +180,7 @@ async def _load_rows(
 
 
 async def _load_orgs(connection: Connection, orgs: Sequence[OrgNeeds], known: _Known) -> dict[str, LoadedOrg]:
-    """The rows of all orgs. Reads an org only if the shard has no copy, or a copy from before a quarantine. Reads the
+    """The rows of all orgs. Reads an org only if the shard has no copy, or a copy of another generation. Reads the
     children of all orgs.
     """
     stale = {each.org_id for each in orgs if each.generation != known.standing(each.org_id)[0]}

@@ -21,7 +21,7 @@ class FoldError(ValueError):
 class Table:
     """`columns` maps each column to its SQL type, the primary key's columns first. `cascades_from`: a foreign key
     column and its table; deleting a row there deletes the rows that refer to it. `unique`: the columns of a further
-    unique constraint. Compared by identity.
+    unique constraint. Tables are compared by identity.
     """
 
     name: str

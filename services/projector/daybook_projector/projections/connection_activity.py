@@ -1,5 +1,5 @@
 """connection_activity: one row per connection, with what the command service would otherwise have to count: its pending
-dead letters, how many of its last runs failed in a row (cancelled ones neither count nor break), and its running run.
+dead letters, how many of its last finished runs failed in a row, not counting cancelled ones, and its running run.
 """
 
 from collections.abc import Iterable

@@ -13,7 +13,7 @@ from daybook_contracts.entries.facts import (
 from daybook_contracts.entries.fields import Fact
 
 _VERSION_INDEX = 14
-"""The version's hex digit in a UUID as text."""
+"""Where the version's hex digit is in the text of a UUID."""
 
 
 def created_thing(fact: Fact | None) -> str | None:

@@ -12,7 +12,7 @@ Owner = str | None
 
 def write_phases(changes: Iterable[tuple[Owner, Change]]) -> list[list[Change]]:
     """Rows of different owners never conflict, so each owner's changes are split separately. Phase n holds the n-th
-    phase of every owner; there are as many phases as the owner with the most has.
+    phase of every owner, so the owner with the most phases determines their number.
     """
     phases: list[list[Change]] = []
     current: dict[Owner, int] = {}

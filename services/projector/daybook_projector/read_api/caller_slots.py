@@ -10,7 +10,7 @@ from daybook_contracts.codes import Code
 from daybook_infra.runtime.http.problems import refusal
 
 TOO_MANY: Final = (
-    "Your other requests here are still reading; nothing was read. Wait for their answers, then ask again."
+    "Your other requests are still reading, so this one read nothing. Wait for their answers, then ask again."
 )
 
 

@@ -113,7 +113,7 @@ class ReadDatabase:
         turn: AbstractAsyncContextManager[Any] = _NO_TURN,
     ) -> AsyncIterator[ReadSnapshot]:
         """Reads the position of `partition`, or of all partitions if it is None. `keys` makes SQL for an array of keys;
-        no policy restricts this SQL. `turn` is entered once the caller may use another connection. Raises DatabaseAway,
+        no policy restricts this SQL. `turn` is entered when the caller may use another connection. Raises DatabaseAway,
         also if no connection becomes free within ACQUIRE_SECONDS, and RequestRefused (429) if the caller may use none.
         """
         begin = Statement(values=[reader.claims, reader.role, partition, org_id])

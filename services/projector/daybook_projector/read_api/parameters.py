@@ -34,7 +34,7 @@ TimeParameter = Annotated[
     datetime, BeforeValidator(parse_time), WithJsonSchema({"type": "string", "format": "date-time"})
 ]
 WordParameter = Annotated[str, StringConstraints(pattern="^[A-Za-z][A-Za-z0-9_]{0,63}$")]
-LimitParameter = Annotated[int, Field(ge=1, le=MAX_LIMIT, description="The page has at most so many items.")]
+LimitParameter = Annotated[int, Field(ge=1, le=MAX_LIMIT, description="The page has at most this many items.")]
 # Only for the OpenAPI document. Pydantic does not check this pattern: parse_position does, with a clearer message.
 POSITION_PATTERN: Final = r"^[0-9]{1,5}\.[0-9]{1,18}$"
 CursorParameter = Annotated[
@@ -58,7 +58,7 @@ WaitParameter = Annotated[
     Field(
         ge=0,
         le=3600,
-        description="Waits at most so many seconds, and never longer than DAYBOOK_WAIT_SECONDS, which is the default.",
+        description="Waits at most this many seconds, and never longer than DAYBOOK_WAIT_SECONDS (the default).",
     ),
 ]
 

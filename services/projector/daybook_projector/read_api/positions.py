@@ -39,7 +39,7 @@ class ProjectedPositions:
         self._looking: asyncio.Task[None] | None = None
 
     async def wait(self, position: Position, seconds: float) -> bool:
-        """Whether the position is in the tables, at the latest after `seconds`. Raises DatabaseAway."""
+        """Waits at most `seconds`. Returns whether the position is in the tables. Raises DatabaseAway."""
         if seconds <= LOOK_SECONDS:
             return (await self._database.checkpoints([position.partition])).get(position.partition, -1) >= (
                 position.number

@@ -30,7 +30,7 @@ class Branches:
     lengths.
 
     `right` is SQL that chooses the parents whose rows the user `{user}` may see: the same rule as the policy's. It is
-    asked when the keys of a page are merged. The rows with these keys are then read under the policy.
+    checked when the keys of a page are merged. The rows with these keys are then read under the policy.
     """
 
     parent: str
@@ -43,8 +43,8 @@ class Branches:
 @dataclass(frozen=True, slots=True)
 class Resource:
     """`filters` use an index. `bounded_filters` do not, so they look at no more than page_sql.SCANNED_ROWS rows.
-    `has_large_rows`: a row may be as large as a command. `title` and `noun` name the items in the OpenAPI document: all
-    of them, and one of them.
+    `has_large_rows`: a row may be as large as a command. `title` (plural) and `noun` (singular) name the items in the
+    OpenAPI document.
     """
 
     path: str

@@ -1,5 +1,5 @@
-"""Updates shadow tables after their fold has taken more entries: the keys of the rows that these entries may change in,
-the fold's rows with these keys written to the tables.
+"""Updates shadow tables after their fold has taken more entries: finds the keys of the rows that these entries may
+change, and writes the fold's rows with these keys.
 """
 
 from collections import defaultdict

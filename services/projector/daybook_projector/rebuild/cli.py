@@ -71,7 +71,7 @@ def heal(org: UUID, *, check: bool) -> None:
     The command folds all of the org's entries into temporary tables, and compares these with the live rows. In one
     transaction, it corrects the rows that differ and releases the org, whose commands are then decided again. If an
     entry still cannot be applied, the command prints the entry and the reason, changes nothing and exits with 1. In
-    that case, run the command again with a version of Daybook that can read the entry, or once the missing user
+    that case, run the command again with a version of Daybook that can read the entry, or when the missing user
     exists.
 
     You can interrupt or kill the command at any time, and run it again. If the org is not in quarantine, the command

@@ -36,8 +36,8 @@ ORG_OF: Final = {
 }
 """The org of a row, in SQL, for the tables whose rows shards keep in memory."""
 
-# Shards drop their copy of an org when its generation changes. They keep no copy of an org in quarantine, so its row
-# stays as it is.
+# Shards drop their copy of an org when its generation changes. They keep no copy of an org in quarantine, so the
+# generation of such an org stays as it is.
 RENEW: Final = """
 INSERT INTO daybook.quarantine AS q (org_id, partition, position, reason, released_at)
 SELECT org_id, partition, position, 'its rows were rebuilt', clock_timestamp()

@@ -23,7 +23,7 @@ INSERT: Final = "INSERT INTO pg_temp.key_names VALUES ($1, $2) ON CONFLICT DO NO
 
 
 class OrgRequirements:
-    """Keeps all users whom the org's entries name in memory."""
+    """Keeps in memory all users whom the org's entries name."""
 
     def __init__(self, partition: int) -> None:
         self._partition = partition

@@ -13,7 +13,7 @@ from daybook_projector.projections.changes import Table
 TEMPORARY: Final = "pg_temp"
 """PostgreSQL's schema for temporary tables. Only one connection sees it, and it disappears with the connection."""
 PREFIX: Final = "daybook_rebuild"
-"""The prefix of all other names of schemas. All schemas with this prefix are deleted, so nothing else may use it."""
+"""How the names of all other schemas begin. A rebuild drops all such schemas, so nothing else may use this prefix."""
 
 LEFT_OVER: Final = "SELECT nspname FROM pg_namespace WHERE starts_with(nspname, $1) ORDER BY nspname"
 # For building the keys of large tables, and for the pages of temporary tables.

@@ -34,7 +34,7 @@ from daybook_projector.rebuild.shadow_tables import PREFIX, ShadowTables, drop_l
 FEW_ENTRIES: Final = 2_000
 """The projector is made to wait only when at most this many entries are left to fold."""
 
-# The number can be any that no other program uses. The lock belongs to the session, so it ends with the process.
+# Any number that no other program uses. The lock belongs to the session, so it ends with the process.
 ALONE: Final = "SELECT pg_try_advisory_lock(7236228440312)"
 LOCK_QUARANTINED: Final = "SELECT FROM daybook.quarantine WHERE released_at IS NULL ORDER BY org_id FOR UPDATE"
 LOCK_CHECKPOINTS: Final = "SELECT FROM daybook.checkpoints ORDER BY partition FOR UPDATE"

@@ -53,7 +53,7 @@ class Chain:
     """`head`: the position and hash of the last entry, with NO_HASH if that entry names no hash. `head_offset`: its
     Kafka offset. `digest`: the digest of the rows so far. `redacted`: the ids of redacted entries. `partitions`: None
     if their number is not known. `is_filtered`: entries were left out, so each entry is checked on its own and
-    positions only rise. `is_folded`: entries are prepared for a fold.
+    positions need only rise. `is_folded`: entries are prepared for a fold.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Chain:
 
     def extend_all(self, offsets: Sequence[int], values: list[bytes]) -> list[Followed] | None:
         """Takes the records as the next entries, if they extend the log and each certainly is right. If not, takes
-        none, and `extend` says more of each.
+        none; `extend` then finds out what is wrong.
         """
         if not values or not self._is_chained:
             return None

@@ -18,7 +18,7 @@ _SCOPE: Final = b',"scope":'
 
 
 def extended(digest: bytes, *row_hashes: bytes) -> bytes:
-    """The digest after these rows too."""
+    """The digest after these rows are added."""
     for row_hash in row_hashes:
         digest = sha256(digest + row_hash).digest()
     return digest

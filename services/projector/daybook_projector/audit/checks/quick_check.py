@@ -1,5 +1,5 @@
-"""The quick check of a run of entries: takes their bytes and the first's expected place; gives the entries if all
-checks of docs/verify.md certainly hold for each. At the first doubt it gives up. A single entry that fails is then
+"""The quick check of a run of entries: takes their bytes and the expected place of the first; returns the entries if
+all checks of docs/verify.md certainly hold for each. At the first doubt it gives up. A single entry that fails is then
 judged by each check in turn (`judge` in entry_checks.py).
 
 Most entries are right, so this check is most of the cost of verifying. Each step goes through the whole run, which
@@ -24,7 +24,7 @@ from daybook_contracts.routing import partition_of
 from daybook_projector.audit.checks.digest import ROW
 
 RUN: Final = 100
-"""How many entries to check at once. A run and all that is made of it should fit into a core's cache."""
+"""How many entries to check at once. A run and all that is made from it should fit into a core's cache."""
 
 # Marks: how JCS begins a member that is not the first of its object.
 _DATA: Final = b',"data":'

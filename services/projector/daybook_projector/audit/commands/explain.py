@@ -44,10 +44,10 @@ def explain(table: str, key: tuple[str, ...], *, org: UUID | None, log: "LogName
 
     If the row was deleted, the output names the entry that deleted it, directly or with the connection it belonged to.
     Only the partition of the row's org is read. The org comes from --org, or else from the tables, or else from
-    audit_log, which takes longer. If the org is not found, all partitions are read. The output says which partitions
-    were read.
+    audit_log, which takes longer. Without --org, all partitions are read if the org is not found, or if its
+    partition has no entry of the row. The output says which partitions were read.
 
-    Exits with 0, with 1 if no entry ever touched such a row, with 2 if the log or the tables cannot be read, and with
+    Exits with 0, with 1 if no entry ever made such a row, with 2 if the log or the tables cannot be read, and with
     130 if interrupted.
     """
     try:

@@ -75,7 +75,7 @@ def export(
     server (docs/verify.md). An export with a filter has no chain, so it cannot prove that no entry is missing.
 
     Needs PostgreSQL, and Kafka with --from topic. The manifest is written last, so a folder without one is incomplete.
-    The files hold what tenants wrote; only their owner can read them.
+    The files hold what tenants wrote; only the owner of the files can read them.
 
     Exits with 0 if everything was copied, and with 1 if anything could not be.
     """

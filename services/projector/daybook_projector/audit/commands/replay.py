@@ -116,7 +116,7 @@ def _check_usage(as_of: tuple[str, ...], *, drop: bool, diff: bool, makes: bool,
     if drop and (as_of or diff or narrows):
         raise click.UsageError("--drop allows no other option than --schema")
     if not drop and not as_of:
-        raise click.UsageError("give --as-of, a time or a position, or --drop")
+        raise click.UsageError("give --as-of with a time or a position, or give --drop")
     if diff and makes:
         raise click.UsageError("--diff makes no schema: leave out --schema and --replace")
 

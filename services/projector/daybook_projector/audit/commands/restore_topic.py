@@ -30,14 +30,14 @@ def restore_topic(*, lose_unprojected: bool, yes: bool) -> None:
     """Write the log topic again from audit_log, with identical bytes and hashes.
 
     Use it for a topic that is lost, or that was truncated or damaged and then deleted. The topic must be missing or
-    empty. The command creates it with the right settings, and never deletes anything. docs/disasters.md has the whole
-    procedure.
+    empty, or left by an interrupted run. The command creates it with the right settings, and never deletes anything.
+    docs/disasters.md has the whole procedure.
 
     Stop both services first. The command verifies every entry before it writes anything. If one is missing, altered or
     redacted, it names that entry and changes nothing. It reads back what it wrote and compares it, and then sets the
     offsets in the checkpoints in one transaction.
 
-    Once a topic is lost, nobody can know whether it ended with entries that were not projected. So the command asks for
+    When a topic is lost, nobody can know whether it ended with entries that were not projected. So the command asks for
     --lose-unprojected, unless the topic already has every entry.
 
     You can interrupt, kill and repeat the command at any time. If the topic has only the first entries, as after an

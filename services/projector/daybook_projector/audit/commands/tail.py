@@ -53,7 +53,7 @@ def tail(org: UUID | None, positions: dict[int, int], *, as_json: bool) -> None:
     Begins with the next entry, or after the position that --after gives for a partition. Shows only entries that belong
     to the log, never void records. Within a partition, entries come in order. Waits while Kafka cannot be reached.
 
-    Needs Kafka. If PostgreSQL can be reached too, it begins at once; if not, it first reads the whole log.
+    Needs Kafka. If PostgreSQL can be reached too, the command begins at once; if not, it first reads the whole log.
 
     Ends on Ctrl-C or SIGTERM, or when the reader of its output has gone. It then prints on standard error how to
     continue from there, and exits with 0. It exits with 1 if the log is not the one that was projected.

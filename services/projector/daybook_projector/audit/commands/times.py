@@ -1,4 +1,4 @@
-"""A moment on the command line: RFC 3339 text in, as entries have `created_at` out."""
+"""A moment on the command line: RFC 3339 text in; the same time in the form of `created_at` out."""
 
 import click
 

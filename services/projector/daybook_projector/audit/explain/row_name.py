@@ -20,7 +20,7 @@ class MalformedRowName(DaybookError):
 
 @dataclass(frozen=True, slots=True)
 class RowName:
-    """`table` has its schema. `key` has the ids of the primary key, in lower case. Passes between processes."""
+    """`table` has its schema. `key` has the ids of the primary key, in lower case. Can be sent to another process."""
 
     table: str
     key: tuple[str, ...]

@@ -9,7 +9,7 @@ from daybook_projector.audit.exports.tabular import COLUMNS, Cell, row_of
 from daybook_projector.audit.log.place import SourceRecord
 
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""A spreadsheet takes a cell that begins with one of these for a formula, and runs it when the file is opened."""
+"""If a cell begins with one of these, a spreadsheet treats it as a formula, and runs it when the file is opened."""
 
 
 class CsvFile:
@@ -30,5 +30,5 @@ class CsvFile:
 
 
 def _defused(cell: Cell) -> Cell:
-    """With a quote in front, a spreadsheet takes the cell for text."""
+    """A quote in front makes a spreadsheet treat the cell as text."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell

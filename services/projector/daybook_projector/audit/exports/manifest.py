@@ -17,7 +17,7 @@ from daybook_projector.audit.checks.readable import readable_object
 VERSION: Final = 1
 KIND: Final = "daybook-export"
 COPY_KIND: Final = "daybook-copy"
-"""The kind of copies as tables, which cannot be verified because they do not hold the bytes of the entries."""
+"""The kind of a copy as tables. Such a copy cannot be verified, because it does not hold the bytes of the entries."""
 
 MANIFEST: Final = "manifest.json"
 
@@ -31,7 +31,7 @@ _HEX: Final = frozenset("0123456789abcdef")
 
 
 class OtherKind(DaybookError):
-    """The manifest is not that of an export, or has a later version."""
+    """The manifest does not describe an export, or has another version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +68,8 @@ def file_name(partition: int, ending: str = "jsonl") -> str:
 
 
 def encode_manifest(manifest: Manifest, table_format: str | None = None) -> bytes:
-    """The JCS of the manifest, with its digest. `table_format`: the format of a copy as tables, which is of another
-    kind.
+    """The JCS of the manifest, with its digest. `table_format`: the format of a copy as tables, whose manifest has
+    the kind COPY_KIND.
     """
     members: dict[str, Any] = {
         "v": VERSION,
@@ -91,7 +91,7 @@ def check_manifest(value: bytes) -> CheckedManifest:
         return _unreadable()
     if members.get("kind") != KIND or not _is_count(members.get("v")) or members["v"] != VERSION:
         raise OtherKind(
-            f"{MANIFEST} is not that of an export of version {VERSION}: its kind is {members.get('kind')!r}, "
+            f"{MANIFEST} does not describe an export of version {VERSION}: its kind is {members.get('kind')!r}, "
             f"its version {members.get('v')!r}; only exports as JSON lines can be verified"
         )
     manifest = _manifest(members)

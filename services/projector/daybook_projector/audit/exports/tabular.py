@@ -1,6 +1,6 @@
 """An entry as one row of a table, for spreadsheets and analysis: JCS bytes in, cells out. Pure.
 
-A row holds everything that the entry does, but not its bytes: it proves nothing.
+A row holds all values of the entry, but not its bytes, so the row proves nothing.
 """
 
 from typing import Any, Final
@@ -47,8 +47,8 @@ COLUMNS: Final = (
 
 
 def row_of(partition: int, position: int, value: bytes) -> tuple[Cell, ...]:
-    """The cells in the order of COLUMNS. `data` is JCS text. A value of another type than its column is JCS text too,
-    or None in a column of integers.
+    """The cells in the order of COLUMNS. `data` is JCS text. A value that does not have the type of its column is JCS
+    text too, or None in a column of integers.
     """
     entry = _object(parse_as_ecmascript(value.decode()))
     metadata = _object(entry.get("metadata_json"))

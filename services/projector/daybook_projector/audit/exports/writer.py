@@ -36,7 +36,7 @@ class HashingFile(RawIOBase):
     """A file that is written from start to end, and the SHA-256 of its bytes."""
 
     def __init__(self, path: Path) -> None:
-        self._file = open(path, "xb", opener=_private)  # noqa: SIM115 - only it has an opener; see `close`
+        self._file = open(path, "xb", opener=_private)  # noqa: SIM115 - Path.open takes no opener; see `close`
         self._digest = sha256()
         self._size = 0
 

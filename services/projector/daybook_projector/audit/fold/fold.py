@@ -23,7 +23,7 @@ from daybook_projector.projections.fold import Folds
 
 CHANGING_KIB: Final = 16 * 1024
 READING_KIB: Final = 1024
-"""The size of the SQLite cache while entries are taken, and while rows are read in order."""
+"""The sizes of the SQLite cache: while entries are taken, and while rows are read in order."""
 
 NO_ORG: Final = ""
 """The org of a `Poison` whose entry names none. Such an entry quarantines no org, but stops the projector."""

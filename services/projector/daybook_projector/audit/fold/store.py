@@ -1,5 +1,5 @@
-"""Rows of all tables in one SQLite file: net rows in, JCS rows in key order out. A key is its uuids' bytes, one after
-another. The file is a scratch file: a crash may leave it useless.
+"""Rows of all tables in one SQLite file: changed rows in; JCS rows, in key order, out. A key is its uuids' bytes, one
+after another. The file is a scratch file: a crash may leave it useless.
 """
 
 import sqlite3
@@ -56,7 +56,7 @@ class RowStore:
         return self._connection.execute(_select_unique(table), values).fetchone() is not None
 
     def write(self, rows: Mapping[Table, Mapping[Key, StoredRow]]) -> None:
-        """Replaces each row by its key. Deletes the row if the new one is None."""
+        """Writes each row under its key, in place of the old row. None deletes the old row."""
         if not rows:
             return
         for table, changed in rows.items():

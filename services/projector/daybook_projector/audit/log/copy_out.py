@@ -13,7 +13,7 @@ from daybook_infra.runtime.postgres.connections import Connection
 
 Fields = tuple[bytes | None, ...]
 
-# One message of COPY holds one row; asyncpg hands over what it has read.
+# How many chunks may wait for the caller. A chunk is all that asyncpg has read so far: usually many rows.
 _WAITING_CHUNKS: Final = 4
 _SIGNATURE: Final = b"PGCOPY\n\xff\r\n\0"
 _HEADER_BYTES: Final = len(_SIGNATURE) + 8

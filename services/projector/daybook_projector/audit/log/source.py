@@ -17,7 +17,7 @@ LOGS: Final[tuple[LogName, ...]] = ("topic", "audit_log")
 
 @dataclass(frozen=True, slots=True)
 class ReadSource:
-    """The topic, or `audit_log` as the snapshot has it. Passes between processes."""
+    """The topic, or `audit_log` as the snapshot has it. Can be sent to another process."""
 
     settings: Settings
     log: LogName
@@ -29,8 +29,8 @@ class ReadSource:
 
     @asynccontextmanager
     async def entries(self, partition: int, until: int, org_id: str | None = None) -> AsyncIterator[Pages]:
-        """The entries up to the position `until`; with `org_id`, at least all of this org. Reading raises `KafkaAway`,
-        `DatabaseAway` and `LogBroken`.
+        """The entries up to the position `until`; with `org_id`, at least those of this org. Reading raises
+        `KafkaAway`, `DatabaseAway` and `LogBroken`.
         """
         partitions = self.settings.partitions
         async with AsyncExitStack() as stack:

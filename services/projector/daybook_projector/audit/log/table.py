@@ -54,8 +54,8 @@ class Displaced(NamedTuple):
 
 
 class TableLog:
-    """Runs one statement at a time. Wrap its use in `translated`. `displaced` lists the first rows that were read under
-    their second ids.
+    """Runs one statement at a time. Wrap its use in `translated`. `displaced` lists rows that have their second ids, at
+    most MOST_DISPLACED.
     """
 
     def __init__(self, connection: Connection) -> None:

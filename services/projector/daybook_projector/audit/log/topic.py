@@ -54,7 +54,7 @@ class TopicLog:
         if len(partitions) != self._settings.partitions:
             raise LogBroken(
                 f"{self.topic} has {len(partitions)} partitions, and DAYBOOK_PARTITIONS is "
-                f"{self._settings.partitions}: set it to what the log was made with"
+                f"{self._settings.partitions}: set DAYBOOK_PARTITIONS to what the log was made with"
             )
 
     async def bounds(self, partition: int) -> tuple[int, int]:

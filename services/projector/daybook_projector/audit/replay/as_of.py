@@ -61,7 +61,7 @@ def read_time(word: str) -> int:
         if _DATE.fullmatch(text):
             raise MalformedMoment(f"{text} is a whole day: add the time of day, as in {text}T23:59:59.999999Z")
         raise MalformedMoment(
-            f"{text!r} is neither a time, as 2026-11-22T15:10:13Z, nor a position, as 3.1042 (partition 3, entry 1042)"
+            f"{text!r} is neither a time like 2026-11-22T15:10:13Z nor a position like 3.1042 (partition 3, entry 1042)"
         )
     day, minute, second, fraction, offset = found.groups()
     if offset is None:

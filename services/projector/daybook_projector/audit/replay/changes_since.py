@@ -1,4 +1,4 @@
-"""What changed in a table between a past state and the live one: both in key order in; counts and the first changes
+"""What changed in a table between a past state and the live one: both, in key order, in; counts and the first changes
 out. Memory is bounded.
 """
 
@@ -78,7 +78,7 @@ class _Comparing:
         self._pass_removed(None)
 
     def _pass_removed(self, before: bytes | None) -> None:
-        """The past rows with smaller keys; None: all that are left."""
+        """Counts the past rows with smaller keys as removed; with None, all that are left."""
         while self._next is not None and (before is None or self._next[0] < before):
             self.diff.removed += 1
             self._list("removed", self._next[0], orjson.loads(self._next[1]), None)

@@ -1,5 +1,5 @@
 """The past state of one partition: its entries up to a moment in; rows, spilled entries and the last position out. Runs
-in a process for each core, so everything here passes between processes.
+in a process for each core, so tasks and results can be sent to another process.
 """
 
 import asyncio
@@ -120,8 +120,8 @@ class PastFold:
         return PastPartition(self._task.partition, self._position, self._time, self._entries, tuple(self._unapplied))
 
     def _until_moment(self, page: list[PartitionEntry]) -> list[PartitionEntry]:
-        """The entries up to the moment. The first later entry ends the past, even if an earlier one follows it, which
-        happens only in a log that was tampered with.
+        """The entries up to the moment. The first entry after the moment ends the past. Only in a log that was tampered
+        with can an entry from before the moment follow.
         """
         for at, entry in enumerate(page):
             time = self._time if entry.columns is None else microseconds(entry.columns.created_at)

@@ -58,7 +58,8 @@ def require_name(schema: str) -> None:
     """Raises `SchemaRefused` for a name that would need quoting in plain SQL."""
     if _NAME.fullmatch(schema) is None:
         raise SchemaRefused(
-            f"{schema!r} is no name for the schema: use small letters, digits and _, at most 63, and not pg_ first"
+            f"{schema!r} is no name for the schema: use at most 63 small letters, digits and _, "
+            "and begin with a letter or _, but not with pg_"
         )
 
 

@@ -26,7 +26,7 @@ _TIME: Final = Struct(">q")
 _NULL: Final = _LENGTH.pack(-1)
 _JSONB_VERSION: Final = b"\1"
 _EPOCH: Final = microseconds("2000-01-01T00:00:00Z")
-"""PostgreSQL's."""
+"""The epoch of PostgreSQL."""
 
 
 class SpilledRows:

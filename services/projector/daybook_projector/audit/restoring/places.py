@@ -1,4 +1,4 @@
-"""Sets the checkpoints' offsets to the new places of their entries: checkpoints before and after in."""
+"""Sets the checkpoints' offsets to the new places of their entries: checkpoints in, the number of changed ones out."""
 
 from collections.abc import Mapping
 from typing import Final

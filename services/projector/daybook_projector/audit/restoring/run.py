@@ -78,7 +78,7 @@ class Restored:
 
 @asynccontextmanager
 async def open_restoration(settings: Settings) -> AsyncIterator["Restoration"]:
-    """Raises `Refused` if another one is open, `DatabaseAway`, and `DaybookError` if the schema is not right."""
+    """Raises `Refused` if another restoration runs, `DatabaseAway`, and `DaybookError` if the schema is not right."""
     async with open_snapshot(settings) as snapshot:
         if not await snapshot.connection.fetchval(ONLY_ONE):
             raise Refused("another `daybook audit restore-topic` is running on this database")
@@ -114,7 +114,7 @@ class Restoration:
         return Plan(topic.topic, topic.is_there, tuple(parts), unset)
 
     async def write(self, plan: Plan, show_progress: ShowProgress) -> Restored:
-        """It can be killed and repeated. Raises `Refused`, and `DaybookError` if others write meanwhile."""
+        """Can be killed and repeated. Raises `Refused`, and `DaybookError` if others write meanwhile."""
         await refuse_running(self._settings)
         made = await ensure_topics(self._settings)
         with show_progress(plan.to_write, "entries written") as advance:

@@ -120,7 +120,7 @@ def check_file(folder: Path, file: ExportFile, vouched: Head | None, is_filtered
     digest = sha256()
     first: int | None = None
     for lines in _runs(log.lines(file.partition, digest.update)):
-        # The entry where a certificate ends is compared, so there all entries are followed one by one.
+        # If a certificate ends in this file, the entry there is compared, so the lines are followed one by one.
         taken = None if vouched is not None else _follow_all(chain, lines)
         if taken is not None and first is None:
             first = taken
@@ -153,7 +153,7 @@ def _runs(pages: Iterable[list[Line]]) -> Iterator[list[Line]]:
 
 
 def _follow_all(chain: Chain, lines: Sequence[Line]) -> int | None:
-    """The position of the first of these lines, if all of them certainly are right; if not, none is taken."""
+    """Takes the lines if all of them certainly are right, and returns the first one's position. If not, takes none."""
     values = [line.value or b"" for line in lines]
     taken = chain.extend_all([NO_OFFSET] * len(lines), values) if all(line.is_ended for line in lines) else None
     return None if taken is None else taken[0].position

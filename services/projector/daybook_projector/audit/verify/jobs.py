@@ -27,7 +27,7 @@ from daybook_projector.projections.fold import folds
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What is read. `snapshot_id` is None without PostgreSQL, `folder` (of the folds) if no tables are compared."""
+    """What is read. `snapshot_id`: None without PostgreSQL. `folder`: of the folds; None if no tables are compared."""
 
     settings: Settings
     topic: bool

@@ -36,11 +36,11 @@ from daybook_projector.projections.fold import AUDITED_TABLES
 
 SCOPES: Final = ("topic", "audit_log", "tables")
 COUNTED_TABLES: Final = frozenset({"source_connections", "sync_runs", "dlq_events"})
-"""The tables that give the activity of connections. If one of them is not what the log gives, neither is a count of it,
-so the stored activity is not compared then.
+"""The tables that give the activity of connections. If one of them differs from the log, a count of its rows would
+be wrong too, so the stored activity is not compared.
 """
 _REFUSALS: Final = (DatabaseRefuses, KafkaRefuses)
-"""Errors of a server that was reached. Its source exists, so it must not be left out silently."""
+"""Errors of a server that was reached. Its source exists, so the source must not be left out silently."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +69,8 @@ async def verify(settings: Settings, request: Request, show_progress: ShowProgre
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """The sources that were reached. `ends`: where each partition of the topic ends, if no snapshot says so. `refused`:
-    errors of servers that were reached.
+    """The sources that were reached. `ends`: the end offset of each partition of the topic; empty without the topic.
+    `refused`: errors of servers that were reached.
     """
 
     sources: Sources

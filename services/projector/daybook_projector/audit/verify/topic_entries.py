@@ -19,8 +19,8 @@ from daybook_projector.audit.verify.report import Start
 
 
 class TopicEntries:
-    """`cut`: the checkpoint to which the log must come; None reads to its end. `voids` counts the void records before
-    the log's head.
+    """`cut`: the checkpoint that the log must reach; None reads to the log's end. `voids` counts the void records
+    before the log's head.
     """
 
     def __init__(self, topic: TopicLog, chain: Chain, start: Start, cut: Checkpoint | None, findings: Findings) -> None:

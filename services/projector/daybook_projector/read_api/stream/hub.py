@@ -1,8 +1,8 @@
 """Feeds all open streams of an instance.
 
-On each tick, the hub looks which partitions have new projected entries. It reads the new entries of the orgs that are
-followed there, and asks the database which of their readers may still read them. Once a second it asks this for the
-readers of all streams.
+On each tick, the hub finds the partitions with new projected entries. It reads the new entries of the followed orgs in
+these partitions, and asks the database which readers of these orgs may still read their logs. Once a second, it asks
+this about the readers of all streams.
 """
 
 import asyncio

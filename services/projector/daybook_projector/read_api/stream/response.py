@@ -36,7 +36,7 @@ class TokenWatch:
 
 
 class StreamResponse(Response):
-    """`catch_up` yields the events that the client missed, and joins the stream to the hub before it ends."""
+    """`catch_up` yields the events that the client missed. Before it finishes, it joins the stream to the hub."""
 
     media_type = "text/event-stream"
 

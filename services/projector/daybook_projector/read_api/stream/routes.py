@@ -125,8 +125,8 @@ class StreamRoutes:
         return _Opening(stream, since, Position(partition, last) if last >= 0 else None)
 
     async def _catch_up(self, found: _Opening, after: int | None) -> AsyncIterator[bytes]:
-        """Yields the missed events. Joins the hub only when nothing more is to be read, so that few events queue up
-        meanwhile, and then reads once more for entries that came before the join.
+        """Yields the missed events. Joins the hub only when no more are left, so that few events queue up meanwhile.
+        Then reads once more, because entries may have come before the join.
         """
         stream = found.stream
         yield opening(found.position)
