@@ -54,7 +54,7 @@ def a_log() -> Logbook:
 
 @pytest.fixture
 async def log(settings: Settings, pool: Pool) -> Logbook:
-    """Projected."""
+    """`a_log`, published and projected."""
     log = a_log()
     await publish(settings, log)
     async with projecting(settings):

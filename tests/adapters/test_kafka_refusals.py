@@ -1,4 +1,4 @@
-"""Kafka refuses authentication or an operation: the error is about that, not about an unreachable server or a missing
+"""Kafka refuses authentication or an operation: the error reports the refusal, not an unreachable server or a missing
 topic.
 """
 

@@ -9,7 +9,7 @@ from daybook_contracts.routing import partition_of
 from daybook_infra.runtime.postgres.connections import Pool
 from support.planted_rows import put_connection, put_org, put_runs
 
-# Short, because the service looks for overdue runs once in a quarter of it.
+# Short, because the interval between two searches for overdue runs is a quarter of it.
 LIMIT_SECONDS = 1
 
 

@@ -56,7 +56,7 @@ def writer_on(pool: Pool) -> Writer:
 
 
 async def next_batch(pool: Pool, log: Logbook, partition: int) -> Batch:
-    """All that is not projected yet of the partition."""
+    """All entries of the partition that are not projected yet."""
     reader = PartitionLog(partition, await load_checkpoint(pool, partition), partitions=PARTITIONS)
     first = reader.checkpoint.first_to_read
     reader.take(records(log.records[partition][first:], start=first))

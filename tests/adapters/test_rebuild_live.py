@@ -1,4 +1,6 @@
-"""A rebuild while entries are projected: it follows new entries, quarantines and heals. Killing it does no harm."""
+"""A rebuild while entries are projected: it follows new entries and quarantines, and is refused after a healing.
+Killing it does no harm.
+"""
 
 import asyncio
 import signal
@@ -41,7 +43,7 @@ async def test_entries_after_the_comparison_are_included(settings: Settings, poo
             log.add(ORG, ANN, made)
         log.add(ORG, ANN, facts.ConnectionDeleted(connection_id=thing(1)))
         log.add(ORG, ANN, facts.ProjectRenamed(name="later", project_id=project(3)))
-        # This row was damaged; now it has another value than the one that was compared.
+        # This row was damaged. This entry gives it another value than the one that was compared.
         log.add(ORG, ANN, facts.MemberUpdated(role="admin", user_id=BOB))
         await post_rest(pool, log)
         assert [each for each in await rebuilding.apply() if each] == [

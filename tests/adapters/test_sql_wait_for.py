@@ -44,7 +44,7 @@ async def test_a_position_not_projected_in_time_gives_false(database: OwnConnect
     assert await database.fetchval(WAIT, "4.0", limit) is False
 
 
-async def test_a_waiting_statement_returns_once_the_position_is_projected(
+async def test_a_waiting_statement_returns_when_the_position_is_projected(
     settings: Settings, database: OwnConnection
 ) -> None:
     async with connect(settings, "test") as reader:

@@ -1,4 +1,4 @@
-"""Prints how long an export takes and its peak of memory, for a log that grows: the peak must not grow along.
+"""Prints how long an export takes and its peak of memory, for a log that grows: the peak must not grow with it.
 `python tests/bench/audit_export.py [--entries FEW MANY ...]`.
 """
 
@@ -25,7 +25,7 @@ main(["audit", "export", *sys.argv[1:]], standalone_mode=False)
 (peak,) = (line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))
 print(peak)
 """
-"""What a process that was started reports of itself begins with the memory of the process that started it."""
+"""Reads VmHWM, because a process's `ru_maxrss` begins with the memory of the process that started it."""
 
 KINDS = (("topic", "jsonl"), ("audit_log", "jsonl"), ("audit_log", "csv"), ("audit_log", "parquet"))
 

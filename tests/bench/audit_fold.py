@@ -53,7 +53,7 @@ class Log:
         self.rows = 0
 
     def entries(self, rows: int) -> Iterator[PartitionEntry]:
-        """Until so many rows are there. Nothing is deleted."""
+        """Yields entries until there are `rows` rows. Nothing is deleted."""
         yield from chain.from_iterable(self._new_org() for _ in range(ORGS))
         while self.rows < rows:
             yield self._next()
@@ -124,7 +124,7 @@ class Log:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=500_000, help="that survive")
+    parser.add_argument("--rows", type=int, default=500_000, help="rows that survive")
     rows = parser.parse_args().rows
     say(f"{peak():.0f} MiB before the fold")
     with TemporaryDirectory() as folder:
@@ -163,7 +163,7 @@ def compare(fold: PartitionFold) -> None:
 
 
 def peak() -> float:
-    """Of this process, in MiB."""
+    """The peak memory of this process, in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 

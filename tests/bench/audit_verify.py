@@ -1,6 +1,6 @@
-"""Prints what verifying costs: CPU per entry of the topic, beside a plain loop of `orjson.loads` and SHA-256 over the
-same bytes, and the memory of verifying everything for a log that grows. The cost of a further entry is the difference
-between two lengths; the rest is fixed: starting processes. Then prints what each step costs.
+"""Prints what it costs to verify logs of rising length: the peak of memory, and the CPU time per entry. A plain loop of
+`orjson.loads` and SHA-256 over the topic's bytes gives the floor. What a further entry costs comes from the difference
+between two lengths; the rest is fixed: the start of processes. Then prints what each step costs.
 `python tests/bench/audit_verify.py [--entries FEW MANY ...]`.
 """
 
@@ -39,12 +39,12 @@ cpu = sum(each.ru_utime + each.ru_stime for each in (own, workers))
 (peak,) = (line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))
 print(cpu, peak, workers.ru_maxrss)
 """
-"""`ru_maxrss` of the process itself begins with the memory of the process that started it."""
+"""Reads VmHWM, because a process's `ru_maxrss` begins with the memory of the process that started it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """`peak`: MiB of the main process, and of as many workers as there are cores if there were any."""
+    """`peak`: MiB of the main process plus, if there were workers, the largest worker's MiB for each core."""
 
     seconds: float
     cpu: float
@@ -53,7 +53,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """CPU seconds for a log of so many entries."""
+    """CPU seconds for a log of `length` entries."""
 
     length: int
     floor: float
@@ -83,7 +83,7 @@ async def run(system: System, lengths: list[int]) -> None:
 
 
 async def floor_of(settings: Settings) -> float:
-    """CPU seconds of the loop."""
+    """CPU seconds of the plain loop."""
     seconds = 0.0
     async with open_topic(settings) as topic:
         for partition in range(settings.partitions):
@@ -98,7 +98,7 @@ async def floor_of(settings: Settings) -> float:
 
 
 async def say_each_step(settings: Settings) -> None:
-    """Of the first entries of one partition, which fit into memory."""
+    """Measures only the first entries of one partition, because these fit into memory."""
     async with open_topic(settings) as topic:
         begun, values = time.process_time(), []
         async for records in topic.records(0, *await topic.bounds(0)):

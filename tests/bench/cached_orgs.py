@@ -6,7 +6,7 @@ few of them, so that its queues and buffers have grown before anything counts. T
 org: first on as many as DAYBOOK_CACHE_MIB can certainly hold, then on all others. Two figures:
 
 - KiB for each cached org: what the resident memory grows by in the first part;
-- the growth of the resident memory after all orgs, in DAYBOOK_CACHE_MIB, which should bound it (goal: at most 1.2).
+- the growth of the resident memory after all orgs, as a multiple of DAYBOOK_CACHE_MIB (goal: at most 1.2).
 """
 
 import argparse
@@ -37,12 +37,12 @@ BOUND = Figure(
 WARM, WARMING = 200, 30
 """Orgs to warm up with, and commands on each of them."""
 CERTAINLY_CACHED = 10_000
-"""An org of this shape counts for fewer bytes in the cache."""
+"""Bytes. In the cache, an org of this shape counts for fewer."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--orgs", type=int, default=6_000, help="more than fit in the cache")
+    parser.add_argument("--orgs", type=int, default=6_000, help="number of orgs, more than fit in the cache")
     parser.add_argument("--mib", type=float, default=24, help="DAYBOOK_CACHE_MIB")
     args = parser.parse_args()
     with bench_system(cache_mib=args.mib) as bench:
@@ -82,7 +82,7 @@ async def run(bench: Bench, orgs: int, mib: float) -> None:
 
 
 async def touch(bench: Bench, first: int, last: int, times: int) -> Done:
-    """Decides so many commands on each of these orgs."""
+    """Decides `times` commands on each of these orgs."""
     sends = [
         by_user("RENAME_ORG", org(number), user(1 + number % USERS), fresh_id(), name="Harbour")
         for _ in range(times)

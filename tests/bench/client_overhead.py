@@ -36,7 +36,7 @@ IMPORT = "import time; began = time.perf_counter(); import daybook_client; print
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--commands", type=int, default=20_000, help="commands of each round and way")
+    parser.add_argument("--commands", type=int, default=20_000, help="commands for each way in each round")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of both ways, in turn")
     args = parser.parse_args()
     imports = sorted(float(subprocess.check_output([sys.executable, "-c", IMPORT])) for _ in range(7))

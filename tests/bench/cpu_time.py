@@ -1,5 +1,5 @@
 """Measures seconds and CPU seconds of work that this process, programs that it starts, and PostgreSQL share. On a
-machine that others use too, those of the CPU are steadier.
+machine that others use too, the CPU seconds are steadier.
 """
 
 import os
@@ -44,7 +44,9 @@ def _own_cpu() -> float:
 
 
 def _server_cpu(postmaster: int) -> float:
-    """Of its processes, also those that have ended. One that ends meanwhile would be missing, or count twice."""
+    """CPU seconds of PostgreSQL's processes, including ended ones. Repeats the count if a process starts or ends during
+    it, because this process would be missing or count twice.
+    """
     while True:
         before = _children_ticks(postmaster)
         ended = sum(int(each) for each in _stat(postmaster)[11:15])
@@ -63,5 +65,5 @@ def _children_ticks(parent: int) -> dict[int, int]:
 
 
 def _stat(pid: int) -> list[str]:
-    """From the third field on; the second one is a name in brackets."""
+    """The fields of /proc/PID/stat from the third on. The second one is a name in brackets."""
     return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()

@@ -1,4 +1,4 @@
-"""What a command costs at least: `python tests/bench/floors.py [--commands N]`. Each of its parts does its work alone,
+"""What a command costs at least: `python tests/bench/floors.py [--commands N]`. Measures each part of the work alone,
 while nothing else runs:
 
 - at one client (p50): an HTTP echo, the look-up of a command whose org is in memory, and Kafka's acknowledgement of an
@@ -84,7 +84,7 @@ async def look_ups(bench: Bench, org_ids: Sequence[str], count: int) -> float:
 
 
 def needs_of_one(org_id: str) -> Needs:
-    """Of a command by a member, in an org that the shard has in memory."""
+    """What the shard must look up for a member's command, if it has the org in memory."""
     identity = Identity("org", org_id, None, fresh_id())
     return Needs((identity,), (OrgNeeds(org_id, generation=0),), users=(fresh_id(),))
 

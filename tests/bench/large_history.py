@@ -1,7 +1,7 @@
 """A command with a large history behind it: `python tests/bench/large_history.py [--orgs N] [--letters N]`; it takes
 about an hour with a million orgs and five million entries, and is part of `make bench-large`.
 
-Two systems on the same servers: one with so many orgs and entries, one with 1,000 orgs. One client sends commands on
+Two systems on the same servers: one with many orgs and entries, one with 1,000 orgs. One client sends commands on
 random orgs to each, in turn, over HTTP. Neither has the orgs in memory (DAYBOOK_CACHE_MIB is as small as it can be),
 so each command reads its org from PostgreSQL. The value is the p50; the goal is at most 1.2 times the small system's.
 """

@@ -75,7 +75,7 @@ async def run(bench: Bench, orgs: Orgs, commands: int, folder: Path) -> None:
 
 
 async def watch_projector(database: Connection, end: int, processes: dict[str, int]) -> Done:
-    """From the first transaction on, because the start of the process and its wait for Kafka's group do not count."""
+    """Measures from the first transaction on: the start of the process and its wait for Kafka's group do not count."""
     done = await until(database, 1)
     watch = Watch(processes)
     await until(database, end)
@@ -84,7 +84,7 @@ async def watch_projector(database: Connection, end: int, processes: dict[str, i
 
 
 async def until(database: Connection, entries: int) -> int:
-    """Waits until at least so many entries are projected, and returns how many are."""
+    """Waits until at least `entries` entries are projected; returns how many are."""
     deadline = time.monotonic() + 600
     while (done := await database.fetchval(CHECKPOINTS)) < entries:
         assert time.monotonic() < deadline, f"only {done} entries are projected"

@@ -176,7 +176,7 @@ async def compare(api: ReadApi, connection: Connection, collection: str, kinds: 
 
 
 def medians(kind: Asked) -> tuple[float, float, float]:
-    """Without the first pages, for which connections are opened."""
+    """Leaves out the first pages, for which connections are opened."""
     return median(kind.cpu[20:]), median(kind.server_cpu[20:]), median(kind.clock[20:])
 
 

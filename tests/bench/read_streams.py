@@ -99,7 +99,7 @@ async def run(settings: Settings, service: Service, count: int, seconds: int) ->
 
 
 async def fill(pool: Pool, orgs: list[ReadOrg], count: int) -> None:
-    """Each reader of the first org is an admin of its own, so that each has a right that must be asked for."""
+    """Each reader of the first org is a different admin, so that the rights of each must be looked up."""
     for at, org in enumerate(orgs):
         owners = [fresh_id() for _ in range(count if at == 0 else 0)]
         rows = org.rows(1)
@@ -128,7 +128,9 @@ async def follow(settings: Settings, service: Service, org: ReadOrg, closing: As
 
 
 async def write(pool: Pool, orgs: list[ReadOrg], seconds: int) -> dict[int, tuple[ReadOrg, float]]:
-    """Twenty entries a second, half of them of the org that many follow. The time of each commit."""
+    """Writes twenty entries a second, half of them of the org that many follow. Returns the org and the commit time of
+    each entry, by position.
+    """
     committed = {}
     started, position = time.monotonic(), 100
     while time.monotonic() - started < seconds:

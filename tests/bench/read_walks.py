@@ -1,6 +1,6 @@
-"""Prints what clients see that page through dead letters and entries of a log while rows come, change and go: `python
-tests/bench/read_walks.py [--rows N] [--clients N]`. Each client must see every row that is there throughout once, so
-that none is missed and none is seen twice. It asserts nothing.
+"""Prints what clients see while they page through dead letters and entries of a log, and rows come, change and go:
+`python tests/bench/read_walks.py [--rows N] [--clients N]`. Each client must see every lasting row exactly once: none
+is missed, and none is seen twice. It asserts nothing.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from support.reading import ReadApi, reading
 from support.stack import Fresh, servers
 
 LIMIT = 500
-# Between two changes, so that the clients get most of the machine.
+# The pause between two changes, so that the clients get most of the machine.
 PAUSE_SECONDS = 0.01
 
 NEW_LETTERS = """
@@ -46,7 +46,7 @@ Change = Callable[[Pool, list[str]], Awaitable[None]]
 
 
 class Seen:
-    """What one client saw. `lasting`: a number for each row that is there throughout."""
+    """What one client saw. `lasting`: a number for each row that exists throughout."""
 
     def __init__(self, lasting: dict[str, int]) -> None:
         self._lasting = lasting
@@ -67,7 +67,7 @@ class Seen:
                 self._others.add(id_)
 
     def count(self, times: int) -> int:
-        """How many of the lasting rows were seen so often; 2 means twice or more."""
+        """How many of the lasting rows were seen `times` times; 2 means twice or more."""
         return self._counts.count(times)
 
     @property
@@ -158,7 +158,7 @@ async def walk(api: ReadApi, collection: str, user: str, seen: Seen) -> Seen:
 
 
 async def change_letters(pool: Pool, lasting: list[str]) -> None:
-    """Five come and three of them go; five of the lasting ones are resolved, or are pending again."""
+    """Adds five dead letters and deletes three of these. Resolves five lasting ones, or makes them pending again."""
     added = [str(uuid4()) for _ in range(5)]
     await pool.execute(NEW_LETTERS, added)
     await pool.execute(FLIPPED_LETTERS, random.sample(lasting, 5))

@@ -1,6 +1,6 @@
 """Rebuilds damaged tables of a running system while commands are decided and a reader polls: killed at each stage, and
 then repeated. Prints at which rate commands were decided, how long a read took, and how many reads failed or saw a gap.
-It fails if a read did, if a killed rebuild left a change, or if the log, `audit_log` and the tables differ afterwards.
+It fails if a read failed, if a killed rebuild left a change, or if the log, `audit_log` and the tables then differ.
 `python tests/bench/rebuild_live.py [--entries N] [--rate COMMANDS_A_SECOND] [--no-kills]`.
 """
 
@@ -33,7 +33,7 @@ from support.shell import Completed, finish, start
 
 TICK_SECONDS = 0.02
 MAX_OPEN = 2_000
-"""Commands without an answer: with more, the rate is higher than the system can decide."""
+"""The limit of unanswered commands. If it is reached, the rate is higher than the system can decide."""
 DECIDED_SECONDS = 120.0
 REBUILD_SECONDS = 600.0
 WARM_SECONDS = 5.0
@@ -50,7 +50,7 @@ SEEN = "SELECT (SELECT count(*) FROM orgs), (SELECT count(*) FROM org_members WH
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--entries", type=int, default=20_000, help="in the log when it begins")
+    parser.add_argument("--entries", type=int, default=20_000, help="entries in the log at the start")
     parser.add_argument("--rate", type=int, default=500, help="commands a second to send")
     parser.add_argument("--no-kills", action="store_true", help="only one rebuild, which is not killed")
     args = parser.parse_args()
@@ -152,7 +152,7 @@ class Load:
 
 
 class Reader:
-    """Reads again and again what is there throughout."""
+    """Reads, again and again, rows that exist throughout."""
 
     def __init__(self, orgs: int) -> None:
         self._orgs = orgs

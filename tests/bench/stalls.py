@@ -4,8 +4,8 @@
 - takeover: an instance takes over four partitions with 100,000 unprojected entries;
 - crowd: commands on an org of 100,000 members that is not in memory.
 
-A stall is the CPU time of the loop's thread between two turns, so other load does not lengthen it. It is up to 2 ms too
-long (bench/measuring/stall_probe.py). The goal is 50 ms.
+A stall is the CPU time of the loop's thread between two turns, so other load does not lengthen it. The figure is up
+to 2 ms too long (measuring/stall_probe.py). The goal is 50 ms.
 """
 
 import argparse

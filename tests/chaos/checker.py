@@ -87,8 +87,8 @@ def _differences(found: Evidence) -> list[str]:
 
 
 def _wrong_answers(history: History, decisions: dict[tuple[int, str], list[Json]], partitions: int) -> Iterable[str]:
-    """Answers that do not agree with their command's entries, and repeats that got another answer (but for
-    `detail`).
+    """Answers that do not agree with their command's entries, and repeats that got another answer (apart
+    from `detail`).
     """
     given = defaultdict[tuple[str, str], set[bytes]](set)
     for send, answer in history.answers:

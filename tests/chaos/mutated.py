@@ -1,5 +1,5 @@
 """`python -m chaos.mutated PROTECTION ...` runs `daybook ...` without that protection. It applies the patch from
-support.removals, or the one from chaos.counterparts if the former patches a simulated server.
+support.removals. If this patch is for a simulated server, it applies the one from chaos.counterparts instead.
 """
 
 import sys

@@ -37,7 +37,7 @@ NORMAL = Behaviour(share=0.0)
 
 @dataclass(slots=True, eq=False)
 class Link:
-    """One connection. If it is `broken`, since data was lost or one direction has ended, the next behaviour cuts it."""
+    """One connection. If it is `broken`, because data was lost or one direction ended, the next behaviour cuts it."""
 
     rank: float
     client: StreamWriter

@@ -1,4 +1,4 @@
-"""Two short chaos runs with fixed seeds, which inject every fault once between them. `make chaos` does longer runs."""
+"""Two short chaos runs with fixed seeds. Together they inject every fault once. `make chaos` does longer runs."""
 
 import logging
 from collections.abc import Sequence

@@ -23,7 +23,7 @@ async def test_every_record_is_as_described_except_malformed_commands(
 ) -> None:
     accepted, rejected = tenant.rename("Accepted"), tenant.by(tenant.viewer, "RENAME_ORG", name="Rejected")
     malformed = tenant.by(tenant.owner, "RENAME_ORG", title="no name")
-    await door.send(tenant.rename("Over HTTP"), Prefer="respond-async")  # the door publishes it for sure
+    await door.send(tenant.rename("Over HTTP"), Prefer="respond-async")  # makes the door publish the command
     for send in (accepted, rejected, malformed):
         await answered(publisher, send)
     document = (await door.client.get(f"{door.url}/asyncapi")).json()

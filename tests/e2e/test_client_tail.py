@@ -146,7 +146,7 @@ async def test_over_kafka_each_entry_of_an_org_comes_once(system: System, over_k
     assert len(seen) == 20
 
 
-async def test_over_kafka_following_begins_once_kafka_is_back(
+async def test_over_kafka_following_begins_when_kafka_is_back(
     system: System, tenant: Tenant, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "daybook_client")

@@ -34,12 +34,12 @@ SLOW_COUNT, CHUNK = 48, 64 * 1024
 FLOODING = [f"service:flood-{number}" for number in range(SHARES)]
 """Each of these services may use one share (a quarter) of the body budget."""
 BATCHES_PER_SENDER = 4
-"""So many almost complete batches of 4 MiB fit into one sender's share of the body budget."""
+"""How many almost complete batches of 4 MiB fit into one sender's share of the body budget."""
 LOCK_AUDIT_LOG = "LOCK TABLE audit_log IN ACCESS EXCLUSIVE MODE"
 DOOR_HELD, DOOR_WAITING = "daybook_door_held_bytes", "daybook_door_waiting_commands"
 DOOR_ANSWERS = "daybook_door_request_seconds_count"
 QUEUED, QUEUED_BYTES = "daybook_command_queued_commands", "daybook_command_queued_bytes"
-# A queue that is not full takes all records of one poll, so it may exceed its limit by so many.
+# A queue that is not full takes all records of one poll, so it may exceed its limit by this much.
 POLLED, POLLED_BYTES = 2_000, 5 * MIB
 
 

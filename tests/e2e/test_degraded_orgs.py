@@ -17,7 +17,8 @@ from support.reports import ask, code_of, health, status, until_ready, until_unr
 pytestmark = pytest.mark.timeout(240)
 PARTITIONS = 2
 MOST_IN_MEMORY = 4
-# Four of these entries take 11 KiB. One partition alone may take three quarters of this, as there are two.
+# One of two partitions may take three quarters of this limit, 9.75 KiB. Four of these entries take 11 KiB, so the
+# fourth is the last.
 MAX_TAIL_MIB = 13 / 1024
 TAIL, LAG = "daybook_command_tail_entries", "daybook_projector_lag_records"
 QUARANTINED = "daybook_projector_quarantined_orgs"
@@ -66,7 +67,7 @@ async def test_only_commands_of_the_org_in_quarantine_are_refused(systems: Syste
         await eventually(lambda: is_quarantine_reported(system), 60)
         assert affected.org_id in (await health(projector)).notes["quarantine"]
         assert projector.metric(QUARANTINED) == 1
-        # All instances stay ready, since a restart would not help.
+        # All instances stay ready, because a restart would not help.
         assert [(await health(service)).reasons for service in system.services] == [{}, {}]
         (listed,) = (await status(system.settings))["quarantine"]
         assert (listed["org_id"], listed["position"]) == (affected.org_id, position)

@@ -22,7 +22,7 @@ from support.workload import by_user
 
 pytestmark = pytest.mark.timeout(180)
 
-# The service's role belongs to the cluster, so that no test takes BYPASSRLS away from it.
+# The service's role belongs to the cluster, so a test takes BYPASSRLS away from its own login instead.
 BYPASSING_BY_ITSELF = """
 REVOKE daybook_command FROM {login};
 ALTER ROLE {login} RESET role;

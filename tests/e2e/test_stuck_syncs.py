@@ -184,7 +184,7 @@ async def test_runs_of_an_org_in_quarantine_are_not_ended(short_limit: System) -
         before = sum(service.metric(LOOKUPS) for service in short_limit.commands)
         (run,) = await site.start_runs(other)
         await site.wait_until_ended([run])
-        # One lookup starts this run and one ends it. Looking for overdue runs, which goes on all the time, needs none.
+        # Starting this run takes one look-up, and ending it takes one. The constant search for overdue runs takes none.
         assert sum(service.metric(LOOKUPS) for service in short_limit.commands) - before < 6
         assert await site.database.fetchval("select status from sync_runs where id = $1", kept_run) == "running"
         assert timeout_id(kept_run) not in await site.timeouts()

@@ -71,8 +71,8 @@ async def test_overdue_runs_are_failed_once_under_load(systems: Systems) -> None
 def check_answers(
     outcomes: list[tuple[Send, Json]], entries: dict[tuple[int, str], list[Json]], partitions: int
 ) -> None:
-    """Asserts that each answer agrees with its command's entries, and that repeats got the same answer (but
-    `detail`).
+    """Asserts that each answer agrees with its command's entries, and that repeats got the same answer (apart
+    from `detail`).
     """
     answers = defaultdict(list)
     for send, answer in outcomes:

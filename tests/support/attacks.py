@@ -126,9 +126,7 @@ async def publish(system: System, values: list[tuple[bytes, list[tuple[str, byte
 
 
 async def records_of_a_misbehaving_service(system: System, door: Door) -> None:
-    """Records with no JSON, hostile JSON, a false principal, no id, or reply headers of a partition that is not
-    there.
-    """
+    """Records with no JSON, hostile JSON, a false principal, no id, or a reply partition that does not exist."""
     values = [b"", b"\xff" * 1000, b"[" * 100_000, *(body[1:250_000] for body in HOSTILE_BODIES.values())]
     stranger = by_user("RENAME_ORG", fresh_id(), ATTACKER, fresh_id(), name="x").body
     headers = [

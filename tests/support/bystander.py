@@ -15,7 +15,7 @@ PAUSE_SECONDS = 0.05
 MIN_COMMANDS = 10
 AFTERWARDS_SECONDS = 60
 MAX_SECONDS = 1.0
-"""How much longer an answer may take because of other clients. An idle machine needs a tenth of it, a busy one more."""
+"""How much longer an answer may take because of other clients. Idle machines need a tenth of this, busy ones more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +75,8 @@ class Bystander:
 
 @asynccontextmanager
 async def undisturbed(bystander: Bystander) -> AsyncIterator[None]:
-    """Checks that each of the bystander's commands is answered in time while the block runs, and also afterwards, when
-    the records that the block left in the partitions come first.
+    """Checks that each of the bystander's commands is answered in time: while the block runs, and afterwards, behind
+    the records that the block left in the partitions.
     """
     bystander.answered.clear()
     stop = asyncio.Event()

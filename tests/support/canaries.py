@@ -22,7 +22,7 @@ KEYS = (
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A text that occurs nowhere else, and such a number for places that take no text."""
+    """A text that occurs nowhere else, and an equally unique number for places that take no text."""
 
     text: str
     number: int

@@ -1,4 +1,4 @@
-"""Follows logs with the auditors' `Chain`: the records of partition 0 in, what it says of each out."""
+"""Follows logs with the auditors' `Chain`: takes records of partition 0, returns what the chain says of each."""
 
 from typing import Any
 

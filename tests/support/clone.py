@@ -100,7 +100,7 @@ def cloned() -> Iterator[Clone]:
 
 @contextmanager
 def running_clone() -> Iterator[Clone]:
-    """With `daybook up`, and the checkout's virtual environment and documents, as a reader of the tours has them."""
+    """A clone in which `daybook up` runs, with `.venv` and `docs` as in the checkout of a reader of the tours."""
     with cloned() as clone:
         for shared in (".venv", "docs"):
             (clone.folder / shared).symlink_to(checkout() / shared)

@@ -42,7 +42,7 @@ def folded(entries: Iterable[Entry]) -> Org | None:
 
 
 def _lasting(org: Org) -> Org:
-    """The org without the runs, dead letters and alerts, which a shard drops once they are projected."""
+    """The org without the runs, dead letters and alerts, which a shard drops after their projection."""
     return replace(org, runs=Map(), dead_letters=Map(), alerts=Map())
 
 

@@ -116,7 +116,7 @@ async def open_database(settings: Settings) -> AsyncIterator[Connection]:
 
 
 async def check_tables(settings: Settings) -> None:
-    """Raises AssertionError unless the log's chain is valid and the tables, when it is projected, equal its fold."""
+    """Checks the chain of the log, waits until the log is projected, and checks that the tables equal its fold."""
     log = await read_log(settings)
     for chain in log:
         check_chain(chain)

@@ -1,4 +1,4 @@
-"""Runs docs/examples/verify.mjs on exports: folders in, exit codes and what it printed out."""
+"""Runs docs/examples/verify.mjs on folders of exports; returns its exit codes and output."""
 
 import json
 import subprocess

@@ -9,8 +9,8 @@ from daybook_command.shard.intake import SentCommand
 
 @dataclass(slots=True)
 class HeldShards:
-    """`queued` and `taken`: what the door gave and did not get back, by ticket. `given`: all of it. `room`: for
-    how many commands. `decided`: the offset below which the topic is decided.
+    """`queued` and `taken`: the commands that the door gave and did not get back, by ticket. `given`: all commands that
+    it gave. `room`: how many commands fit in the queue. `decided`: the offset below which the topic is decided.
     """
 
     open: bool = True

@@ -87,14 +87,14 @@ class Judged:
                 )
 
     def nothing_done(self) -> None:
-        """A command is not in the log if its client heard that nothing was done, and nobody sent it once more."""
+        """A command is not in the log if its client heard that nothing was done, and nobody sent it again."""
         for record, command in self.asked:
             is_sure = _number(record) not in self.world.around.unsure and self.times_sent[command.id] == 1
             if self._gave_up(record) and is_sure:
                 assert self.group_of(command) is None, f"{command.id} is in the log"
 
     def order(self) -> None:
-        """A key's commands are in the log in the order a door accepted them in, but for those sent again."""
+        """A key's commands are in the log in the order in which a door accepted them. Ignores commands sent again."""
         commands = {_number(record): command for record, command in self.asked}
         orders = self.world.around.orders
         accepted = Counter(number for numbers in orders for number in numbers)

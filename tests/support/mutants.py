@@ -15,7 +15,8 @@ from support.trials import ended_world, judged
 @dataclass(frozen=True, slots=True)
 class Mutant:
     """`lacks`: the missing protection; `rule`: its rule in docs/log.md; `remove`: the patch that removes it;
-    `arrivals`: with which of them the simulation finds it; the table of docs/fault-testing.md shows the first.
+    `arrivals`: the ways of sending commands with which the simulation finds the mutant. The table in
+    docs/fault-testing.md shows the first of these.
     """
 
     lacks: str

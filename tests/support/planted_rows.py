@@ -41,7 +41,7 @@ async def put_connection(pool: Connection | Pool, org_id: str, project_id: str, 
 
 
 async def put_activity(pool: Connection | Pool, connection_id: str) -> None:
-    """As of a new connection. Planted runs and dead letters are not counted."""
+    """Inserts the activity of a new connection. It does not count planted runs and dead letters."""
     await pool.execute("INSERT INTO daybook.connection_activity VALUES ($1, 0, 0, NULL)", connection_id)
 
 

@@ -1,4 +1,4 @@
-"""Poison entries: each cannot be projected. It belongs to an otherwise healthy org; the log has a second org."""
+"""Poison entries, which cannot be projected. Each belongs to an otherwise healthy org; the log has a second org."""
 
 import json
 from collections.abc import Callable

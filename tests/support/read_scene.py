@@ -14,8 +14,8 @@ TIME = "2026-11-22T15:10:{:02d}.{:06d}Z"
 
 @dataclass(frozen=True, slots=True)
 class ReadOrg:
-    """`editor` and `watcher` are members of the org, and editor and viewer of the first project alone. `member` is
-    in no project.
+    """`editor` and `watcher` are members of the org, and editor and viewer of its first project. They are in no other
+    project. `member` is in none.
     """
 
     org_id: str = field(default_factory=fresh_id)

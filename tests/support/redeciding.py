@@ -47,7 +47,7 @@ def is_entry_of_command(command: Command, entry: Entry) -> bool:
 
 
 def check_decisions(sent: Sent, entries: Sequence[Entry], users: frozenset[str], owners: Mapping[str, str]) -> None:
-    """Checks one partition's log; `owners` maps chosen ids to orgs. Raises AssertionError at another decision."""
+    """Checks one partition's log; `owners` maps chosen ids to orgs. Raises AssertionError if a decision differs."""
     own, deciders = _timeouts(entries), Deciders(users={*users}, owners={**owners})
     for group in by_command(entries):
         command_id = group[0].metadata_json.command_id

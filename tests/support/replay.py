@@ -39,8 +39,8 @@ def entries_of(log: Iterable[Chain]) -> list[Json]:
 
 
 def by_command(entries: Iterable[Json]) -> dict[tuple[int, str], list[Json]]:
-    """Each command's entries, by (partition, command id). If several commands of a partition have the same id, in
-    different scopes or for different keys, the id in the key of all but the first is followed by scope, key and actor.
+    """Each command's entries, by (partition, command id). Several commands of a partition may have the same id, in
+    different scopes or for different keys. For all but the first, this dict has scope, key and actor behind the id.
     """
     groups = defaultdict[tuple[Any, ...], list[Json]](list)
     for entry in entries:

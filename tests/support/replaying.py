@@ -66,7 +66,7 @@ async def replay(
 async def diff(
     settings: Settings, *as_of: str, org_id: str | None = None, log: LogName = "audit_log", limit: int = 1_000_000
 ) -> Mapping[str, TableDiff]:
-    """The differences since then, by table."""
+    """The differences between then (`as_of`) and now, by table."""
     request = PastRequest(read_as_of(as_of, settings.partitions), org_id, log)
     with tempfile.TemporaryDirectory() as name:
         async with open_snapshot(settings) as snapshot:

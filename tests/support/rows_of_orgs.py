@@ -16,8 +16,8 @@ MAX_UNREAD_MATCHES = 10_001
 
 
 def loaded_org(whole: Org | None, need: OrgNeeds, generation: int = 0) -> LoadedOrg:
-    """`whole` has all children, like an org that is folded from its first entry. A connection without an activity
-    lacks its row.
+    """`whole` has all children, like an org that is folded from its first entry. A connection whose
+    `activity` is None has no row of activity.
     """
     fresh = need.generation != generation
     if whole is None:

@@ -54,12 +54,12 @@ CHECKS: Final = {
         "ALTER POLICY readers ON public.orgs USING (true)",
     ),
     # Users can change `user_metadata` in their own tokens, so a token must not give rights.
-    "policies ask nothing of the token": Check(
+    "policies read nothing from the token": Check(
         f"SELECT p.tablename || '.' || p.policyname FROM {_POLICIES} AND p.qual ~ 'jwt|claims|metadata|setting'",
         "ALTER POLICY readers ON public.orgs USING (name = current_setting('request.jwt.claims'))",
     ),
     # PostgreSQL prints `( SELECT daybook.my_orgs() AS my_orgs)`.
-    "functions in policies are called once a statement": Check(
+    "functions in policies are called once per statement": Check(
         rf"""SELECT p.tablename || '.' || p.policyname FROM {_POLICIES}
              AND regexp_replace(p.qual, '\( SELECT (daybook|auth)\.\w+\(', '', 'g') ~ '(daybook|auth)\.\w+\('""",
         "ALTER POLICY readers ON public.orgs USING (id = ANY (daybook.my_orgs()))",
@@ -104,7 +104,7 @@ CHECKS: Final = {
         f"SELECT p.proname FROM {_FUNCTIONS} WHERE p.prosecdef AND n.nspname = 'public'",
         "CREATE FUNCTION public.fault() RETURNS int LANGUAGE sql SECURITY DEFINER RETURN 1",
     ),
-    "not everybody may call functions": Check(
+    "only granted roles may call functions": Check(
         f"""SELECT p.proname FROM {_FUNCTIONS}, unnest(ARRAY['anon', 'passer_by']) AS role
              WHERE has_function_privilege(role, p.oid, 'EXECUTE')""",
         "GRANT EXECUTE ON FUNCTION daybook.my_orgs TO PUBLIC",

@@ -1,5 +1,6 @@
 """The HTTP door of a simulated instance: gives commands to its shard, publishes them, and tells clients the outcomes.
-The service's own `ShortWay` decides which. The door dies with its shard, and its clients then hear nothing.
+The service's own `ShortWay` decides which of them go to the shard. The door dies with its shard, and its clients then
+hear nothing.
 """
 
 from collections.abc import Collection, Sequence

@@ -204,8 +204,8 @@ def is_unmoved(stored: Stored, batch: Batch) -> bool:
 
 
 def post(stored: Stored, batch: Batch) -> None:
-    """Writes the rows, with the projector's own folds, and the rows of `audit_log`, each under a unique id. Of an
-    org in quarantine, adds only its own row and its projects besides.
+    """Writes the rows, with the projector's own folds, and the rows of `audit_log`, each under a unique id. For an org
+    in quarantine, writes `audit_log`, and inserts only missing rows of the org itself and its projects.
     """
     frozen = frozenset(org_id for org_id, (_, active) in stored.quarantine.items() if active)
     for stretch in net_changes(FOLDS, batch.entries, frozen):

@@ -52,7 +52,7 @@ Step = effects.Effect | BegunLookUp | BegunTakeover | BegunReading | PendingEven
 @dataclass(slots=True)
 class Writer:
     """`todo`: the pending effects. `answers` are sent one by one, independently of the effects. `position`: the next
-    offset to read in the commands topic. `reads`: False once the partition was given away.
+    offset to read in the commands topic. `reads`: False after the partition was given away.
     """
 
     shard: Shard
@@ -83,7 +83,7 @@ class Writer:
         elif self.todo:
             self._carry_out(self.todo.popleft(), around)
         else:
-            # Every other time, the tails of other partitions take all that is not shared out.
+            # Every other time, other partitions' tails take the whole half that is in nobody's share (`TailLimit`).
             self.tell(events.Tick(self.shard.config.max_tail // 2 * (around.now_us % 2)))
 
     def tell(self, event: events.Event) -> None:

@@ -65,7 +65,7 @@ class World:
         if arrivals == "kafka":
             self.around.weather = replace(self.around.weather, rival=0.5)
         if arrivals == "kafka" and weather is None:
-            # Only here: a client of a door would not send again what a quarantine refused.
+            # Not with doors: their clients would not send again what a quarantine refused.
             quarantine, healing = draw.choice([0.0, 0.0, 4.0]), draw.choice([0.5, 2.0])
             self.around.weather = replace(self.around.weather, quarantine=quarantine, healing=healing)
         self.config, self.arrivals = config, arrivals

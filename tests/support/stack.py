@@ -149,7 +149,7 @@ class Fresh:
 
     @property
     def _passwords(self) -> dict[str, object]:
-        """Of the services' logins. Logins belong to the cluster, so that all test sessions need the same passwords."""
+        """Passwords of the services' logins. Logins belong to the cluster, so all test sessions use the same ones."""
         password = SecretStr(hashlib.sha256(self._servers.database_url.encode()).hexdigest())
         return {"command_password": password, "projector_password": password}
 

@@ -36,8 +36,8 @@ GRANT USAGE ON SCHEMA auth TO postgres, anon, authenticated, service_role;
 GRANT SELECT, REFERENCES ON auth.users TO postgres;
 GRANT USAGE ON SCHEMA public TO anon, authenticated, service_role;
 """
-# Supabase has the first three, for the schema public. The others go further: they are for all schemas, and the grants
-# may be passed on.
+# Supabase has the first three, for the schema public. The others go further: they are for all schemas, and include
+# grant options and PUBLIC.
 DEFAULTS = """
 ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON TABLES TO anon, authenticated, service_role;
 ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON FUNCTIONS TO anon, authenticated, service_role;

@@ -24,9 +24,9 @@ from support.weather import Weather
 START_US = 1_800_000_000_000_000
 TOPICS = Topics("daybook.")
 JUDGES_DURING_RUN = ("admitted", "handed_back", "memory", "offsets", "constraints", "bugs", "end")
-GIVES_UP = 0.5
-"""The share of clients that send a command no more once they hear that nothing was done."""
 """The judges that report while a schedule runs. The others judge when the schedule is over."""
+GIVES_UP = 0.5
+"""The share of clients that do not send a command again when they hear that nothing was done."""
 
 
 class Failed(AssertionError):
@@ -47,8 +47,8 @@ class Publishing(Enum):
 
 @dataclass(slots=True, eq=False)
 class Request:
-    """A client sends a command to a door, until it is answered or promised; or it publishes it once. `number`: of the
-    sent command. `home`: the partition that it is sent to.
+    """A client's command, which is sent to a door until it is answered or promised, or is published once. `number`: the
+    command's number. `home`: the partition that the command is sent to.
     """
 
     number: int
@@ -73,8 +73,8 @@ class Surroundings:
     ways of local commands.
 
     Of the clients of the doors: `requests` are to be sent. `gave_up`: numbers of commands whose clients heard that
-    nothing was done. `unsure`: numbers of commands of which a client once did not hear what was done. `orders`: for
-    each door, the numbers of the commands that it accepted.
+    nothing was done. `unsure`: numbers of commands whose client, at least one time, did not hear what was done.
+    `orders`: for each door, the numbers of the commands that it accepted.
     """
 
     draw: random.Random
@@ -136,7 +136,7 @@ class Surroundings:
                 raise Failed("admitted", f"{answer} was given, but the log has {found} there")
 
     def publish_from_door(self, partition: int, record: CommandRecord) -> tuple[Publishing, int]:
-        """The offset counts only if the record is published for sure."""
+        """The offset counts only with PUBLISHED."""
         fate = self.draw.random()
         if fate < self.weather.away:
             return Publishing.NOTHING_DONE, -1
@@ -159,7 +159,7 @@ class Surroundings:
         self.requests.append(request)
 
     def send_again(self, in_quarantine: Container[str]) -> None:
-        """Sends the refused commands again whose orgs are no longer in quarantine."""
+        """Sends refused commands again if their orgs are no longer in quarantine."""
         for partition, refused in enumerate(self.refused):
             for sent, record in list(refused.items()):
                 if parse_command(record.value or b"").key not in in_quarantine:

@@ -9,7 +9,7 @@ from support.publisher import Send
 GAP = 200
 """The distance, in commands, between a command and another one that needs its outcome."""
 EVERY = 4
-"""One command of the workload in this many records a dead letter."""
+"""One in this many commands of the workload records a dead letter."""
 FLOODER = "service:flooder"
 
 

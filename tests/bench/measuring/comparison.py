@@ -20,8 +20,8 @@ RESULTS = Path(__file__).parents[3] / "build" / "bench"
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a side has done: how many items, and in how many seconds, if that is not the time of the whole call.
-    `values` are further measurements, such as latencies in seconds. `usage`, if only a part of the call counts.
+    """What a side has done: how many items. `values` are further measurements, such as latencies in seconds. `seconds`
+    and `usage` are given only if a part of the call counts, and not the whole call.
     """
 
     items: int
@@ -59,8 +59,8 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """`file`: the name of its JSON file. `target`: what the ratio should reach, with `at_least`, or else not exceed.
-    `unit`: of the values, for the text; times are in seconds. `timed`: others' load falsifies it.
+    """`file`: the name of its JSON file. `target`: the goal of the ratio, a minimum with `at_least`, else a maximum.
+    `unit`: that of the values, for the text; times are in seconds. `timed`: other load falsifies the figure.
     """
 
     file: str

@@ -1,5 +1,5 @@
-"""The HTTP door alone: everything behind it answers at once. As a program, it serves at the port that is its argument,
-with the settings of its environment, until SIGTERM.
+"""The HTTP door alone: everything behind it answers at once. Run as a program, it serves until SIGTERM, at the
+port given as its argument and with the settings in its environment.
 """
 
 import asyncio

@@ -1,10 +1,10 @@
 """The yardstick of mixed commands: the same orgs as aggregates of the library `eventsourcing`, on PostgreSQL, in a
-process of its own. Batches of commands in, and the seconds that they took out.
+process of its own. It takes batches of commands, and returns how many seconds they took.
 
 Everything is in the library's favour. Commands are parsed and decided by Daybook's own rules, so both sides make the
-same checks. All aggregates stay in its cache, which neither copies them nor asks the database for newer events, as the
-library recommends for a single process. Rejected commands are not stored, commands have no ids to remember, and
-nothing is projected.
+same checks. All aggregates stay in the library's cache, which neither copies them nor asks the database for newer
+events, as the library recommends for a single process. Rejected commands are not stored, commands have no ids to
+remember, and nothing is projected.
 """
 
 import asyncio

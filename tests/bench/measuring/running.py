@@ -1,5 +1,5 @@
 """A system for one benchmark: Kafka, PostgreSQL with fsync as in production, one instance of each service, and orgs. At
-the end the whole log and all tables are verified as an auditor would.
+the end, verifies the whole log and all tables, as an auditor would.
 """
 
 import asyncio

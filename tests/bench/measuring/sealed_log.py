@@ -100,7 +100,7 @@ def small_orgs(count: int, users: int, letters: int) -> Iterator[Deed]:
 
 
 def dead_letters(orgs: int, each: int) -> Iterator[Deed]:
-    """So many dead letters of each of `whole_orgs`."""
+    """`each` dead letters for each org of `whole_orgs`."""
     for at in range(each):
         for number in range(1, orgs + 1):
             yield org(number), None, dead_letter(number, at), project(number)

@@ -50,7 +50,7 @@ class Watch:
         return Usage(seconds, cpu, peak, max(0.0, busy - sum(cpu.values())) / seconds)
 
     def _ticks(self) -> dict[str, int]:
-        """Also of descendants that have ended and been waited for: their time is in their parent's."""
+        """CPU ticks by name. Includes descendants that have ended and been waited for: the parent's time has theirs."""
         found = _processes()
         ticks = dict.fromkeys(self._names.values(), 0)
         for pid, process in found.items():
@@ -71,7 +71,7 @@ def _processes() -> dict[int, _Process]:
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # it has ended
-            # From the third field on; the second one is a name in brackets.
+            # The fields from the third on; the second one is a name in brackets.
             stat = (folder / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
             found[int(folder.name)] = _Process(int(stat[1]), sum(map(int, stat[11:15])))
     return found

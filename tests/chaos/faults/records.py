@@ -26,7 +26,7 @@ REPEATED_RECORDS = 20
 
 
 async def _forge(scene: Scene, draw: Random) -> None:
-    """Appends one record of every kind that does not extend the log. Their org is that of the last entry."""
+    """Appends one record of every kind that does not extend the log, all for the org of the last entry."""
     chain = draw.choice([chain for chain in await _long_logs(scene) if chain.entries[-1]["org_id"] is not None])
     await append(scene.settings, chain.partition, [make(chain) for make in draw.sample(VOID, len(VOID))])
 
@@ -70,7 +70,7 @@ async def _echo(scene: Scene, draw: Random) -> None:
 
 
 async def _stray(scene: Scene, draw: Random) -> None:
-    """Publishes such commands again, to wrong partitions. Each is forwarded once."""
+    """Publishes the same kinds of commands again, to wrong partitions. Each is forwarded once."""
     await _publish_again(scene, draw, misrouted=True)
 
 
