@@ -128,15 +128,14 @@ def statements(changes: Iterable[NetChange], tables: Sequence[Table] = TABLES) -
     """The statements in order: inserts, parents first; updates; deletes, children first; and inserts of replaced rows.
     Updates run before deletes, because a delete may cascade to a row that is updated.
     """
-    inserted, updated, deleted, reinserted = (defaultdict[Any, list[Values]](list) for _ in range(4))
+    inserted, deleted, reinserted = (defaultdict[Table, list[Values]](list) for _ in range(3))
+    updated = defaultdict[Table, list[Update]](list)
     for change in changes:
         match change:
             case Insert():
                 inserted[change.table].append(_values(change.table, change.row))
             case Update():
-                columns, added = tuple(sorted(change.values)), tuple(sorted(change.added))
-                values = (*(change.values[name] for name in columns), *(change.added[name] for name in added))
-                updated[change.table, columns, added].append((*change.key, *values))
+                updated[change.table].append(change)
             case Delete():
                 deleted[change.table].append(change.key)
             case Replace():
@@ -151,10 +150,25 @@ def statements(changes: Iterable[NetChange], tables: Sequence[Table] = TABLES) -
                 assert_never(change)
     return [
         *((sql.insert(table), inserted[table]) for table in tables if table in inserted),
-        *((sql.update(*changed), rows) for changed, rows in updated.items()),
+        *(_update(table, updates) for table, updates in updated.items()),
         *((sql.delete(table), deleted[table]) for table in tables[::-1] if table in deleted),
         *((sql.insert(table), reinserted[table]) for table in tables if table in reinserted),
     ]
+
+
+def _update(table: Table, updates: Sequence[Update]) -> Statement:
+    """One statement, whichever columns each of the rows changes."""
+    columns = tuple(sorted({name for update in updates for name in (*update.values, *update.added)}))
+    unset: list[tuple[int, str, Value]] = [
+        (1 << at, column, 0 if sql.can_add(table, column) else None) for at, column in enumerate(columns)
+    ]
+    rows = []
+    for update in updates:
+        values, added = update.values, update.added
+        changed = sum(bit for bit, column, _ in unset if column in values)
+        news = [values[name] if name in values else added.get(name, nothing) for _, name, nothing in unset]
+        rows.append((*update.key, changed, *news))
+    return sql.update(table, columns), rows
 
 
 def _values(table: Table, row: Row) -> Values:

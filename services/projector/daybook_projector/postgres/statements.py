@@ -2,6 +2,7 @@
 per column. The driver cannot send some types in an array: it sends them as text, and the server casts them.
 """
 
+from collections.abc import Iterable
 from functools import cache
 
 from daybook_projector.projections.changes import Table
@@ -20,15 +21,18 @@ def insert_missing(table: Table) -> str:
 
 
 @cache
-def update(table: Table, columns: tuple[str, ...], added: tuple[str, ...] = ()) -> str:
-    """The parameters are arrays, in this order: key columns, changed columns, and amounts to add to the columns in
-    `added`.
+def update(table: Table, columns: tuple[str, ...]) -> str:
+    """The parameters are arrays, in this order: key columns; which of `columns` get a new value, a bit for each, the
+    first one lowest; the new values of each column. In a column of integers, a row without a new value gives the amount
+    to add.
     """
-    changes = [f"{column} = news.{column}" for column in columns]
-    changes += [f"{column} = old.{column} + news.{column}" for column in added]
-    sent = (*table.key, *columns, *added)
-    rows = f"{_rows(table, *sent)} AS news ({_names(sent)})"
-    return f"UPDATE {table.name} AS old SET {', '.join(changes)} FROM {rows} WHERE {_same_key(table)}"  # noqa: S608 - as above
+    changes = ", ".join(
+        f"{column} = CASE WHEN news.changed & {1 << at} <> 0 THEN news.{column} ELSE {_unset(table, column)} END"
+        for at, column in enumerate(columns)
+    )
+    types = (*(table.columns[column] for column in table.key), "integer", *(table.columns[name] for name in columns))
+    rows = f"{_unnest(types)} AS news ({_names((*table.key, 'changed', *columns))})"
+    return f"UPDATE {table.name} AS old SET {changes} FROM {rows} WHERE {_same_key(table)}"  # noqa: S608 - as above
 
 
 @cache
@@ -37,9 +41,20 @@ def delete(table: Table) -> str:
     return f"DELETE FROM {table.name} AS old USING {rows} WHERE {_same_key(table)}"  # noqa: S608 - as above
 
 
+def can_add(table: Table, column: str) -> bool:
+    return table.columns[column] == "integer"
+
+
+def _unset(table: Table, column: str) -> str:
+    return f"old.{column} + news.{column}" if can_add(table, column) else f"old.{column}"
+
+
 def _rows(table: Table, *columns: str) -> str:
-    arrays = (_array(number, table.columns[column]) for number, column in enumerate(columns, start=1))
-    return f"unnest({', '.join(arrays)})"
+    return _unnest(table.columns[column] for column in columns)
+
+
+def _unnest(sql_types: Iterable[str]) -> str:
+    return f"unnest({', '.join(_array(number, sql_type) for number, sql_type in enumerate(sql_types, start=1))})"
 
 
 def _array(number: int, sql_type: str) -> str:

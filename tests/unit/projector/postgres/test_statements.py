@@ -45,7 +45,7 @@ def test_inserts_come_parents_first_then_updates_deletes_children_first_and_repl
     assert statements(changes) == [
         (sql.insert(SOURCE_CONNECTIONS), [tuple(CONNECTION.values())]),
         (sql.insert(SYNC_RUNS), [tuple(RUN.values())]),
-        (sql.update(SYNC_RUNS, ("status",)), [("s", "success")]),
+        (sql.update(SYNC_RUNS, ("status",)), [("s", 1, "success")]),
         (sql.delete(SOURCE_CONNECTIONS), [("d",)]),
         (sql.delete(PROJECT_MEMBERS), [("p", "u")]),
         (sql.delete(ORG_MEMBERS), [("o", "u")]),
@@ -53,25 +53,23 @@ def test_inserts_come_parents_first_then_updates_deletes_children_first_and_repl
     ]
 
 
-def test_added_columns_come_after_set_columns() -> None:
+def test_updates_of_a_table_are_one_statement_whichever_columns_they_change() -> None:
     changes = [
         Update(DLQ_EVENTS, ("d",), {"status": "resolved"}, added={"retry_count": 1}),
-        Update(DLQ_EVENTS, ("e",), {"status": "resolved"}, added={"retry_count": 2}),
+        Update(DLQ_EVENTS, ("e",), {"status": "resolved"}),
         Update(DLQ_EVENTS, ("f",), {"retry_count": 3}),
+        Update(DLQ_EVENTS, ("g",), {"retry_count": 0, "status": "pending"}),
     ]
-    assert statements(changes) == [
-        (sql.update(DLQ_EVENTS, ("status",), ("retry_count",)), [("d", "resolved", 1), ("e", "resolved", 2)]),
-        (sql.update(DLQ_EVENTS, ("retry_count",)), [("f", 3)]),
-    ]
-    assert sql.update(DLQ_EVENTS, ("status",), ("retry_count",)) == (
-        "UPDATE public.dlq_events AS old SET status = news.status, retry_count = old.retry_count + news.retry_count "
-        "FROM unnest($1::uuid[], $2::text[], $3::integer[]) AS news (id, status, retry_count) WHERE old.id = news.id"
+    rows = [("d", 2, 1, "resolved"), ("e", 2, 0, "resolved"), ("f", 1, 3, None), ("g", 3, 0, "pending")]
+    assert statements(changes) == [(sql.update(DLQ_EVENTS, ("retry_count", "status")), rows)]
+    assert sql.update(DLQ_EVENTS, ("retry_count", "status")) == (
+        "UPDATE public.dlq_events AS old SET "
+        "retry_count = CASE WHEN news.changed & 1 <> 0 THEN news.retry_count "
+        "ELSE old.retry_count + news.retry_count END, "
+        "status = CASE WHEN news.changed & 2 <> 0 THEN news.status ELSE old.status END "
+        "FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::text[]) AS news (id, changed, retry_count, status) "
+        "WHERE old.id = news.id"
     )
-
-
-def test_updates_of_the_same_columns_are_one_statement() -> None:
-    changes = [Update(ORG_MEMBERS, ("o", user), {"role": "admin"}) for user in "ab"]
-    assert statements(changes) == [(sql.update(ORG_MEMBERS, ("role",)), [("o", "a", "admin"), ("o", "b", "admin")])]
 
 
 def test_a_transient_row_is_inserted_and_deleted() -> None:
@@ -87,8 +85,8 @@ def test_statements_contain_columns_and_types_but_no_values() -> None:
         "SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[]::timestamptz[])"
     )
     assert sql.update(ORGS, ("name",)) == (
-        "UPDATE public.orgs AS old SET name = news.name "
-        "FROM unnest($1::uuid[], $2::text[]) AS news (id, name) WHERE old.id = news.id"
+        "UPDATE public.orgs AS old SET name = CASE WHEN news.changed & 1 <> 0 THEN news.name ELSE old.name END "
+        "FROM unnest($1::uuid[], $2::integer[], $3::text[]) AS news (id, changed, name) WHERE old.id = news.id"
     )
     assert sql.delete(ORG_MEMBERS) == (
         "DELETE FROM public.org_members AS old USING unnest($1::uuid[], $2::uuid[]) AS news (org_id, user_id) "
