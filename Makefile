@@ -32,7 +32,7 @@ test: install tests/node/node_modules ## run the test suite on a real Kafka and 
 chaos: install ## inject faults into a real stack and check the outcome (RUNS=3 SEED=1 MINUTES=2; docs/fault-testing.md)
 	PYTHONPATH=tests $(BIN)/python -m chaos.run $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
 
-mutants: install ## remove one protection at a time, and check that it is noticed (MUTANT=its name, RUNS=4)
+mutants: install ## remove one protection at a time, and check that the loss is noticed (MUTANT=its name, RUNS=4)
 	PYTHONPATH=tests $(BIN)/python -m chaos.mutants $(if $(MUTANT),--mutant '$(MUTANT)') $(if $(RUNS),--runs $(RUNS))
 
 soak: install ## inject a fault per minute for MINUTES=30; memory and descriptors must stay flat (SEED=1)

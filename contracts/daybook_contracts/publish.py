@@ -43,9 +43,7 @@ def rejected_schema() -> dict[str, Any]:
 
 
 def record_schema(ref_template: str = "#/$defs/{name}") -> dict[str, Any]:
-    """The value of a results record: the body of a single call. Acceptances and rejections both have `status` and
-    `result`.
-    """
+    """The value of a results record: the body of a single call, always with `status` and `result`."""
     (accepted, rejected), defs = msgspec.json.schema_components((Accepted, Rejected), ref_template=ref_template)
     _add_required_member(defs["Accepted"], "result", {"const": "success"})
     _add_required_member(defs["Accepted"], "status", {"const": 200})

@@ -69,7 +69,7 @@ class Accepted:
         return f"{self.command.TYPE} {self.command.id}: accepted at {self.position}"
 
     def visible(self, timeout: float = 5.0) -> None:
-        """Returns once the tables show what the command changed. Raises TimeoutError after `timeout` seconds: the
+        """Returns when the tables show what the command changed. Raises TimeoutError after `timeout` seconds: the
         command is still accepted, and becomes visible later.
         """
         self._visible(self, timeout)
@@ -134,15 +134,15 @@ class Daybook:
             yield from results
 
     def wait_for(self, position: str, timeout: float = 5.0) -> None:
-        """Returns once the tables show everything up to `position`. Raises TimeoutError after `timeout` seconds."""
+        """Returns when the tables show everything up to `position`. Raises TimeoutError after `timeout` seconds."""
         if self._reads is None:
             raise Misuse(NO_READ_URL)
         wait_for_position(self._reads, position, timeout)
 
     def tail(self, org_id: Id, *, after: str | None = None) -> Iterator[LogEntry]:
         """The entries of an org's log as they come, each once: `for entry in daybook.tail(org_id)`. See `tail` of
-        `daybook_client.Daybook`. It has a connection of its own. If another thread closes this object, it ends about a
-        second later.
+        `daybook_client.Daybook`. The iterator has a connection of its own. If another thread closes this object, the
+        iterator ends about a second later.
         """
         if self._new_reads is None:
             raise Misuse(NO_READ_URL)

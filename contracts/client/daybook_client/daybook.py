@@ -117,7 +117,7 @@ class Daybook:
         return await send_until_decided(self._transport, commands, deadline)
 
     async def wait_for(self, position: str, timeout: float = 5.0) -> None:  # noqa: ASYNC109 - the server waits
-        """Returns once the tables show everything up to `position`. Raises TimeoutError after `timeout` seconds."""
+        """Returns when the tables show everything up to `position`. Raises TimeoutError after `timeout` seconds."""
         reads = self._require_reads()
         from daybook_client.http.reads import wait_for_position  # noqa: PLC0415 - httpx is optional
 

@@ -10,7 +10,7 @@ class Misuse(ClientError):
 
 
 class CredentialsRefused(ClientError):
-    """Daybook or Kafka does not accept the token or the login. The commands that were refused for it had no effect."""
+    """Daybook or Kafka does not accept the token or the login. Commands refused for this reason had no effect."""
 
 
 class KafkaAway(ClientError):

@@ -101,5 +101,5 @@ class LogEntry(Struct, frozen=True):
 
     @property
     def checkpoint(self) -> str:
-        """What `after` of `tail` takes to go on after this entry. It is the position, and over Kafka more than that."""
+        """The `after` with which `tail` continues after this entry: the position, and over Kafka more than that."""
         return self.position

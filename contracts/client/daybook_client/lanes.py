@@ -18,7 +18,7 @@ from daybook_client.outcomes import Outcome, Unknown
 
 AT_ONCE: Final = 1000
 """How many commands a lane sends at once, at most."""
-HELD_BACK: Final = "not sent: an earlier command with its routing key has no known outcome"
+HELD_BACK: Final = "not sent: an earlier command with the same routing key has no known outcome"
 
 Send = Callable[[Sequence[Command]], Coroutine[None, None, list[Outcome]]]
 Numbered = tuple[int, Command]
@@ -27,8 +27,8 @@ Commands = Iterable[Command] | AsyncIterable[Command]
 
 @dataclass(slots=True)
 class Outcomes:
-    """Outcomes by their commands' numbers, until they are given in order; an error in place of those that it stopped.
-    One event for many outcomes: a future for each would take as long as all the rest.
+    """Outcomes by their commands' numbers, kept until they are given in order. An error stands for the outcomes that it
+    prevented. One event for many outcomes: a future for each would take as long as all the rest.
     """
 
     in_flight: int
@@ -40,7 +40,7 @@ class Outcomes:
     _has_room: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def number_next(self) -> int:
-        """The number of the next command, once fewer than `in_flight` are without outcomes or not yet given."""
+        """The number of the next command. Waits while the outcomes of `in_flight` commands are still to be given."""
         while self.taken - self.given >= self.in_flight:
             self._has_room.clear()
             await self._has_room.wait()

@@ -23,7 +23,7 @@ class Accepted:
         return f"{self.command.TYPE} {self.command.id}: accepted at {self.position}"
 
     async def visible(self, timeout: float = 5.0) -> None:  # noqa: ASYNC109 - the server waits, so it must know
-        """Returns once the tables show what the command changed. Raises TimeoutError after `timeout` seconds: the
+        """Returns when the tables show what the command changed. Raises TimeoutError after `timeout` seconds: the
         command is still accepted, and becomes visible later.
         """
         if self._visible is None:

@@ -32,7 +32,7 @@ BEGINNING: Final = After(-1)
 
 @dataclass(frozen=True, slots=True)
 class Starts:
-    """`others`: where partitions begin that are not in `places`; None for the next entry."""
+    """`others`: where the partitions that are not in `places` begin; None for the next entry."""
 
     places: dict[int, After]
     others: After | None

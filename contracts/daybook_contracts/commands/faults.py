@@ -1,4 +1,4 @@
-"""Texts for people that say what is wrong with a command. They name fields and rules, never values."""
+"""Tells people what is wrong with a command. The texts name fields and rules, never values."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence

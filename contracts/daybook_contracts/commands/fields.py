@@ -24,7 +24,7 @@ def _check_chosen_id(text: str) -> str:
 def _check_chosen_alert_id(text: str) -> str:
     chosen = _check_chosen_id(text)
     if uuid_version(chosen) == 5:
-        raise ValueError("must not be a UUIDv5: the ids of policies' alerts are computed so")
+        raise ValueError("must not be a UUIDv5: those are the ids of policies' alerts")
     return chosen
 
 

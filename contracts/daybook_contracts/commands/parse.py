@@ -24,8 +24,8 @@ _KNOWN_TYPES = ", ".join(COMMANDS)
 _TOO_LARGE = f"the envelope must be at most {ENVELOPE_BYTES // 1024} KiB"
 
 # The normal form may be longer than the text: by 12 bytes for each number (1e15), and by the id and the actor if
-# Daybook adds them. Only the normal form of a text that is longer than this can exceed the limit, so only then its size
-# is computed.
+# Daybook adds them. A text of at most this length always fits, so the size of the normal form is computed only for
+# longer texts.
 _ALWAYS_FITS = ENVELOPE_BYTES - 12 * ENVELOPE_VALUES - 2048
 
 _MOST_QUOTES = 4 * ENVELOPE_VALUES  # a value has at most two strings, itself and its name

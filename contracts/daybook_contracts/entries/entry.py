@@ -95,8 +95,8 @@ def fact_of(entry: Entry) -> Fact:
 
 
 def actor_of(entry: Entry) -> str | None:
-    """The user who acted; None if a service acted. A failure without the column `actor_user_id` has the id that the
-    command claimed in its `data`. Raises ValueError if that is not an object.
+    """The user who acted; None if a service acted. For a failure whose `actor_user_id` is null: the id that the
+    command claimed, from the entry's `data`. Raises ValueError if `data` is not an object.
     """
     if entry.actor_user_id is not None or entry.result == "success" or entry.metadata_json.salt is None:
         return entry.actor_user_id

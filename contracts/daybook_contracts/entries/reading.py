@@ -136,7 +136,7 @@ def check_action(entry: Entry) -> None:
 
 
 def _check_forms(entry: Entry) -> None:
-    """Of all ids, the salt and the time."""
+    """Checks the form of all ids, of the salt and of the time."""
     metadata, org_id, project_id, actor_id = entry.metadata_json, entry.org_id, entry.project_id, entry.actor_user_id
     nullable = (
         f"{_NO_ID if org_id is None else org_id} {_NO_ID if project_id is None else project_id} "
@@ -163,7 +163,7 @@ def checked_fact(entry: Entry) -> Fact | None:
     metadata = entry.metadata_json
     is_failure = entry.result == "failure"
     if is_failure != (metadata.error is not UNSET):
-        raise ValueError("a failure has an error, and nothing else has")
+        raise ValueError("a failure has an error, and a success has none")
     if is_failure:
         if bytes(metadata.data)[:1] != b"{":
             raise ValueError("data is not an object")

@@ -23,7 +23,7 @@ _FIRST_CHAR_OUT_OF_ORDER: Final = "\ue000"
 """For keys with this or a later character, UTF-16 order (JCS) and code point order (orjson) may differ."""
 
 _SMALLEST_PLAIN, _FIRST_NOT_PLAIN = 1e-5, 2.0**53
-"""Between these, orjson writes a float that has a fraction as JCS does, without an exponent. Larger ones are whole."""
+"""Between these, orjson and JCS write a float with a fraction alike, without an exponent. Larger floats are whole."""
 
 _SMALLEST_PLAIN_POWER, _LARGEST_PLAIN_POWER = -6, 20
 """Powers of ten between which ECMAScript writes a number without an exponent."""
@@ -76,9 +76,9 @@ def parse_canonical(value: bytes) -> object:
 
 
 def parse_as_ecmascript(text: str) -> object:
-    """The value of any JSON text, with numbers as ECMAScript reads them. PostgreSQL's jsonb writes 1e+21 in full, so
-    only then does a value read from it equal the value written. Raises ValueError, but accepts NaN and infinities,
-    which have no canonical form.
+    """The value of any JSON text, with numbers as ECMAScript reads them. Read this way, a value from PostgreSQL equals
+    the value written, although jsonb writes 1e+21 in full. Raises ValueError, but accepts NaN and infinities, which
+    have no canonical form.
     """
     parsed: object = _ECMASCRIPT.decode(text)
     return parsed
@@ -124,8 +124,8 @@ _PLAIN_VALUE: Final = msgspec.json.Decoder(float_hook=_plain_float)
 def _written_plainly(text: bytes) -> bytes | None:
     """The JCS of an ASCII text's value, if the text is JCS. Any other text may give other bytes, or None.
 
-    No node is looked at in Python. A key that is not ASCII is written as escapes in the text, but orjson writes its
-    characters. So these bytes, in which only such keys may be out of order, differ from the text.
+    No node is looked at in Python. Only keys that are not ASCII may be out of order in these bytes. The text has such
+    a key in escapes, but orjson writes its characters, so the bytes then differ from the text.
     """
     try:
         return orjson.dumps(_PLAIN_VALUE.decode(text), option=orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER)
@@ -145,7 +145,7 @@ def _by_orjson(value: object) -> bytes | None:
 def _is_plain(value: object) -> bool:
     """Whether orjson's sorted output is certainly the JCS of the value. Looks at each node once."""
     containers: list[Any] = [[value]]
-    for container in containers:  # it grows meanwhile
+    for container in containers:  # the loop adds to this list
         if type(container) is dict:
             if not all(map(_is_plain_key, container)):
                 return False
@@ -200,7 +200,7 @@ def _plain_number(number: float) -> int | orjson.Fragment:
 
 def _ecmascript_text(number: float) -> str:
     """A finite number other than zero, as ECMA-262 (Number::toString) writes it. repr() gives the same digits, but
-    uses an exponent for other numbers. For a value with many numbers this is faster than `rfc8785`.
+    uses an exponent in other cases. For a value with many numbers this is faster than `rfc8785`.
     """
     text = repr(number)
     mantissa, _, exponent = text.partition("e")

@@ -44,8 +44,8 @@ def counting_values(raw: bytes, most: int) -> Iterator[int]:
 
 
 def has_members(raw: bytes, members: int) -> bool:
-    """Whether the objects of a JSON text have `members` members in all, the number that a parser kept. If not, a key is
-    given twice: a parser keeps only one of the two.
+    """Whether the objects of a JSON text have `members` members in all, as many as a parser kept. If not, a key is
+    given twice, and the parser kept only one of the two.
     """
     if raw.count(b":") == members:
         return True

@@ -29,8 +29,8 @@ class Checkpoint(Struct, frozen=True, gc=False):
 
     @property
     def first_to_read(self) -> int:
-        """The offset from which to read. It is the head's own, if there is one: the reader must check that the head is
-        still there.
+        """The offset from which to read. If there is a head, this is its offset, because the reader must check that the
+        head is still there.
         """
         return self.next_offset if self.head_offset == NO_ENTRY else self.head_offset
 

@@ -53,8 +53,8 @@ def find_secret(envelope: Any) -> Path | None:
 
 
 def _scan(value: Any, *, unchecked: frozenset[str], at_any_depth: bool) -> Path | None:
-    """The path of a secret in the value. Keys inside the members `unchecked` are not checked. Only the value's own
-    members count as such or, with `at_any_depth`, the members of all values inside it too.
+    """The path of a secret in the value. Does not check keys inside members whose names are in `unchecked`: members
+    of the value itself or, with `at_any_depth`, at any depth.
     """
     texts = _texts(value)
     # One search for all texts, because a search for each text would have too much overhead.
@@ -90,8 +90,8 @@ def _texts(value: Any) -> list[str]:
 
 
 def _links(value: Any, *, unchecked: frozenset[str], at_any_depth: bool) -> tuple[list[_Link | None], _Link | None]:
-    """The links of all keys and strings, and None. If a string has the name of a secret, stops there and returns the
-    link of that string instead of None.
+    """The links of all keys and strings, and None. If a string is the value of a secret name, stops there and returns
+    the link of that string instead of None.
     """
     links: list[_Link | None] = []
     names = _SecretNames()
@@ -193,7 +193,7 @@ def _with_texts(value: Any, texts: Iterator[str]) -> Any:
         case dict():
             copy = {next(texts): _with_texts(inner, texts) for inner in value.values()}
             if len(copy) < len(value):
-                raise ValueError("must not have keys that differ in a secret only")
+                raise ValueError("must not have keys that differ only in a secret")
             return copy
         case list():
             return [_with_texts(inner, texts) for inner in value]

@@ -1,4 +1,4 @@
-"""Sets the actor of a command, by its sender. HTTP and Kafka apply the same rule."""
+"""Sets the actor of a command, which depends on the sender. HTTP and Kafka apply the same rule."""
 
 from daybook_contracts.codes import Code
 from daybook_contracts.commands.faults import InvalidCommand

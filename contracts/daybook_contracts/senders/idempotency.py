@@ -10,7 +10,7 @@ from daybook_contracts.text import is_uuid, uuid_text
 
 
 def id_of_idempotency_key(principal: Principal, header: str) -> str:
-    """The command id. If the key is a UUID, that is the id. From any other key of 1 to 255 characters, the id is the
+    """The command id. If the key is a UUID, that is the id. For any other key of 1 to 255 characters, the id is the
     UUIDv5, in NAMESPACE_OID, of the principal, a newline and the key. The header may have quotes around the key. Raises
     InvalidCommand.
     """

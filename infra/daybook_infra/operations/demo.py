@@ -36,7 +36,7 @@ class Demo:
         return sign(self.settings, secret, principal, datetime.now(UTC), TOKEN_LIFETIME)
 
     async def register(self) -> None:
-        """Returns once the user is in the tables, so that commands can name it."""
+        """Returns when the user is in the tables, so that commands can name it."""
         position = self._register_user()
         async with connect(self.settings, "daybook-up") as connection:
             seen = await connection.fetchval(

@@ -1,5 +1,5 @@
 """Runs Daybooks for tests: `python -m daybook_infra.operations.fixture_host`. Requests come as JSON lines on stdin, and
-each gets one line on stdout. Everything stops when stdin ends, however the process that holds its other end has died.
+each gets one line on stdout. Everything stops when stdin ends, even if the process that writes to it was killed.
 
 `{"start": NAME}` starts a Daybook with topics and a database of its own; the answer has its addresses.
 `{"stop": NAME}` stops its services and deletes its database. An answer with `error` says what went wrong.
@@ -179,7 +179,7 @@ def _addresses(settings: Settings) -> dict[str, str]:
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    """Of a service: what the host's own environment says of secrets' files and ports does not apply."""
+    """A service's variables. Clears those of the host that name secret files, a port or a service policy."""
     cleared = ("DATABASE_URL_FILE", "JWT_SECRET_FILE", "ADMIN_PORT", "SERVICES")
     named = {"DAYBOOK_PARTITIONS": str(settings.partitions)}
     addresses = {f"DAYBOOK_{name.upper()}": value for name, value in _addresses(settings).items()}

@@ -129,8 +129,8 @@ def _listed_alert(row: Any) -> ListedAlert:
 
 
 async def _with_rules(tables: OwnConnection, found: Sequence[ListedAlert]) -> tuple[ListedAlert, ...]:
-    """Adds the rules and connections of policies' alerts. Their ids are UUIDv5 of connection and rule, so this computes
-    the ids for all connections of the alerts' projects, and compares them.
+    """Adds the rules and connections of policies' alerts. The id of such an alert is the UUIDv5 of its connection and
+    rule, so this computes the ids for all connections of the alerts' projects, and compares them.
     """
     projects = {alert.project_id for alert in found if UUID(alert.id).version == 5}
     if not projects:

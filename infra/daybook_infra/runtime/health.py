@@ -24,7 +24,7 @@ Check = Callable[[], str | None]
 class Health:
     """Ready while no condition has failed. Each change is logged once.
 
-    `by` names the reporter, if several report the same condition. Such a condition is ok once every reporter that
+    `by` names the reporter, if several report the same condition. Such a condition is ok when every reporter that
     reported a failure has reported `ok`.
     """
 
@@ -51,7 +51,7 @@ class Health:
         reasons[by] = reason
 
     def watch(self, condition: str, check: Check) -> None:
-        """Calls `check` whenever readiness is requested. It must return at once: the reason of a failure, or None."""
+        """Calls `check` whenever readiness is requested. `check` returns at once: the reason of a failure, or None."""
         self._checks[condition] = check
 
     def note(self, subject: str, text: str | None) -> None:

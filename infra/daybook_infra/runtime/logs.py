@@ -52,8 +52,8 @@ def configure_logging(settings: Settings, *, service: str | None = None) -> None
 
 
 class RepeatFilter(logging.Filter):
-    """Passes one line per `REPEAT_SECONDS` from each place in the named library's code. Its field `left_out` is the
-    number of lines that were dropped before it. All lines of other loggers pass.
+    """Passes one line per `REPEAT_SECONDS` from each place in the named library's code. The line's field `left_out` is
+    the number of lines that were dropped before it. All lines of other loggers pass.
     """
 
     def __init__(self, name: str) -> None:

@@ -1,5 +1,5 @@
 """Every setting of Daybook, with its default, bounds and description: `DAYBOOK_*` variables in, one frozen object out.
-Only this module reads the environment, except for the failpoints of crash tests (failpoints.py).
+In services, only this module and secret_files.py read `DAYBOOK_*` variables, except for crash tests (failpoints.py).
 Over 250 lines, because all settings are in one list.
 """
 
@@ -70,7 +70,7 @@ class Settings(BaseSettings):
     stack: Literal["embedded", "docker"] = Field("embedded", description="local stack: `embedded` or `docker`")
 
     partitions: Annotated[int, Ge(1), Le(10_000)] = Field(
-        12, description="partitions of each topic; fixed once the topics exist, and checked at start"
+        12, description="partitions of each topic; fixed when the topics are created, and checked at start"
     )
     replication_factor: Annotated[int, Ge(1), Le(100)] = Field(
         1, description="copies of each partition; in production 3"
@@ -83,10 +83,10 @@ class Settings(BaseSettings):
     jwt_secret: SecretStr | None = Field(None, description="key of HS256 tokens, at least 32 bytes")
     jwks_url: str | None = Field(None, description="JWKS URL for RS256, ES256 and EdDSA tokens; https, or loopback")
     service_jwt_secret: SecretStr | None = Field(
-        None, description="key of services' HS256 tokens; once set, users' keys no longer verify services' tokens"
+        None, description="key of services' HS256 tokens; if set, users' keys do not verify services' tokens"
     )
     service_jwks_url: str | None = Field(
-        None, description="JWKS URL for services' tokens; once set, users' keys no longer verify services' tokens"
+        None, description="JWKS URL for services' tokens; if set, users' keys do not verify services' tokens"
     )
     jwt_audience: str = Field("daybook", min_length=1, description="audience that a token's `aud` must include")
     jwt_issuer: str = Field("", description="issuer that a token's `iss` must equal; if unset, not checked")
@@ -118,7 +118,7 @@ class Settings(BaseSettings):
         5.0, description="seconds to wait for a decision before answering 202, or for a position before 504"
     )
     rate: Annotated[float, Gt(0)] = Field(50.0, description="HTTP rate limit: tokens per user and second")
-    burst: Positive = Field(200, description="HTTP rate limit: most tokens that a user can save up")
+    burst: Positive = Field(200, description="HTTP rate limit: how many tokens a user can save up")
     cache_mib: Annotated[float, Gt(0)] = Field(256.0, description="MiB of fully projected orgs in memory, per process")
     max_tail_mib: Annotated[float, Gt(0)] = Field(
         256.0, description="MiB of unprojected entries in memory, per process; beyond it, partitions pause"
@@ -131,7 +131,7 @@ class Settings(BaseSettings):
     )
     admin_host: str = Field("127.0.0.1", description="address that the admin port listens on")
     max_connections: Positive | None = Field(
-        None, description="most HTTP connections per instance; if unset, 4000 or what the descriptor limit allows"
+        None, description="limit of HTTP connections per instance; if unset, 4000 or what the descriptor limit allows"
     )
     cors_origins: str = Field(
         "", description="web origins that may call the HTTP APIs: `https://app.example.org,…`, or `*`"

@@ -64,7 +64,7 @@ class Stack(Protocol):
         ...
 
     def explain_end(self, part: Part) -> str:
-        """Returns how a server ended that no longer runs, and the end of its log."""
+        """Returns how a server that does not run any more has ended, and the end of its log."""
         ...
 
     def data(self) -> list[str]:

@@ -31,7 +31,7 @@ from daybook_infra.stack.programs import JAVA, KAFKA_JARS, java, kafka, readable
 LOG4J = "log4j2.properties"
 JVM_OPTIONS = (
     *("-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true"),
-    # In its first minutes, half of a broker's CPU time is the optimising compiler's. A local broker rarely runs longer.
+    # In a broker's first minutes, the optimising compiler takes half of its CPU time. Local brokers rarely run longer.
     "-XX:TieredStopAtLevel=1",
     # Without these, Java 25 prints warnings about how Kafka 4.3 frees mapped buffers and loads zstd.
     *("--sun-misc-unsafe-memory-access=allow", "--enable-native-access=ALL-UNNAMED"),

@@ -48,7 +48,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A program to run. Of the caller's environment it gets PATH and what `env` contains."""
+    """A program to run. It gets only PATH of the caller's environment, and what `env` contains."""
 
     argv: Sequence[str]
     account: Account | None = None

@@ -188,7 +188,7 @@ def test_stats_whose_keys_are_equal_after_redaction_are_refused() -> None:
     stats = {"Bearer abc123": 1, "Bearer abc124": 2}
     refusal = refused(raw("COMPLETE_SYNC", {"sync_run_id": THING, "stats": stats}))
     assert refusal.code is Code.INVALID_COMMAND
-    assert refusal.detail == "data.stats must not have keys that differ in a secret only"
+    assert refusal.detail == "data.stats must not have keys that differ only in a secret"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Does without asyncio what `session`, `transport` and `reads` do with it."""
+"""What `session`, `transport` and `reads` do, without asyncio."""
 
 import ssl
 import threading
@@ -86,8 +86,8 @@ class BlockingSession:
     def stream(
         self, path: str, headers: Mapping[str, str], seconds: float, silence_seconds: float
     ) -> Iterator[tuple[Answer, Iterator[bytes]]]:
-        """An answer that goes on: its body comes as chunks if its status is 200. `seconds` limits each step until its
-        head is there. Raises as `ask` does, and NoAnswer if nothing comes within `silence_seconds`.
+        """An answer that goes on: its body comes as chunks if its status is 200. `seconds` limits each step until the
+        answer's head is there. Raises as `ask` does, and NoAnswer if nothing comes within `silence_seconds`.
         """
         timeout = httpx.Timeout(seconds, read=silence_seconds)
         with _translated(), ExitStack() as opened:

@@ -11,7 +11,7 @@ from daybook_client.http.session import NoAnswer, Session
 LONGEST_WAIT_SECONDS: Final = 10
 """How long one request asks the server to wait."""
 SPARE_SECONDS: Final = 2.0
-"""How much longer than ASK_SECONDS the answer may take."""
+"""How much longer than the server's wait the answer may take."""
 PAUSE_SECONDS: Final = 0.2
 
 

@@ -1,5 +1,5 @@
-"""Where the reading of an org's live stream has come: chunks of bytes in, entries out, and the headers with which the
-next connection goes on. No I/O.
+"""How far an org's live stream has been read: chunks of bytes in, entries out, and the headers with which the next
+connection continues. No I/O.
 """
 
 import math
@@ -32,7 +32,7 @@ class Interrupted(Exception):
 
 
 class StreamPlace:
-    """`starts`: without any, the first entry is the next that is projected. Raises Misuse."""
+    """Without any `starts`, the first entry is the next one that is projected. Raises Misuse."""
 
     def __init__(self, org_id: UUID, starts: Starts) -> None:
         self.path = f"/v1/orgs/{org_id}/audit-log/stream"
@@ -45,12 +45,12 @@ class StreamPlace:
         return {"accept": EVENT_STREAM} | ({} if self.last is None else {"last-event-id": self.last})
 
     def check(self, answer: Answer) -> None:
-        """Raises Interrupted unless the answer is a stream, or NotVisible, CredentialsRefused or Misuse."""
+        """If the answer is not a stream, raises Interrupted, NotVisible, CredentialsRefused or Misuse."""
         if answer.status != 200 or not answer.headers.get("content-type", "").startswith(EVENT_STREAM):
             raise Interrupted(read_failure(self.path, answer))
 
     def entries(self, chunk: bytes) -> Iterator[LogEntry]:
-        """Those that this chunk completes. Raises Interrupted."""
+        """The entries that this chunk completes. Raises Interrupted."""
         try:
             for event in self._parser.feed(chunk):
                 entry = None if event.data is None else _ENTRY.decode(event.data)
@@ -66,7 +66,7 @@ def stream_attempts() -> Attempts:
 
 
 def _event_id(starts: Starts) -> str | None:
-    """What the server takes for the last event that the client has seen."""
+    """The event id after which the server begins. None: it begins with the next entry."""
     if len(starts.places) > 1:
         raise Misuse("over HTTP, tail follows one org after one position; use over_kafka to follow all orgs")
     for partition, after in starts.places.items():

@@ -13,7 +13,7 @@ from daybook_contracts.limits import BATCH_BYTES, BATCH_ITEMS
 
 FIRST_LOOK_SECONDS: Final = 0.02
 LONGEST_LOOK_SECONDS: Final = 0.5
-NOT_SENT: Final = Again("not sent yet: a command before it has no outcome")
+NOT_SENT: Final = Again("not sent yet: an earlier command has no outcome")
 
 Written = tuple[Command, bytes]
 

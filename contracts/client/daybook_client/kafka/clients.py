@@ -13,7 +13,7 @@ from daybook_client.kafka.outages import OUTAGES
 
 # The dead-letter topic's limit, the largest of all (docs/log.md, rule 6).
 MAX_REQUEST_BYTES = 5 * MIB
-# The group notices a dead member after this time. With their default settings, brokers refuse less than 6 s.
+# The group notices a dead member after this time. Brokers with default settings refuse less than 6 s.
 SESSION_TIMEOUT_MS = 6_000
 # Members learn of a new generation of the group at their next heartbeat. After the session timeout, this is the longest
 # part of a takeover.
@@ -114,7 +114,7 @@ async def _close_at_once(producer: AIOKafkaProducer, seconds: float) -> None:
     accumulator.fail_all(KafkaTimeoutError("closed before it was acknowledged"))
     for batch in itertools.chain(accumulator._pending_batches, *accumulator._batches.values()):  # noqa: SLF001 - as above
         if batch._drain_waiter.done():  # noqa: SLF001 - as above
-            batch._drain_waiter.exception()  # noqa: SLF001 - otherwise asyncio logs an error that nobody retrieves
+            batch._drain_waiter.exception()  # noqa: SLF001 - asyncio logs every error that nobody retrieves
     sender = producer._sender.sender_task  # noqa: SLF001 - as above
     if sender is not None:
         sender.cancel()

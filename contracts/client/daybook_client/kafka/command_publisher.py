@@ -140,7 +140,7 @@ async def _nothing_done(count: int) -> list[Receipt]:
 
 
 def _offset_of(ack: Ack) -> int | None:
-    """None if the broker did not say: it may acknowledge a retry of a record that it had with the offset -1."""
+    """None if the broker did not say: to a retry of a record that it already has, it may answer with the offset -1."""
     if not ack.done() or ack.cancelled() or ack.exception() is not None:
         return None
     offset: int = getattr(ack.result(), "offset", -1)
@@ -162,7 +162,7 @@ def _error_of(ack: Ack) -> BaseException | None:
 
 def _fate_of(ack: Ack) -> Fate:
     if not ack.done():
-        ack.cancel()  # otherwise asyncio logs an error that nobody retrieves
+        ack.cancel()  # asyncio logs every error that nobody retrieves
         return Fate.UNKNOWN
     error = ack.exception()
     if error is None:

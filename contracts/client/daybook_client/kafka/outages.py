@@ -32,8 +32,8 @@ async def translated(
     passing: tuple[type[Exception], ...] = (),
 ) -> AsyncIterator[None]:
     """Raises `connection.away` if Kafka cannot be reached, does not answer within `seconds`, answers with an error or
-    has fenced a producer, and `connection.refuses` if it refuses this client. All of these may be temporary, so callers
-    retry.
+    has fenced a producer. Raises `connection.refuses` if Kafka refuses this client. All of these may be temporary, so
+    callers retry.
 
     `problem` says what cannot be done. Without it, the message says why Kafka cannot be reached; to find the reason,
     this function may connect to each server once more, for up to `refusals.ASK_SECONDS`.

@@ -54,7 +54,7 @@ class Replies:
         return self._read_fault
 
     async def start(self) -> None:
-        """Returns once no later reply can be missed. Raises KafkaAway."""
+        """Returns when no later reply can be missed. Raises KafkaAway."""
         consumer = kafka.consumer(self._connection, self._client_id, reset="latest")
         try:
             async with translated(self._connection, seconds=START_SECONDS):

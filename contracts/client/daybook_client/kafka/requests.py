@@ -52,7 +52,7 @@ class Exchange:
             self._complete.set_result(None)
 
     async def wait(self, fates: Sequence[Fate], seconds: float) -> None:
-        """Returns once each published request has its reply, or after `seconds`."""
+        """Returns when each published request has its reply, or after `seconds`."""
         for place, fate in enumerate(fates):
             if fate is not Fate.PUBLISHED:
                 self._await_no_more(place)

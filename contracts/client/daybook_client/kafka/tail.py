@@ -50,9 +50,9 @@ _ENTRY: Final = msgspec.json.Decoder(TopicEntry)
 
 @dataclass(slots=True)
 class Place:
-    """The progress of reading one partition. Reading begins at the first record, because whether a record is void
-    depends on the entries before it, or at the record of `after`, if its offset and hash are known. Entries up to
-    `after`, or below `first_offset`, are read but not yielded.
+    """The progress of reading one partition. If the offset and hash of `after` are known, reading begins at its record.
+    Otherwise it begins at the first record, because whether a record is void depends on the entries before it. Entries
+    up to `after`, or below `first_offset`, are read but not yielded.
     """
 
     partition: int
@@ -118,7 +118,7 @@ class LogTail:
                 raise LogChanged(f"{Topics(self.topic_prefix).audit_log}: {changed}") from changed
 
     async def _until_interrupted(self) -> AsyncGenerator[LogEntry]:
-        """Until Kafka fails or the client is closed."""
+        """The entries until Kafka fails or the client is closed."""
         reader = clients.consumer(self.connection, CLIENT_ID, reset="none")
         try:
             async with translated(self.connection, seconds=ANSWER_SECONDS):

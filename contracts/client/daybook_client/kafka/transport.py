@@ -1,4 +1,4 @@
-"""Sends commands over Kafka. It first makes the same checks as the HTTP door, so that no secret reaches the topic."""
+"""Sends commands over Kafka, after the same checks as at the HTTP door, so that no secret reaches the topic."""
 
 import asyncio
 import logging
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 class KafkaTransport:
-    # Few: what one attempt sends at once shares record batches, and each attempt costs as much as several commands.
+    # Few: the commands of one attempt share record batches, and each attempt costs as much as several commands.
     lanes = 4
     visible: Visible | None = None
 

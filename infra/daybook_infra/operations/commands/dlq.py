@@ -116,7 +116,7 @@ def retry(options: DlqOptions, max_retry_count: int) -> None:
 
     A retried dead letter stays pending, and its retry count goes up by one. Retries therefore go up level by level:
     first those never retried, then those retried at most once, up to those retried at most N times. At the end each has
-    been retried more than N times. With N = 0, the default, this retries once each dead letter that was never retried.
+    been retried more than N times. With N = 0, the default, each one that was never retried is retried one time.
 
     You can interrupt this (Ctrl-C, exit code 130) and run it again: it continues where it stopped. Running it again
     after it is done changes nothing. If dead letters arrive meanwhile, some may be left over; the output says how many.

@@ -1,5 +1,5 @@
-"""Identifies the caller of a request: the Authorization header in, a principal out. The service policy must list a
-service, and a user must be within its rate limit.
+"""Identifies the caller of a request: the Authorization header in, a principal out. A service must be in the service
+policy, and a user within its rate limit.
 """
 
 import time

@@ -17,7 +17,8 @@ from daybook_infra.runtime.logs import get_logger
 # A provider gives each customer a /64 of IPv6 addresses.
 IPV6_NETWORK_BYTES: Final = 8
 IPV4_IN_IPV6: Final = bytes(10) + b"\xff\xff"
-# A computed order of closing is used for this long, so a new connection has at least this long to send its request.
+# A computed order of closing is used for at most this long. Newer connections are not in it, so they get time to send
+# their requests.
 ORDER_SECONDS: Final = 1.0
 # Only the first quarter of a computed order is used.
 ORDER_DIVISOR: Final = 4
@@ -84,8 +85,8 @@ class Connections:
         return len(self._open)
 
     def admit(self, newcomer: ClientConnection, now: float) -> bool:
-        """Whether the new connection may stay. If the limit is reached, closes a connection that waits for its client
-        instead, unless the new connection's network has more connections than the other one's.
+        """Whether the new connection may stay. If the limit is reached, makes room: closes a connection that waits for
+        its client, unless the new connection's network has more connections than the other one's.
         """
         if len(self._open) >= self.limits.connections:
             self._log_full(now)

@@ -1,5 +1,5 @@
-"""`/`: a page for people that says what a service is, whether it is ready, and where its documentation is. It needs no
-token, so it shows no data.
+"""`/`: a page that tells people what a service is, whether it is ready, and where its documentation is. The page needs
+no token, so it shows no data.
 """
 
 from html import escape

@@ -5,7 +5,8 @@ separately; each would be a system call, and wake the client.
 import asyncio
 from typing import Any, Final
 
-# More than this is sent at once: the transport pauses an app whose client does not read, but only if it gets the bytes.
+# More bytes than this do not wait here. The transport can pause an app whose client does not read only if it has the
+# bytes.
 MOST_BYTES: Final = 16 * 1024
 
 

@@ -1,4 +1,4 @@
-"""Rate limits: a token bucket for each user. A request costs one token for every 4 KiB of its body or part of them."""
+"""Rate limits: a token bucket for each user. A request costs one token for each started 4 KiB of its body."""
 
 import math
 from collections.abc import Callable
@@ -88,7 +88,7 @@ class UserRate:
 
 
 def body_tokens(body: bytes) -> int:
-    """How many tokens a body costs: one for every 4 KiB or part of them, and at least one."""
+    """How many tokens a body costs: one for each started 4 KiB, and at least one."""
     return max(1, -(-len(body) // BYTES_PER_TOKEN))
 
 

@@ -15,7 +15,7 @@ from aiokafka import codec
 from aiokafka.record import default_records, legacy_records
 
 MAX_DECOMPRESSED_BYTES: Final = 64 * 1024 * 1024
-"""The limit of one batch. Daybook's own batches have about 1 MiB, and no topic accepts a request above 5 MiB."""
+"""The limit of one batch. Daybook's own batches have at most about 1 MiB, and no topic accepts more than 5 MiB."""
 
 # Batches of JSON decompress to 3 to 6 times their size. A batch that needs more is decompressed again into a larger
 # buffer.

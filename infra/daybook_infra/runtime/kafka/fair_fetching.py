@@ -13,7 +13,7 @@ from daybook_infra.runtime.kafka.light_records import LightRecords
 from daybook_infra.runtime.kafka.paced_fetching import PacedFetcher
 
 PORTION_BYTES: Final = 16 * 1024 * 1024
-"""One `getmany` stops once it has decompressed this much. Its last batch may exceed the limit."""
+"""One `getmany` stops when it has decompressed this much. Its last batch may exceed the limit."""
 
 # A shorter pause is not worth a timer.
 _SHORTEST_PAUSE_SECONDS = 0.005

@@ -1,6 +1,6 @@
-"""Reads what was fetched from a partition in pieces of a batch: batches in, light records out. aiokafka passes each
-record through several generators and makes an object with eleven attributes of it, which takes most of the time of
-reading a long log.
+"""Reads the fetched batches of a partition piece by piece: batches in, light records out. aiokafka passes each record
+through several generators and makes an object with eleven attributes of it, which takes most of the time of reading a
+long log.
 """
 
 from collections.abc import Iterator

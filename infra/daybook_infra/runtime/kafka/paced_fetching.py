@@ -1,6 +1,6 @@
 """Makes a consumer wait a moment before it fetches again. If records arrive one by one, each of them would otherwise
-cost a request, an answer and all work that follows; those that arrive within the pause share it. A record that comes
-after a quiet time is still fetched at once.
+cost a request, an answer and all work that follows. Records that arrive within one pause share that cost. A record that
+comes after a quiet time is still fetched at once.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ class Pace:
             self._ends_at = self._now() + self._seconds
 
     def rest(self) -> float:
-        """The seconds until the pause ends, or at most 0."""
+        """The seconds until the pause ends; 0 or less if it has ended."""
         return self._ends_at - self._now()
 
 

@@ -1,4 +1,4 @@
-"""The settings that the four topics must have, and the faults of a topic that exists. The log is not safe without them
+"""The settings that the four topics must have, and the faults of a topic. Without these settings the log is not safe
 (docs/log.md, rules 6 and 8).
 """
 
@@ -30,7 +30,7 @@ class TopicState:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """Without an ACL for `operation`, Kafka does not even tell whether the topic exists."""
+    """Kafka hides the topic (Describe) or its settings (DescribeConfigs), because an ACL for `operation` is missing."""
 
     operation: str
 

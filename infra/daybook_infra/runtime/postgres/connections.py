@@ -121,8 +121,8 @@ async def open_pool(
 
 
 async def keep_session(_: Connection) -> None:
-    """For a pool whose users change no setting of a session: `open_pool(…, reset=keep_session)`. It saves the statement
-    with which asyncpg resets a session after each use. A transaction that was left open is still rolled back.
+    """For a pool whose users change no setting of a session: `open_pool(…, reset=keep_session)`. This avoids the
+    statement with which asyncpg resets a session after each use. A transaction that was left open is still rolled back.
     """
 
 

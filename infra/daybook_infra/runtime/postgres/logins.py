@@ -1,5 +1,5 @@
-"""Makes a login for each service: passwords in the settings in, the names of the logins out; and the address that a
-service logs in with.
+"""Makes a login for each service: the settings' passwords in, the logins' names out. Also gives the address with which
+a service logs in.
 
 A service acts as its role from the moment it logs in, because BYPASSRLS is an attribute of the role that its members do
 not inherit.

@@ -57,7 +57,7 @@ def raise_if_missing(role: str, missing: Sequence[str]) -> None:
 
 async def find_missing_privileges(connection: Connection, required: Sequence[RequiredPrivilege]) -> list[str]:
     """Lines that say what is missing: one for each schema, then one for each table or column in the order given, then
-    one for all tables whose rows row-level security hides.
+    one for all tables with rows that row-level security hides.
     """
     role: str = await connection.fetchval(ROLE)
     asked = [
