@@ -47,6 +47,9 @@ class AnswerPublisher:
         records = records_of(self._topics, partition, replace(answer, replies=remote))
         results = [record for record in records if record.topic == self._topics.results]
         others = [record for record in records if record.topic != self._topics.results]
+        if not others:  # nearly always, so it must be quick
+            await self._publish(self._results, partition, results)
+            return
         errors = await asyncio.gather(
             self._publish(self._results, partition, results),
             self._publish(self._commands, partition, others),

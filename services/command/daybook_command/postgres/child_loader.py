@@ -24,12 +24,15 @@ def children_to_read(needs: Iterable[OrgNeeds], fresh: AbstractSet[str], rows: C
     belong. `fresh`: the orgs that are read as a whole for this snapshot.
     """
     needs = list(needs)
-    named = [(need.org_id, ref) for need in needs for ref in _refs(need, fresh)]
-    connections = _of_kind(named, ChildKind.CONNECTION) | _parents(rows.runs) | _parents(rows.dead_letters)
+    named: dict[ChildKind, set[Pair]] = {kind: set() for kind in ChildKind}
+    for need in needs:
+        for kind, id_ in _refs(need, fresh):
+            named[kind].add((need.org_id, id_))
+    connections = frozenset(named[ChildKind.CONNECTION]) | _parents(rows.runs) | _parents(rows.dead_letters)
     return ChildIds(
-        runs=_of_kind(named, ChildKind.RUN),
-        dead_letters=_of_kind(named, ChildKind.DEAD_LETTER),
-        alerts=_of_kind(named, ChildKind.ALERT) | _policy_alerts(connections),
+        runs=frozenset(named[ChildKind.RUN]),
+        dead_letters=frozenset(named[ChildKind.DEAD_LETTER]),
+        alerts=_policy_alerts(connections) | named[ChildKind.ALERT],
         activities=_without_activity(connections, needs, fresh),
     )
 
@@ -47,10 +50,6 @@ async def load_children(
 
 def _refs(need: OrgNeeds, fresh: AbstractSet[str]) -> Iterable[ChildRef]:
     return {*need.named, *need.touched} if need.org_id in fresh else need.named
-
-
-def _of_kind(named: Iterable[tuple[str, ChildRef]], kind: ChildKind) -> frozenset[Pair]:
-    return frozenset((org_id, ref.id) for org_id, ref in named if ref.kind is kind)
 
 
 def _parents(found: ByOrg[Run] | ByOrg[DeadLetter]) -> frozenset[Pair]:
