@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable, Collection
 
 import pytest
 
@@ -91,6 +92,50 @@ async def test_each_request_waits_a_second_for_a_missing_user(pool: Pool) -> Non
     assert between - started >= WAIT_SECONDS - 0.01
     assert loop.time() - between >= WAIT_SECONDS - 0.01
     assert users.unseen([USER]) == [USER]
+
+
+class RulesOut:
+    """Rules out all users. `meanwhile` is called in between."""
+
+    def __init__(self, meanwhile: Callable[[], Awaitable[None]]) -> None:
+        self.meanwhile = meanwhile
+
+    async def ruled_out(self, user_ids: Collection[str]) -> frozenset[str]:
+        await self.meanwhile()
+        return frozenset(user_ids)
+
+
+async def nothing() -> None: ...
+
+
+async def test_the_wait_for_a_user_who_will_not_come_ends_early(pool: Pool) -> None:
+    users = KnownUsers(pool, RulesOut(nothing))
+    async with asyncio.timeout(WAIT_SECONDS / 2):
+        await users.wait_for([USER])
+    assert users.unseen([USER]) == [USER]
+
+
+async def test_a_user_who_comes_before_it_is_ruled_out_is_found(pool: Pool) -> None:
+    users = KnownUsers(pool, RulesOut(lambda: add_user(pool, USER)))
+    await users.wait_for([USER])
+    assert users.unseen([USER]) == []
+
+
+async def test_a_later_request_needs_a_check_of_its_own(pool: Pool) -> None:
+    requests: list[asyncio.Task[None]] = []
+    checks = 0
+
+    async def ask_again() -> None:
+        nonlocal checks
+        checks += 1
+        if not requests:
+            requests.append(asyncio.create_task(users.wait_for([USER])))
+            await asyncio.sleep(0)  # the request begins to wait
+
+    users = KnownUsers(pool, RulesOut(ask_again))
+    await users.wait_for([USER])
+    await asyncio.gather(*requests)
+    assert checks == 2
 
 
 async def test_without_the_database_there_is_no_wait(pool: Pool) -> None:

@@ -14,6 +14,7 @@ from daybook_client.kafka.command_publisher import CommandPublisher
 from daybook_client.kafka.replies import Replies
 from daybook_command.engine.effect_runner import EffectRunner
 from daybook_command.engine.engine import Engine
+from daybook_command.engine.registrations import Registrations
 from daybook_command.http.app import create_app, with_web_apps
 from daybook_command.http.deliveries import Deliveries
 from daybook_command.http.dependencies import DoorDependencies
@@ -111,7 +112,11 @@ async def open_service(settings: Settings, policy: ServicePolicy | None) -> Asyn
         # A separate pool, so that HTTP requests do not use up the shards' connections.
         door_pool = await retry_at_start(lambda: open_pool(settings, "daybook-command-door", reset=keep_session))
         closing.push_async_callback(close_pool, door_pool)
-        users, outcomes = KnownUsers(door_pool), OutcomeReader(door_pool)
+        registrations = Registrations(
+            engine.local.assignments, subscriber.ends, effects.read_log_ends, settings.partitions
+        )
+        users = KnownUsers(door_pool, registrations if settings.users == "managed" else None)
+        outcomes = OutcomeReader(door_pool)
         app = create_app(DoorDependencies(settings, deliveries, replies, users, outcomes, health, policy))
         yield RunningService(app, engine, subscriber, health)
 

@@ -3,7 +3,7 @@ The engine says which offsets to commit; the consumer never commits its own posi
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from itertools import groupby
 from typing import Any, Protocol
@@ -134,7 +134,11 @@ class CommandSubscriber(ConsumerRebalanceListener):
 
     async def end(self, partition: int) -> int:
         """The offset that the next command will get. Raises KafkaAway."""
-        return (await self._ends.read([partition]))[partition]
+        return (await self.ends([partition]))[partition]
+
+    async def ends(self, partitions: Collection[int]) -> dict[int, int]:
+        """The offset that the next command of each partition will get. Raises KafkaAway."""
+        return await self._ends.read(partitions)
 
     def seek(self, partition: int, offset: int) -> None:
         place = TopicPartition(self._topic, partition)
