@@ -167,7 +167,7 @@ class NoShards:
     def decided_to(self, partition: int) -> int | None:
         return None
 
-    def has_room(self, commands: int, size: int) -> bool:
+    def has_room(self, partition: int, key: str, commands: int, size: int) -> bool:
         return True
 
     async def wait_for_room(self) -> None:

@@ -27,7 +27,7 @@ class HeldShards:
     def decided_to(self, partition: int) -> int | None:
         return self.decided
 
-    def has_room(self, commands: int, size: int) -> bool:
+    def has_room(self, partition: int, key: str, commands: int, size: int) -> bool:
         return len(self.queued) + commands <= self.room
 
     async def wait_for_room(self) -> None:

@@ -47,8 +47,8 @@ class Door:
     def decided_to(self, partition: int) -> int | None:
         return self.writer.shard.decided_to if self.writer.reads else None
 
-    def has_room(self, commands: int, size: int) -> bool:
-        return len(self.writer.shard.inbox.local) + commands <= MOST_QUEUED
+    def has_room(self, partition: int, key: str, commands: int, size: int) -> bool:
+        return self.writer.shard.inbox.local.count + commands <= MOST_QUEUED
 
     def queue_local(self, partition: int, commands: Sequence[SentCommand]) -> None:
         self.writer.shard.queue_local(commands)

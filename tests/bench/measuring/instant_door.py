@@ -34,7 +34,7 @@ class InstantShards:
     def decided_to(self, _: int) -> int | None:
         return None
 
-    def has_room(self, _: int, __: int) -> bool:
+    def has_room(self, _: int, __: str, ___: int, ____: int) -> bool:
         return True
 
     async def wait_for_room(self) -> None:

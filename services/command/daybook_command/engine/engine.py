@@ -6,6 +6,7 @@ from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any, assert_never
 
 from daybook_command.engine.assignment import Assignment, CommandConsumer
+from daybook_command.engine.backlogs import Backlogs
 from daybook_command.engine.effect_runner import EffectRunner
 from daybook_command.engine.local_shards import LocalShards
 from daybook_command.engine.report import EngineReport, oldest_command_fault
@@ -38,6 +39,7 @@ class Engine:
         self._tails = Tails(self._assignments, config.tail_limit)
         self._takeovers = Takeovers(runner, consumer, self._report, self._tails, self._deliver)
         self.local = LocalShards(self._assignments, self._wake)
+        self._backlogs = Backlogs(self._assignments, self._look)
         self._commits: dict[int, int] = {}
         self._commit_requested = asyncio.Event()
         self._draining = False
@@ -77,6 +79,7 @@ class Engine:
             del self._assignments[assignment.partition]
             self._report.revoked(assignment.partition)
             self.local.leave(assignment.partition)
+            self._backlogs.leave(assignment.partition)
             for task in assignment.tasks:
                 task.cancel()
         self._report.assignments_changed(len(self._assignments))
@@ -114,7 +117,13 @@ class Engine:
     def _deliver(self, assignment: Assignment, event: Event) -> None:
         """Gives the event to the shard, unless the partition was given away since, even if it was assigned again."""
         if self._assignments.get(assignment.partition) is assignment:
+            before = self._backlogs.before_event(assignment.shard)
             self._run_effects(assignment, assignment.shard.handle(event))
+            self._backlogs.after_event(assignment.shard, before)
+
+    def _look(self, assignment: Assignment) -> None:
+        """Lets the shard look at its local commands."""
+        self._deliver(assignment, LocalArrived())
 
     async def _deliver_result(self, assignment: Assignment, work: Coroutine[Any, Any, Event]) -> None:
         event = await work
@@ -174,7 +183,7 @@ class Engine:
         async def look() -> None:
             await self._effects.turns.wait()
             assignment.wakes = False
-            self._deliver(assignment, LocalArrived())
+            self._look(assignment)
 
         if not assignment.wakes:
             assignment.wakes = True

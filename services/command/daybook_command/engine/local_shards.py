@@ -12,8 +12,11 @@ from daybook_command.shard.intake import SentCommand
 
 # Limits of the commands that the door has given to all shards of this process, and that no batch has taken yet. Further
 # ones are refused: to publish them instead would double the work when there is too much of it.
-MAX_LOCAL = 1_000
-MAX_LOCAL_BYTES = 8 * 1024 * 1024
+#
+# A key may take as much of this room as it leaves free: half of it if it is the only one, a third if there are two such
+# keys, and so on. So there is always room for another key.
+MAX_LOCAL = 2_000
+MAX_LOCAL_BYTES = 16 * 1024 * 1024
 
 
 class Door(Protocol):
@@ -44,11 +47,12 @@ class LocalShards:
         assignment = self._owned(partition)
         return None if assignment is None else assignment.shard.decided_to
 
-    def has_room(self, commands: int, size: int) -> bool:
-        inboxes = [assignment.shard.inbox for assignment in self.assignments.values()]
-        queued = sum(inbox.local_count for inbox in inboxes)
-        queued_bytes = sum(inbox.local_size for inbox in inboxes)
-        return queued + commands <= MAX_LOCAL and queued_bytes + size <= MAX_LOCAL_BYTES
+    def has_room(self, partition: int, key: str, commands: int, size: int) -> bool:
+        queues = [assignment.shard.inbox.local for assignment in self.assignments.values()]
+        free = MAX_LOCAL - sum(queue.count for queue in queues)
+        free_bytes = MAX_LOCAL_BYTES - sum(queue.size for queue in queues)
+        queue = self.assignments[partition].shard.inbox.local
+        return queue.counts[key] + commands <= free - commands and queue.sizes[key] + size <= free_bytes - size
 
     async def wait_for_room(self) -> None:
         """Waits until commands have left the queues."""

@@ -63,6 +63,6 @@ def _knows_all(shard: Shard, command_end: int, log_end: int) -> bool:
 
 def _may_register(shard: Shard) -> AbstractSet[str]:
     """The users who are registered but perhaps not projected, and those whom a local command may register."""
-    waiting = (*shard.inbox.local, *shard.inbox.aside, *shard.in_flight.arrivals)
+    waiting = (*shard.inbox.local.line, *shard.inbox.aside, *shard.in_flight.arrivals)
     local = (each.content.command.key for each in waiting if isinstance(each.content, SentCommand))
     return shard.memory.tail.users.keys() | local

@@ -87,8 +87,8 @@ class EngineReport:
         metrics.TAIL.labels(partition).set(len(memory.tail))
         metrics.TAIL_BYTES.labels(partition).set(memory.tail.weight)
         metrics.CACHED_ORGS.labels(partition).set(len(memory.cache))
-        metrics.QUEUED.labels(partition).set(len(inbox.queue) + len(inbox.aside) + len(inbox.local))
-        metrics.QUEUED_BYTES.labels(partition).set(inbox.size + inbox.local_size)
+        metrics.QUEUED.labels(partition).set(len(inbox.queue) + len(inbox.aside) + len(inbox.local.line))
+        metrics.QUEUED_BYTES.labels(partition).set(inbox.size + inbox.local.size)
 
     def partitions_left_busy(self, partitions: Sequence[int]) -> None:
         log.warning("partitions_left_busy", partitions=partitions)

@@ -16,6 +16,7 @@ from daybook_command.http.command_sender import Answer, Caller, CommandSender
 from daybook_command.http.dependencies import DoorDependencies
 from daybook_command.http.headers import CommandHeaders, idempotent_id, read_headers, wants_no_wait
 from daybook_command.http.invalid_commands import invalid_command
+from daybook_command.http.parse_turns import ParseTurns
 from daybook_command.http.time_slices import TimeSlices
 from daybook_contracts.codes import Code
 from daybook_contracts.commands.batch import parse_item, split_batch
@@ -39,6 +40,7 @@ class CommandRoutes:
     def __init__(self, deps: DoorDependencies, callers: Callers) -> None:
         self._callers = callers
         self._rate = callers.rate
+        self._turns = ParseTurns()
         self._slices = TimeSlices()
         self._sender = CommandSender(deps, self._slices)
         self._budget = BodyBudget()
@@ -81,10 +83,11 @@ class CommandRoutes:
         return Caller(principal, trace_context(headers.traceparent), wait=not wants_no_wait(headers))
 
     async def _parse(self, body: bytes, given_id: str | None, principal: Principal) -> Command:
-        """Raises InvalidCommand. For a body above BYTES_PER_TOKEN, waits for a time slice before each step, and before
-        the caller publishes the command.
+        """Raises InvalidCommand. Waits for the turn of the command's org or, for a body above BYTES_PER_TOKEN, for a
+        time slice before each step, and before the caller publishes the command.
         """
         if len(body) <= BYTES_PER_TOKEN:
+            await self._turns.wait(body)
             return _check(_parse_single(body, given_id), principal, self._rules, len(body))
         await self._slices.wait(principal)
         command = _parse_single(body, given_id)

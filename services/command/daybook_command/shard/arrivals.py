@@ -12,12 +12,23 @@ from daybook_command.shard.records import CommandRecord, DoorRecord
 
 class Arrival(Struct, frozen=True, gc=False):
     """`number`: the shard counts its arrivals, from 0. `size`: the bytes of the value and the headers. `content`: a
-    record that is not read yet, or a command from the door (a *local* command).
+    record that is not read yet, or a command from the door (a *local* command). `turn`: of a local command, see
+    `LocalQueue`.
     """
 
     number: int
     content: CommandRecord | SentCommand
     size: int
+    turn: int = 0
+
+    def place(self) -> tuple[int, int]:
+        """Its place in the queue."""
+        return self.turn, self.number
+
+    @property
+    def key(self) -> str:
+        """The routing key; empty for a record, which is not read yet."""
+        return "" if isinstance(self.content, CommandRecord) else self.content.command.key
 
     @property
     def offset(self) -> int | None:

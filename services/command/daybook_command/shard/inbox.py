@@ -1,8 +1,10 @@
 """The queues of a shard: records of the commands topic, local commands, and overdue sync runs. Makes the next batch.
 
-Some commands must be alone in their batch, and a batch with large commands has fewer of them.
+Keys take turns in the queue of local commands only. Some commands must be alone in their batch, and a batch with large
+commands has fewer of them.
 """
 
+import sys
 from bisect import insort
 from collections import deque
 from collections.abc import Collection, Iterable, Sequence
@@ -13,6 +15,7 @@ from daybook_command.shard.arrivals import Arrival, offsets_of, size_of, tickets
 from daybook_command.shard.deferred import Deferred, IsOutsider
 from daybook_command.shard.events import OverdueRun
 from daybook_command.shard.intake import SentCommand, TakenCommand, classify, command_to_time_out
+from daybook_command.shard.local_queue import LocalQueue
 from daybook_command.shard.needs import id_to_reserve
 from daybook_command.shard.records import CommandRecord
 from daybook_contracts.commands.registry import Command
@@ -33,9 +36,9 @@ def _no_outsiders(_: Command) -> bool:
 
 @dataclass(slots=True)
 class Inbox:
-    """`queue` and `local`: records and local commands, each in the order of arrival. `size` and `local_size`: bytes of
-    each kind, queued or set aside. `local_count`: how many local commands these are. `suspects`: numbers of commands to
-    try alone in a batch. `doomed`: numbers of commands that failed when they were tried alone.
+    """`queue`: records in the order of arrival. `size`: bytes of records, queued or set aside. `local`: the queue of
+    local commands. `most_local`: how many of them the next batch may take. `suspects`: numbers of commands to try alone
+    in a batch. `doomed`: numbers of commands that failed when they were tried alone.
 
     `aside`: commands that choose ids, and later commands with the same keys (`keys_aside`), while reservations cannot
     be trusted. `deferred`: what was read from deferred records, by number, so that the next batch need not parse them
@@ -49,9 +52,8 @@ class Inbox:
     rules: SenderRules = NO_RULES
     queue: deque[Arrival] = field(default_factory=deque)
     size: int = 0
-    local: deque[Arrival] = field(default_factory=deque)
-    local_count: int = 0
-    local_size: int = 0
+    local: LocalQueue = field(default_factory=LocalQueue)
+    most_local: int = sys.maxsize
     arrived: int = 0
     read_to: int = 0
     overdue: dict[str, OverdueRun] = field(default_factory=dict)
@@ -64,7 +66,12 @@ class Inbox:
     abandoned_from: int | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.queue or self.local or self.overdue)
+        return bool(self.queue or self.local.line or self.overdue)
+
+    @property
+    def has_next(self) -> bool:
+        """Whether there is anything that the next batch may take."""
+        return bool(self.queue or self.overdue or (self.local.line and self.most_local))
 
     def clear(self) -> list[bytes]:
         """Abandon all queued commands. Later commits do not go beyond the first of them. Returns the tickets of the
@@ -82,53 +89,52 @@ class Inbox:
 
     def add(self, records: Iterable[CommandRecord]) -> None:
         for record in records:
-            self._arrive(record, size_of(record))
+            arrival = Arrival(self._next_number(), record, size_of(record))
+            self.queue.append(arrival)
+            self.size += arrival.size
             self.read_to = record.offset + 1
 
     def add_local(self, commands: Iterable[SentCommand]) -> None:
         for command in commands:
-            self._arrive(command, size_of(command.record))
+            self.local.add(self._next_number(), command, size_of(command.record))
 
-    def _arrive(self, content: CommandRecord | SentCommand, size: int) -> None:
-        arrival = Arrival(self.arrived, content, size)
+    def _next_number(self) -> int:
         self.arrived += 1
-        self._line_of(arrival).append(arrival)
-        self._charge([arrival], 1)
+        return self.arrived - 1
 
     def withdraw(self, tickets: Collection[bytes]) -> list[bytes]:
         """Take these local commands out of the queue. Returns the tickets of those that were in it."""
-        found = [each for each in (*self.aside, *self.local) if each.ticket in tickets]
+        found = [each for each in (*self.aside, *self.local.line) if each.ticket in tickets]
         self.aside = deque(each for each in self.aside if each.ticket not in tickets)
-        self.local = deque(each for each in self.local if each.ticket not in tickets)
+        self.local.remove(tickets)
         self._charge(found, -1)
         self.clear_marks(found)
         return tickets_of(found)
 
     def withdraw_all(self) -> list[bytes]:
-        return self.withdraw(set(tickets_of((*self.aside, *self.local))))
+        return self.withdraw(set(tickets_of((*self.aside, *self.local.line))))
 
     def add_overdue(self, runs: Iterable[OverdueRun]) -> None:
         self.overdue.update((run.sync_run_id, run) for run in runs)
 
     def put_back(self, arrivals: Sequence[Arrival]) -> None:
-        """Queue the commands by number. The queues may have earlier ones, which the batch left out."""
+        """Queue the commands again, at their places. The queues may have earlier ones, which the batch left out."""
         self._requeue(arrivals)
         self._charge(arrivals, 1)
 
     def _requeue(self, arrivals: Iterable[Arrival]) -> None:
         for each in arrivals:
-            insort(self._line_of(each), each, key=lambda queued: queued.number)
-
-    def _line_of(self, arrival: Arrival) -> deque[Arrival]:
-        return self.queue if isinstance(arrival.content, CommandRecord) else self.local
+            if each.offset is None:
+                self.local.requeue(each)
+            else:
+                insort(self.queue, each, key=Arrival.place)
 
     def _charge(self, arrivals: Iterable[Arrival], sign: int) -> None:
         for each in arrivals:
-            if isinstance(each.content, CommandRecord):
-                self.size += sign * each.size
+            if each.offset is None:
+                self.local.charge(each, sign)
             else:
-                self.local_size += sign * each.size
-                self.local_count += sign
+                self.size += sign * each.size
 
     def take_overdue(self) -> list[TakenCommand]:
         """A batch of the shard's own commands. They are never put back: the next look-up finds the runs again."""
@@ -146,10 +152,12 @@ class Inbox:
         arrivals: list[Arrival] = []
         taken: list[TakenCommand] = []
         deferred = Deferred(is_outsider)
-        named = size = 0
-        lines = deque(sorted(filter(None, (self.queue, self.local)), key=lambda line: line[0].number))
+        named = size = local = 0
+        lines = deque(sorted(filter(None, (self.queue, self.local.line)), key=lambda line: line[0].number))
         while lines and len(arrivals) < self.max_commands:
             line = lines.popleft()
+            if line is self.local.line and local >= self.most_local:
+                continue
             head = line[0]
             if size and size + head.size > MAX_TAKEN_BYTES:
                 break
@@ -170,11 +178,13 @@ class Inbox:
                     continue  # this line waits for the next batch
                 arrivals.append(line.popleft())
                 taken.append(item)
+                local += head.offset is None
                 if is_suspect:
                     break
             if line:
                 lines.append(line)
         self._requeue(deferred.arrivals)
+        self.local.taken(arrivals)
         self._charge(arrivals, -1)
         return arrivals, taken
 
@@ -193,7 +203,7 @@ class Inbox:
         return True
 
     def requeue_aside(self) -> None:
-        """Queue the commands that were set aside again, by number."""
+        """Queue the commands that were set aside again, at their places."""
         if self.aside:
             self._requeue(self.aside)
             self.aside.clear()

@@ -137,7 +137,7 @@ class Shard:
             return []
         if self.memory.awaited == {}:
             self.inbox.requeue_aside()
-        if not self.inbox:
+        if not self.inbox.has_next:
             return []
         if self._tail_is_full():
             return self._hold(f"{len(self.memory.tail)} entries wait for the projector")
@@ -148,7 +148,7 @@ class Shard:
                 *self.inbox.take(self.memory.is_outsider, set_aside=self.memory.awaited != {})
             )
             if not self.in_flight.arrivals:
-                return self._look_up_progress() if self.inbox.queue or self.inbox.local else []
+                return self._look_up_progress() if self.inbox.queue or self.inbox.local.line else []
         self.in_flight.needs = needs_of(self.in_flight.taken, self.memory)
         self.phase = ShardPhase.LOADING
         return [effects.LoadSnapshot(self.in_flight.needs, len(self.in_flight.taken))]

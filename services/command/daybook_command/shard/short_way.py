@@ -30,7 +30,8 @@ class OwnShards(Protocol):
     def decided_to(self, partition: int) -> int | None:
         """The offset below which all commands of the topic are decided; None if another instance owns the partition."""
 
-    def has_room(self, commands: int, size: int) -> bool: ...
+    def has_room(self, partition: int, key: str, commands: int, size: int) -> bool:
+        """Whether so many more commands of the key, of this size together, may be queued."""
 
     def queue_local(self, partition: int, commands: Sequence[SentCommand]) -> None: ...
 
@@ -87,9 +88,10 @@ class ShortWay:
 
     def offer(self, partition: int, commands: Sequence[LocalCommand]) -> Offer:
         """Offer commands of one key to its shard, all or none of them."""
-        if not self.is_open(partition, commands[0].key):
+        key, size = commands[0].key, sum(size_of(each.record) for each in commands)
+        if not self.is_open(partition, key):
             return Offer.PUBLISH
-        if not self.shards.has_room(len(commands), sum(size_of(each.record) for each in commands)):
+        if not self.shards.has_room(partition, key, len(commands), size):
             return Offer.FULL
         for each in commands:
             self.held[each.ticket] = each

@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from daybook_command.shard.arrivals import Arrival
+from daybook_command.shard.arrivals import Arrival, offsets_of
 from daybook_command.shard.effects import Answer, LogAppend, Reply
 from daybook_command.shard.events import (
     Acknowledged,
@@ -81,7 +81,7 @@ class BatchInFlight:
     """`arrivals`: the arrivals of the commands `taken`; empty for the shard's own commands. `first_offset`: the offset
     of the first record among them, even if it was put back into the queue; None if there was none. `base`: the log's
     head when the batch was decided. `projected`: the position up to which PostgreSQL was projected then. `local`: the
-    replies to local commands.
+    replies to local commands. `local_count`: how many of the arrivals are local commands.
     """
 
     arrivals: Sequence[Arrival] = ()
@@ -93,6 +93,9 @@ class BatchInFlight:
     answer: Answer | None = None
     local: tuple[Reply, ...] = ()
     first_offset: int | None = field(init=False)
+    local_count: int = field(init=False)
 
     def __post_init__(self) -> None:
-        self.first_offset = next((each.offset for each in self.arrivals if each.offset is not None), None)
+        offsets = offsets_of(self.arrivals)
+        self.first_offset = offsets[0] if offsets else None
+        self.local_count = len(self.arrivals) - len(offsets)

@@ -96,7 +96,7 @@ def test_on_a_takeover_what_was_queued_and_what_was_taken_is_handed_back() -> No
     arrive_locally(shard, local(2))
     effects = shard.handle(AppendUnknown())
     assert only_effect(effects, HandBack) == HandBack((ticket(2),), (ticket(1),))
-    assert not shard.inbox.local
+    assert not shard.inbox.local.line
     assert not shard.in_flight.arrivals
     assert not shard.takes_local
 
@@ -135,7 +135,7 @@ def test_only_a_queued_command_can_be_withdrawn() -> None:
     arrive_locally(shard, local(1))
     arrive_locally(shard, local(2))
     assert shard.inbox.withdraw({ticket(1), ticket(2)}) == [ticket(2)]
-    assert (shard.inbox.local_count, shard.inbox.local_size) == (0, 0)
+    assert (shard.inbox.local.count, shard.inbox.local.size) == (0, 0)
 
 
 def test_commands_that_do_not_fit_in_the_batch_are_queued_again(monkeypatch: pytest.MonkeyPatch) -> None:

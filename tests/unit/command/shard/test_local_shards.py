@@ -12,6 +12,9 @@ from daybook_command.engine.local_shards import LocalShards
 from daybook_command.shard.arrivals import size_of
 from daybook_command.shard.effects import HandBack
 from support.local_commands import local, open_shard, ticket
+from support.one_shard import ORG
+
+OTHER_ORG = "0b000000-0000-4000-8000-000000000002"
 
 
 @dataclass
@@ -48,11 +51,20 @@ def test_commands_are_queued_at_once_and_their_shard_is_woken(shards: LocalShard
 def test_the_limit_of_commands_counts_all_shards_of_the_process(
     shards: LocalShards, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local_shards, "MAX_LOCAL", 3)
+    monkeypatch.setattr(local_shards, "MAX_LOCAL", 6)
     shards.queue_local(0, [local(1)])
     shards.queue_local(1, [local(2)])
-    assert shards.has_room(1, 0)
-    assert not shards.has_room(2, 0)
+    assert shards.has_room(0, OTHER_ORG, 2, 0)
+    assert not shards.has_room(0, OTHER_ORG, 3, 0)
+
+
+def test_a_key_may_take_as_much_room_as_it_leaves_free(shards: LocalShards, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local_shards, "MAX_LOCAL", 6)
+    shards.queue_local(0, [local(number) for number in range(3)])
+    assert not shards.has_room(0, ORG, 1, 0)
+    assert shards.has_room(0, OTHER_ORG, 1, 0)
+    shards.withdraw(0, {ticket(0)})
+    assert shards.has_room(0, ORG, 1, 0)
 
 
 async def test_whoever_waits_for_room_looks_again_whenever_commands_have_left_the_queues(shards: LocalShards) -> None:
@@ -73,11 +85,12 @@ def test_the_limit_of_bytes_counts_all_shards_of_the_process(
     shards: LocalShards, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     size = size_of(local(1).record)
-    monkeypatch.setattr(local_shards, "MAX_LOCAL_BYTES", 3 * size)
+    monkeypatch.setattr(local_shards, "MAX_LOCAL_BYTES", 6 * size)
     shards.queue_local(0, [local(1)])
     shards.queue_local(1, [local(2)])
-    assert shards.has_room(1, size)
-    assert not shards.has_room(1, size + 1)
+    assert shards.has_room(0, ORG, 1, size)
+    assert not shards.has_room(0, ORG, 1, 2 * size)
+    assert shards.has_room(0, OTHER_ORG, 1, 2 * size)
 
 
 def test_a_partition_that_is_given_away_takes_no_commands(shards: LocalShards) -> None:

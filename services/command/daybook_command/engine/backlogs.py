@@ -1,0 +1,84 @@
+"""Paces the shards while many local commands wait, so that a key's only command need not wait for others' backlogs.
+
+A command that arrived when none of its key was waiting is decided as soon as its shard can begin a batch. The others
+are the backlog: shards take turns with it. Few of them work at the same time, on batches of a limited size.
+"""
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from daybook_command.engine.assignment import Assignment
+from daybook_command.shard.machine import Shard
+from daybook_command.shard.state import MAX_COMMANDS, BatchInFlight, ShardPhase
+
+# The shards are paced while the process has more local commands than this, queued or in a batch. Fewer are decided in
+# about 20 ms.
+CROWD: Final = MAX_COMMANDS
+# How many shards may look up or decide a batch of the backlog. Batches that wait for Kafka do not count, so that a slow
+# acknowledgement does not leave the event loop idle.
+AT_ONCE: Final = 1
+# How many local commands such a batch may have: about 4 ms of deciding. In smaller ones each command costs more.
+MOST_ON_TURN: Final = 32
+# The phases of a turn.
+ON_TURN: Final = frozenset({ShardPhase.LOADING, ShardPhase.PINNING})
+
+
+@dataclass(slots=True)
+class Backlogs:
+    """`look`: lets a shard look at its queue now. `waiting`: the partitions whose shards have a backlog, in order of
+    their next turns. `turns`: by partition, the batch of a shard whose turn it is.
+    """
+
+    assignments: Mapping[int, Assignment]
+    look: Callable[[Assignment], None]
+    waiting: dict[int, None] = field(default_factory=dict)
+    turns: dict[int, BatchInFlight] = field(default_factory=dict)
+
+    @property
+    def _is_crowded(self) -> bool:
+        shards = (assignment.shard for assignment in self.assignments.values())
+        return sum(shard.inbox.local.count + shard.in_flight.local_count for shard in shards) > CROWD
+
+    def before_event(self, shard: Shard) -> BatchInFlight | None:
+        """Sets how many local commands the shard may take into a batch that it begins on its next event. Returns the
+        present batch if a new one is to be its turn.
+        """
+        if not self._is_crowded:
+            shard.inbox.most_local = sys.maxsize
+            return None
+        newcomers, may_have_turn = shard.inbox.local.newcomers, len(self.turns) < AT_ONCE
+        shard.inbox.most_local = max(newcomers, MOST_ON_TURN) if may_have_turn else newcomers
+        return shard.in_flight if may_have_turn else None
+
+    def after_event(self, shard: Shard, before: BatchInFlight | None) -> None:
+        """`before`: what `before_event` has returned. A shard that cannot begin a batch at once does not get a turn, so
+        it delays no others.
+        """
+        partition, batch = shard.partition, shard.in_flight
+        if before is not None and batch is not before and batch.local_count and shard.phase in ON_TURN:
+            self.waiting.pop(partition, None)
+            self.turns[partition] = batch
+        elif self.turns.get(partition) is not batch or shard.phase not in ON_TURN:
+            self.turns.pop(partition, None)
+        if shard.inbox.local.line and self._is_crowded:
+            self.waiting.setdefault(partition)
+        self._give_turns()
+
+    def leave(self, partition: int) -> None:
+        """The partition was given away."""
+        self.waiting.pop(partition, None)
+        self.turns.pop(partition, None)
+        self._give_turns()
+
+    def _give_turns(self) -> None:
+        for partition in list(self.waiting):
+            if len(self.turns) >= AT_ONCE and self._is_crowded:
+                return
+            shard = self.assignments[partition].shard
+            if not shard.inbox.local.line:
+                self.waiting.pop(partition, None)
+            elif partition in self.waiting and shard.phase is ShardPhase.READY and shard.held is None:
+                del self.waiting[partition]
+                self.look(self.assignments[partition])

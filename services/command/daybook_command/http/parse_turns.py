@@ -1,0 +1,68 @@
+"""Limits how many single commands are parsed in one iteration of the event loop. Orgs take turns.
+
+After a burst of requests, other tasks would otherwise wait until all of them are parsed. The org is read from the body
+before it is parsed; if the body is not valid, this only changes when it is refused.
+"""
+
+import asyncio
+from collections import deque
+from typing import Final
+
+from msgspec import MsgspecError, Struct
+from msgspec.json import Decoder
+
+# Parsing a small command, and giving it to a shard, takes about 0.2 ms.
+MOST_AT_ONCE: Final = 5
+
+
+class _Routed(Struct):
+    org_id: str = ""
+
+
+_DECODER: Final = Decoder(_Routed)
+
+
+class ParseTurns:
+    """`left`: how many more commands may begin in this iteration of the loop; 0 if any wait. `waiting`: by org, in the
+    order of their turns; no queue is empty.
+    """
+
+    def __init__(self) -> None:
+        self._left = MOST_AT_ONCE
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+        self._counts = False
+
+    async def wait(self, body: bytes) -> None:
+        """Returns at once, or in a later iteration of the event loop."""
+        loop = asyncio.get_running_loop()
+        if not self._counts:
+            self._counts = True
+            loop.call_soon(self._start_iteration)
+        if self._left:
+            self._left -= 1
+            return
+        turn = loop.create_future()
+        self._waiting.setdefault(_org_of(body), deque()).append(turn)
+        await turn
+
+    def _start_iteration(self) -> None:
+        self._left = MOST_AT_ONCE
+        while self._waiting and self._left:
+            org = next(iter(self._waiting))
+            queue = self._waiting.pop(org)
+            turn = queue.popleft()
+            if queue:
+                self._waiting[org] = queue
+            if not turn.done():  # otherwise its request was cancelled
+                turn.set_result(None)
+                self._left -= 1
+        self._counts = self._left < MOST_AT_ONCE
+        if self._counts:
+            asyncio.get_running_loop().call_soon(self._start_iteration)
+
+
+def _org_of(body: bytes) -> str:
+    try:
+        return _DECODER.decode(body).org_id
+    except (MsgspecError, UnicodeDecodeError, RecursionError):
+        return ""

@@ -1,0 +1,72 @@
+"""The queue of local commands, in the order in which batches take them. Keys take turns: however many commands of other
+keys wait, only one of each is ahead of a key's next command. The commands of a key stay in the order of their arrival.
+"""
+
+from bisect import insort
+from collections import Counter, deque
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+
+from daybook_command.shard.arrivals import Arrival
+from daybook_command.shard.intake import SentCommand
+
+# When this many keys have had turns, those that no longer matter are dropped.
+KEYS_KEPT = 1_000
+
+
+@dataclass(slots=True)
+class LocalQueue:
+    """`line`: the queued commands, by turn and number. `turn`: the latest turn of which a batch has taken a command.
+    `last_turns`: by key, the turn of its last command; keys with earlier turns than `turn - 1` may be missing.
+    `newcomers`: how many commands of the line arrived when none of their key was waiting. They are at the front.
+
+    `count` and `size`: of the commands that wait, queued or set aside; `counts` and `sizes` have them by key.
+    """
+
+    line: deque[Arrival] = field(default_factory=deque)
+    turn: int = 0
+    last_turns: dict[str, int] = field(default_factory=dict)
+    newcomers: int = 0
+    count: int = 0
+    size: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    sizes: Counter[str] = field(default_factory=Counter)
+
+    def add(self, number: int, command: SentCommand, size: int) -> None:
+        """Start-time fair queueing with equal weights (Goyal, Vin and Cheng, 1996). All other commands of the line have
+        the turn `turn` or a later one, so a newcomer gets ahead of them.
+        """
+        key = command.command.key
+        self.newcomers += not self.counts[key]
+        turn = self.last_turns[key] = max(self.turn - 1, self.last_turns.get(key, -1) + 1)
+        arrival = Arrival(number, command, size, turn)
+        self.requeue(arrival)
+        self.charge(arrival, 1)
+
+    def requeue(self, arrival: Arrival) -> None:
+        insort(self.line, arrival, key=Arrival.place)
+
+    def charge(self, arrival: Arrival, sign: int) -> None:
+        """A command begins (1) or ceases (-1) to wait."""
+        key = arrival.key
+        self.count += sign
+        self.size += sign * arrival.size
+        self.counts[key] += sign
+        self.sizes[key] += sign * arrival.size
+        if not self.counts[key]:
+            del self.counts[key], self.sizes[key]
+
+    def remove(self, tickets: Collection[bytes]) -> None:
+        """Take these commands out of the line. The turns of keys that have none left are not held against them."""
+        keys = {each.key for each in self.line if each.ticket in tickets}
+        self.line = deque(each for each in self.line if each.ticket not in tickets)
+        for key in keys - {each.key for each in self.line}:
+            self.last_turns[key] = min(self.last_turns[key], self.turn)
+
+    def taken(self, arrivals: Iterable[Arrival]) -> None:
+        """A batch has taken these commands from the line."""
+        turns = [each.turn for each in arrivals if each.offset is None]
+        self.turn = max([self.turn, *turns])
+        self.newcomers = min(max(0, self.newcomers - len(turns)), len(self.line))
+        if len(self.last_turns) >= KEYS_KEPT:
+            self.last_turns = {key: last for key, last in self.last_turns.items() if last >= self.turn - 1}
