@@ -1,10 +1,15 @@
 """The pause between a consumer's fetches, on a real Kafka, with a clock that the test moves."""
 
+import asyncio
+import time
+from collections.abc import Callable
+
+import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 
 from daybook_contracts.topics import Topics
 from daybook_infra.runtime.kafka import clients as kafka
-from daybook_infra.runtime.kafka.paced_fetching import Pace, pace_fetches
+from daybook_infra.runtime.kafka.paced_fetching import METADATA_PAUSE_SECONDS, Pace, pace_fetches
 from daybook_infra.runtime.settings import Settings
 
 SETTINGS = {"partitions": 2}
@@ -40,3 +45,22 @@ async def test_records_that_arrive_during_a_pause_are_fetched_together_at_its_en
                 place: [b"later"] for place in places
             }, f"turn {turn}"
             clock.at += 8
+
+
+async def test_metadata_are_not_asked_for_all_the_time_while_a_partition_has_no_leader(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests = 0
+    async with kafka.consumer(settings, "paced", bulk=True) as consumer:
+        ask: Callable[[], asyncio.Future[bool]] = consumer._client.force_metadata_update
+
+        def counted() -> asyncio.Future[bool]:
+            nonlocal requests
+            requests += 1
+            return ask()
+
+        monkeypatch.setattr(consumer._client, "force_metadata_update", counted)
+        consumer.assign([TopicPartition(Topics(settings.topic_prefix).audit_log, 99)])
+        began = time.monotonic()
+        assert await consumer.getmany(timeout_ms=1_000) == {}
+        assert 2 <= requests <= 2 + (time.monotonic() - began) / METADATA_PAUSE_SECONDS

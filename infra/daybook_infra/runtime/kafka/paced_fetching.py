@@ -5,10 +5,12 @@ comes after a quiet time is still fetched at once.
 
 from collections.abc import Callable
 from time import monotonic
-from typing import Any
+from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer import fetcher
+
+METADATA_PAUSE_SECONDS: Final = 0.1
 
 
 class Pace:
@@ -32,9 +34,17 @@ class Pace:
 
 
 class PacedFetcher(fetcher.Fetcher):
-    """Sends no fetch during a pause. Answers to earlier fetches still arrive, and offsets are still looked up."""
+    """Sends no fetch during a pause. Answers to earlier fetches still arrive, and offsets are still looked up.
+
+    Also pauses between requests for metadata. A stopped broker leaves its partitions without a leader, so aiokafka asks
+    for metadata; and if no broker can be reached, it would ask again at once, and keep half a core busy.
+    """
 
     pace: Pace | None = None
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)  # type: ignore[no-untyped-call]  # aiokafka's
+        self._metadata_pace = Pace(METADATA_PAUSE_SECONDS)
 
     async def _proc_fetch_request(self, assignment: Any, node_id: Any, request: Any) -> bool:
         has_records: bool = await super()._proc_fetch_request(  # type: ignore[no-untyped-call]  # aiokafka's
@@ -45,13 +55,20 @@ class PacedFetcher(fetcher.Fetcher):
         return has_records
 
     def _get_actions_per_node(self, assignment: Any) -> tuple[Any, Any, float, Any, Any]:
-        """The third value is the time after which the fetcher calls this again."""
+        """The third value is the time after which the fetcher calls this again; the fourth, whether it asks for
+        metadata.
+        """
         fetches, resets, seconds, is_stale, resumed = super()._get_actions_per_node(  # type: ignore[no-untyped-call]  # as above
             assignment
         )
+        metadata_rest = self._metadata_pace.rest()
+        if is_stale and metadata_rest > 0:
+            is_stale, seconds = False, min(seconds, metadata_rest)
+        elif is_stale:
+            self._metadata_pace.begin()
         rest = 0.0 if self.pace is None else self.pace.rest()
         if rest > 0:
-            return [], resets, min(seconds, rest), is_stale, resumed
+            fetches, seconds = [], min(seconds, rest)
         return fetches, resets, seconds, is_stale, resumed
 
 
