@@ -108,7 +108,7 @@ def test_entries_of_an_org_in_quarantine_are_shown_as_not_applied(*, is_known: b
     made = log.add(ORG, ANN, facts.ProjectCreated(name="kept", project_id=project(5)))[0]
     log.add(ORG, ANN, facts.ProjectRenamed(name="lost", project_id=project(5)))
     frozen = {ORG: poison.position} if is_known else {}
-    reason = f"its org is in quarantine since {poison.text}"
+    reason = f"its org has been in quarantine since {poison.text}"
     assert deeds(traced(log, read_row_name("orgs", [ORG]), frozen)) == [("inserted", None), ("not applied", reason)]
     kept = traced(log, read_row_name("projects", [project(5)]), frozen)
     assert deeds(kept) == [("inserted", reason), ("not applied", reason)]

@@ -91,7 +91,7 @@ class RowTrace:
         if entry.head.position < since:
             self._apply(entry, changes)
         else:
-            self._keep_keys(entry, changes, f"its org is in quarantine since {self._partition}.{since}")
+            self._keep_keys(entry, changes, f"its org has been in quarantine since {self._partition}.{since}")
 
     def _apply(self, entry: PartitionEntry, changes: Iterable[Change]) -> None:
         before, row, deed, reason = self.history.row, self.history.row, None, None
