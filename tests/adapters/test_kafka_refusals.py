@@ -78,7 +78,7 @@ async def test_topics_that_may_not_be_created_are_named(settings: Settings) -> N
         await ensure_topics(settings)
     assert set(str(refused.value).split("; ")) == {
         f"user {USER} is not authorised for topic {settings.topic_prefix}{name}: "
-        "an ACL is missing (Create, or Describe if it exists)"
+        "an ACL is missing (Describe if the topic exists, else Create)"
         for name in NAMES
     }
 

@@ -14,7 +14,7 @@ from daybook_infra.runtime.postgres.connections import Connection
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """`cpu`: of everything that took part; `own`: of this process and the programs that it started."""
+    """`cpu`: of everything that took part; `own`: of this process and the programs that it has run."""
 
     seconds: float
     cpu: float
@@ -22,7 +22,7 @@ class Cost:
 
 
 class Meter:
-    """`postmaster`: PostgreSQL's first process, on this machine. Nothing else may use it meanwhile."""
+    """`postmaster`: PostgreSQL's first process, on this machine. Only the work may use this server."""
 
     def __init__(self, postmaster: int) -> None:
         self._postmaster = postmaster
@@ -45,7 +45,7 @@ def _own_cpu() -> float:
 
 def _server_cpu(postmaster: int) -> float:
     """CPU seconds of PostgreSQL's processes, including ended ones. Repeats the count if a process starts or ends during
-    it, because this process would be missing or count twice.
+    it, because that one would be missing or count twice.
     """
     while True:
         before = _children_ticks(postmaster)

@@ -1,4 +1,4 @@
-"""An HTTP server that publishes public keys, like an identity provider, and the private keys that belong to them."""
+"""Key pairs, and an HTTP server that publishes the public keys, like an identity provider."""
 
 import json
 import threading

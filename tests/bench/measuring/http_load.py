@@ -1,9 +1,9 @@
-"""A cheap HTTP generator, in a process of its own: requests in, latencies and statuses out. A request is sent as its
-bytes and an answer is only cut at its length, so that the generator costs less than any server under test.
+"""A cheap HTTP generator, in a process of its own: requests in, latencies and statuses out. Requests are ready-made
+bytes, and answers are only split by their length, so the generator costs less than any server under test.
 
 `run` starts it: `connections` at once, each sending its next request when it has an answer (closed loop, for
-throughput); or with a `rate`, requests a second at fixed times whatever the answers (open loop, for latencies, which
-then begin at the planned time).
+throughput); or, with a `rate`, so many each second, at fixed times whatever the answers (open loop, for latencies,
+which then begin at the planned time).
 """
 
 import asyncio

@@ -12,11 +12,11 @@ from daybook_infra.runtime.settings import Settings
 def init() -> None:
     """Create the topics and bring the database's schema up to date.
 
-    Prints what it did; running it again does nothing. It never alters or drops a topic: a topic with wrong settings is
-    an error. If the command lacks rights in PostgreSQL, it names them before it creates anything. It uses the login in
-    DAYBOOK_ADMIN_DATABASE_URL, if that is set. If this login may not create Daybook's roles or grant their rights, the
-    command prints the statements that an administrator has to run. Until then, the services can run as the owner of the
-    tables.
+    Prints what it did; running it again only sets the passwords of logins again. It never alters or drops a topic: a
+    topic with wrong settings is an error. If the command lacks rights in PostgreSQL for the schema, it names them
+    before it creates anything. It uses the login in DAYBOOK_ADMIN_DATABASE_URL, if that is set. If this login may not
+    create Daybook's roles or grant their rights, the command prints the statements that an administrator has to run.
+    Until then, the services can run as the owner of the tables.
     """
     asyncio.run(_init(server_settings()))
 

@@ -40,7 +40,7 @@ class TopicMismatch(DaybookError):
 
 async def ensure_topics(settings: Settings) -> tuple[str, ...]:
     """Create missing topics, verify all, and return the names of those created. Never alters an existing topic.
-    Raises `TopicMismatch` and `KafkaAway`.
+    Raises `TopicMismatch`, `DaybookError` if a topic cannot be created, and `KafkaAway`.
     """
     async with admin(settings) as client:
         made = await _create_missing(client, settings, topic_specs(settings))
@@ -72,7 +72,8 @@ async def _create_missing(
             made.append(topic["topic"])
         elif topic["error_code"] == _DENIED:
             refused.append(
-                f"{not_authorised(settings, topic['topic'])}: an ACL is missing (Create, or Describe if it exists)"
+                f"{not_authorised(settings, topic['topic'])}: an ACL is missing "
+                "(Describe if the topic exists, else Create)"
             )
         elif topic["error_code"] != TopicAlreadyExistsError.errno:
             refused.append(f"topic {topic['topic']} could not be created: {_error_text(topic)}")
@@ -91,8 +92,8 @@ def _new_topic(settings: Settings, spec: TopicSpec) -> NewTopic:
 
 
 async def _wait_until_settled(client: AIOKafkaAdminClient, settings: Settings, made: Sequence[str]) -> None:
-    """Waits until all brokers know the new topics, their settings and their leaders, which Kafka does not announce.
-    Raises `TopicMismatch` after SETTLE_SECONDS.
+    """Waits until the brokers that are asked, one at random each time, know the new topics, their settings and their
+    leaders. Raises `TopicMismatch` after SETTLE_SECONDS if topics or settings are still missing.
     """
     deadline = asyncio.get_running_loop().time() + SETTLE_SECONDS if made else 0
     while True:

@@ -1,4 +1,4 @@
-"""A shard takes commands from the door in memory beside those of the topic, answers them after their entries are
+"""A shard takes commands from the door, in memory, as well as those of the topic, answers them after their entries are
 admitted, and hands them back instead of dropping them.
 """
 
@@ -73,7 +73,7 @@ def test_a_local_command_and_its_record_in_one_batch_are_decided_once() -> None:
     assert only_effect(effects, AnswerLocally).replies[0].value == only_effect(effects, Answer).replies[0].value
 
 
-def test_a_filter_is_put_off_only_by_commands_that_arrived_earlier() -> None:
+def test_a_filtered_command_is_deferred_only_by_earlier_commands() -> None:
     connection = "00000000-0000-4000-8000-0000000000cc"
     shard = created()
     decide_batch(shard, command_at(1))
@@ -145,7 +145,7 @@ def test_commands_that_do_not_fit_in_the_batch_are_queued_again(monkeypatch: pyt
     assert shard.inbox.withdraw({ticket(1), ticket(2)}) == [ticket(2)]
 
 
-def test_one_that_crashes_its_decider_becomes_a_dead_letter_of_the_door(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_that_crashes_its_decider_becomes_a_dead_letter_of_the_door(monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_: object) -> None:
         raise ZeroDivisionError
 
@@ -165,7 +165,7 @@ def test_one_that_crashes_its_decider_becomes_a_dead_letter_of_the_door(monkeypa
     assert shard.handle(Answered(answer.next_offset)) == []
 
 
-def test_the_way_opens_when_the_topic_is_decided_to_the_end_that_the_takeover_saw() -> None:
+def test_the_short_way_opens_when_the_topic_is_decided_up_to_its_end_at_the_takeover() -> None:
     shard = ready_shard()
     assert not shard.takes_local
     shard.handle(TopicRead(0, 0, 2))
@@ -207,7 +207,7 @@ def test_two_losses_in_a_row_close_the_way_for_good() -> None:
     assert not shard.takes_local
 
 
-def test_a_batch_that_stands_between_two_losses_keeps_the_way_open() -> None:
+def test_an_admitted_batch_between_two_losses_keeps_the_way_open() -> None:
     shard = open_shard()
     lose(shard, 0)
     shard.handle(Acknowledged(0))

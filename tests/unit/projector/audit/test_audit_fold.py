@@ -151,7 +151,7 @@ def test_memory_is_bounded_if_small_entries_change_large_rows(tmp_path: Path) ->
         assert all(b'"retry_count":1' in row for _, row in fold.rows(DLQ_EVENTS))
 
 
-def test_a_key_name_is_free_again_only_after_its_deletion() -> None:
+def test_a_key_name_is_free_again_after_its_deletion() -> None:
     log = founded()
     for number in (1, 2):
         if number == 2:
@@ -186,7 +186,7 @@ def test_rows_of_partitions_are_merged_in_the_order_of_their_keys(tmp_path: Path
     assert len(found["orgs"]) == 12
 
 
-def test_merging_yields_equal_rows_once_and_different_rows_with_one_key_both(tmp_path: Path) -> None:
+def test_merging_drops_duplicates_but_keeps_different_rows_with_one_key(tmp_path: Path) -> None:
     names = ("a", "a", "b")
     with folding(tmp_path, 0) as one, folding(tmp_path, 1) as two, folding(tmp_path, 2) as three:
         for name, fold in zip(names, (one, two, three), strict=True):

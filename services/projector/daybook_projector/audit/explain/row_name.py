@@ -20,7 +20,9 @@ class MalformedRowName(DaybookError):
 
 @dataclass(frozen=True, slots=True)
 class RowName:
-    """`table` has its schema. `key` has the ids of the primary key, in lower case. Can be sent to another process."""
+    """`table`: with its schema, as in `public.orgs`. `key`: the ids of the primary key, in lower case. Can be sent to
+    another process.
+    """
 
     table: str
     key: tuple[str, ...]

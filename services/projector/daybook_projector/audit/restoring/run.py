@@ -49,7 +49,7 @@ class PlannedPartition:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`unset`: how many checkpoints do not have the offsets that their entries will have."""
+    """`unset`: how many checkpoints still need the offsets of the restored topic."""
 
     topic: str
     is_there: bool

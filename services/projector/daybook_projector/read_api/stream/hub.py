@@ -33,7 +33,7 @@ log = get_logger(__name__)
 
 
 class TooManyStreams(Exception):
-    """`of_one`: the principal has too many streams; otherwise the instance has."""
+    """`of_one`: the principal has too many streams; otherwise the instance has, or it is stopping."""
 
     def __init__(self, *, of_one: bool) -> None:
         super().__init__()
@@ -42,7 +42,9 @@ class TooManyStreams(Exception):
 
 @dataclass(slots=True)
 class _Channel:
-    """The streams of one org. `since`: the time of the last entry that was read. `behind`: later entries may exist."""
+    """The streams of one org. `since`: the next read begins at this time, at the latest that of the last entry read.
+    `behind`: later entries may exist.
+    """
 
     partition: int
     since: datetime
