@@ -112,9 +112,8 @@ async def open_service(settings: Settings, policy: ServicePolicy | None) -> Asyn
         # A separate pool, so that HTTP requests do not use up the shards' connections.
         door_pool = await retry_at_start(lambda: open_pool(settings, "daybook-command-door", reset=keep_session))
         closing.push_async_callback(close_pool, door_pool)
-        registrations = Registrations(
-            engine.local.assignments, subscriber.ends, effects.read_log_ends, settings.partitions
-        )
+        ends = subscriber.ends, effects.read_log_ends
+        registrations = Registrations(engine.local.assignments, *ends, settings.partitions, deliveries.is_under_way)
         users = KnownUsers(door_pool, registrations if settings.users == "managed" else None)
         outcomes = OutcomeReader(door_pool)
         app = create_app(DoorDependencies(settings, deliveries, replies, users, outcomes, health, policy))

@@ -19,7 +19,8 @@ CROWD: Final = MAX_COMMANDS
 # How many shards may look up or decide a batch of the backlog. Batches that wait for Kafka do not count, so that a slow
 # acknowledgement does not leave the event loop idle.
 AT_ONCE: Final = 1
-# How many local commands such a batch may have: about 4 ms of deciding. In smaller ones each command costs more.
+# How many local commands such a batch may have besides newcomers: about 4 ms of deciding. In smaller ones each command
+# costs more.
 MOST_ON_TURN: Final = 32
 # The phases of a turn.
 ON_TURN: Final = frozenset({ShardPhase.LOADING, ShardPhase.PINNING})
@@ -49,7 +50,7 @@ class Backlogs:
             shard.inbox.most_local = sys.maxsize
             return None
         newcomers, may_have_turn = shard.inbox.local.newcomers, len(self.turns) < AT_ONCE
-        shard.inbox.most_local = max(newcomers, MOST_ON_TURN) if may_have_turn else newcomers
+        shard.inbox.most_local = newcomers + (MOST_ON_TURN if may_have_turn else 0)
         return shard.in_flight if may_have_turn else None
 
     def after_event(self, shard: Shard, before: BatchInFlight | None) -> None:
@@ -62,7 +63,8 @@ class Backlogs:
             self.turns[partition] = batch
         elif self.turns.get(partition) is not batch or shard.phase not in ON_TURN:
             self.turns.pop(partition, None)
-        if shard.inbox.local.line and self._is_crowded:
+        # Also without a crowd: it may have dissolved since `before_event`, and then the shard has begun nothing.
+        if shard.inbox.local.line:
             self.waiting.setdefault(partition)
         self._give_turns()
 

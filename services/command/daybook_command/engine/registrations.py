@@ -21,19 +21,24 @@ Ends = Awaitable[Mapping[int, int]]
 @dataclass(frozen=True, slots=True)
 class Registrations:
     """`assignments`: the partitions of this instance. A user's registration is in the partition of the user's id.
-    `command_ends`, `log_ends`: of the commands topic and of the log. `partitions`: of each topic.
+    `command_ends`, `log_ends`: of the commands topic and of the log. `partitions`: of each topic. `is_under_way`:
+    whether the door has a command of this key that it is publishing, or that a shard holds in memory.
     """
 
     assignments: Mapping[int, Assignment]
     command_ends: Callable[[Collection[int]], Ends]
     log_ends: Callable[[], Ends]
     partitions: int
+    is_under_way: Callable[[str], bool]
 
     async def ruled_out(self, user_ids: Collection[str]) -> frozenset[str]:
         """Those of the users who are in the tables by now, or will never be, unless somebody sends a registration after
         this call. Returns none whose partition is owned by another instance, or if Kafka does not answer in time.
         """
-        places = {user_id: partition_of(user_id, self.partitions) for user_id in user_ids}
+        # A registration in memory may be published meanwhile, after the ends have been read.
+        places = {
+            user_id: partition_of(user_id, self.partitions) for user_id in user_ids if not self.is_under_way(user_id)
+        }
         partitions = sorted({at for at in places.values() if self._shard(at) is not None})
         if not partitions:
             return frozenset()

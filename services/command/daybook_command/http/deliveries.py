@@ -100,6 +100,10 @@ class Deliveries:
         if tasks:
             await asyncio.gather(*tasks)
 
+    def is_under_way(self, key: str) -> bool:
+        """Whether a command of this key is being published, or a shard holds one."""
+        return self._short_way.publishing[key] > 0 or key in self._short_way.lanes
+
     def settle(self, delivery: Delivery) -> None:
         """The request ends, so nobody waits for this command any more."""
         if delivery.local is not None:

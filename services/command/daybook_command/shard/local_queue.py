@@ -6,11 +6,12 @@ from bisect import insort
 from collections import Counter, deque
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 
 from daybook_command.shard.arrivals import Arrival
 from daybook_command.shard.intake import SentCommand
 
-# When this many keys have had turns, those that no longer matter are dropped.
+# When this many keys have had turns, and again whenever their number has doubled, those that do not matter are dropped.
 KEYS_KEPT = 1_000
 
 
@@ -19,6 +20,7 @@ class LocalQueue:
     """`line`: the queued commands, by turn and number. `turn`: the latest turn of which a batch has taken a command.
     `last_turns`: by key, the turn of its last command; keys with earlier turns than `turn - 1` may be missing.
     `newcomers`: how many commands of the line arrived when none of their key was waiting. They are at the front.
+    `prune_at`: at how many keys `last_turns` is pruned next.
 
     `count` and `size`: of the commands that wait, queued or set aside; `counts` and `sizes` have them by key.
     """
@@ -27,6 +29,7 @@ class LocalQueue:
     turn: int = 0
     last_turns: dict[str, int] = field(default_factory=dict)
     newcomers: int = 0
+    prune_at: int = KEYS_KEPT
     count: int = 0
     size: int = 0
     counts: Counter[str] = field(default_factory=Counter)
@@ -59,8 +62,9 @@ class LocalQueue:
     def remove(self, tickets: Collection[bytes]) -> None:
         """Take these commands out of the line. The turns of keys that have none left are not held against them."""
         keys = {each.key for each in self.line if each.ticket in tickets}
+        self.newcomers -= sum(each.ticket in tickets for each in islice(self.line, self.newcomers))
         self.line = deque(each for each in self.line if each.ticket not in tickets)
-        for key in keys - {each.key for each in self.line}:
+        for key in self.last_turns.keys() & keys - {each.key for each in self.line}:
             self.last_turns[key] = min(self.last_turns[key], self.turn)
 
     def taken(self, arrivals: Iterable[Arrival]) -> None:
@@ -68,5 +72,8 @@ class LocalQueue:
         turns = [each.turn for each in arrivals if each.offset is None]
         self.turn = max([self.turn, *turns])
         self.newcomers = min(max(0, self.newcomers - len(turns)), len(self.line))
-        if len(self.last_turns) >= KEYS_KEPT:
+        if not self.line:
+            self.turn += 1  # so that keys without a second command are forgotten too
+        if len(self.last_turns) >= self.prune_at:
             self.last_turns = {key: last for key, last in self.last_turns.items() if last >= self.turn - 1}
+            self.prune_at = max(KEYS_KEPT, 2 * len(self.last_turns))

@@ -170,3 +170,40 @@ def test_a_shard_that_has_to_wait_gives_its_turn_to_the_next(paced: Paced) -> No
     paced.deliver(paced.assignments[0], loaded_snapshot(paced.asked[0], database_us=START_US + HOUR_US))
     assert paced.assignments[0].shard.waits
     assert paced.sizes() == dict.fromkeys(range(1, 1 + AT_ONCE), MOST_ON_TURN)
+
+
+def test_no_shard_stays_idle_when_a_crowd_dissolves_with_its_own_batch(paced: Paced) -> None:
+    first = paced.assignments[0].shard
+    large = [local(next(paced.numbers)) for _ in range(20)]
+    first.queue_local(
+        [
+            replace(
+                each,
+                command=each.command.model_copy(update={"org_id": key_of(0)}),
+                record=replace(each.record, value=(each.record.value or b"") + bytes(20_000)),
+            )
+            for each in large
+        ]
+    )
+    paced.look()
+    paced.decide(0)
+    for partition, count in ((1, 60), (2, 53)):
+        paced.send(partition, key_of(partition), count)
+        paced.deliver(paced.assignments[partition], LocalArrived())
+    assert first.inbox.local.line
+    assert paced.backlogs.turns.keys() == {2}
+    paced.finish(0)
+    while sizes := paced.sizes():
+        paced.finish(next(iter(sizes)))
+    assert paced.queued() == 0
+
+
+def test_a_backlog_is_not_starved_by_newcomers(paced: Paced) -> None:
+    crowd(paced)
+    last = SHARDS - 1
+    keys = iter(range(1, 10_000))
+    while last not in paced.backlogs.turns:
+        for _ in range(MOST_ON_TURN):
+            paced.send(last, key_of(last, next(keys)), 1)
+        paced.finish(next(iter(paced.backlogs.turns)))
+    assert paced.sizes()[last] == next(keys) - 1 + MOST_ON_TURN

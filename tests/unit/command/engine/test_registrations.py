@@ -38,9 +38,9 @@ async def away() -> Mapping[int, int]:
     raise KafkaAway("Kafka is away")
 
 
-def registering(shard: Shard, kafka: Kafka, *, owned: bool = True) -> Registrations:
+def registering(shard: Shard, kafka: Kafka, *, owned: bool = True, under_way: Collection[str] = ()) -> Registrations:
     assignments = {0: Assignment(shard, 0.0, started=True)} if owned else {}
-    return Registrations(assignments, kafka.command_ends, kafka.log_ends, partitions=1)
+    return Registrations(assignments, kafka.command_ends, kafka.log_ends, 1, under_way.__contains__)
 
 
 def registration(offset: int = 0) -> CommandRecord:
@@ -78,10 +78,25 @@ async def test_users_of_other_instances_are_not_ruled_out() -> None:
 
 async def test_nobody_is_ruled_out_when_the_partition_is_given_away() -> None:
     assignments = {0: Assignment(open_shard(), 0.0, started=True, leaving=True)}
-    registrations = Registrations(assignments, Kafka().command_ends, Kafka().log_ends, partitions=1)
+    registrations = Registrations(assignments, Kafka().command_ends, Kafka().log_ends, 1, ().__contains__)
     assert await registrations.ruled_out([EVE]) == set()
 
 
 async def test_nobody_is_ruled_out_while_kafka_is_away() -> None:
     assignments = {0: Assignment(open_shard(), 0.0, started=True)}
-    assert await Registrations(assignments, Kafka().command_ends, away, partitions=1).ruled_out([EVE]) == set()
+    assert await Registrations(assignments, Kafka().command_ends, away, 1, ().__contains__).ruled_out([EVE]) == set()
+
+
+async def test_a_user_whose_registration_the_door_is_publishing_is_not_ruled_out() -> None:
+    assert await registering(open_shard(), Kafka(), under_way=[EVE]).ruled_out([EVE, NOBODY]) == {NOBODY}
+
+
+async def test_a_user_whose_registration_leaves_memory_meanwhile_is_not_ruled_out() -> None:
+    shard, under_way = open_shard(), {EVE}
+
+    class Published(Kafka):
+        async def log_ends(self) -> Mapping[int, int]:
+            under_way.clear()
+            return await super().log_ends()
+
+    assert await registering(shard, Published(), under_way=under_way).ruled_out([EVE]) == set()

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from daybook_command.shard.arrivals import Arrival
 from daybook_command.shard.inbox import Inbox
 from daybook_command.shard.intake import SentCommand
+from daybook_command.shard.local_queue import KEYS_KEPT
 from support.local_commands import local, ticket
 from support.one_shard import ORG
 
@@ -83,6 +84,33 @@ def test_keys_whose_turns_are_over_are_forgotten() -> None:
         inbox.add_local([of_key(number, f"{number % 2_500:08x}-0000-4000-8000-000000000000")])
         inbox.take()
     assert len(inbox.local.last_turns) <= 2_500
+
+
+def test_keys_that_never_come_again_are_forgotten() -> None:
+    inbox = Inbox(0, 1, MOST)
+    for number in range(5_000):
+        inbox.add_local([of_key(number, f"{number:08x}-0000-4000-8000-000000000000")])
+        inbox.take()
+    assert len(inbox.local.last_turns) <= KEYS_KEPT
+
+
+def test_a_command_whose_key_was_forgotten_can_be_put_back_and_withdrawn() -> None:
+    inbox = Inbox(0, 1, 2 * KEYS_KEPT)
+    inbox.add_local(of_key(number, f"{number:08x}-0000-4000-8000-000000000000") for number in range(KEYS_KEPT))
+    inbox.add_local(of_key(KEYS_KEPT + number, ORG) for number in range(4))
+    taken, _ = inbox.take()
+    inbox.put_back(taken)
+    assert numbers(taken)[0] == 0
+    assert KEYS[0] not in inbox.local.last_turns
+    assert inbox.withdraw({ticket(0)}) == [ticket(0)]
+    assert inbox.local.count == len(inbox.local.line) == KEYS_KEPT + 3
+
+
+def test_newcomers_that_are_withdrawn_are_not_counted() -> None:
+    inbox = inbox_with(*KEYS, *[ORG] * 3)
+    assert inbox.local.newcomers == len(KEYS) + 1
+    inbox.withdraw({ticket(number) for number in range(len(KEYS))})
+    assert inbox.local.newcomers == 1
 
 
 @given(STEPS)
