@@ -5,11 +5,12 @@ before it is parsed; if the body is not valid, this only changes when it is refu
 """
 
 import asyncio
-from collections import deque
 from typing import Final
 
 from msgspec import MsgspecError, Struct
 from msgspec.json import Decoder
+
+from daybook_command.http.round_robin import RoundRobin
 
 # Parsing a small command, and giving it to a shard, takes about 0.2 ms.
 MOST_AT_ONCE: Final = 5
@@ -23,39 +24,27 @@ _DECODER: Final = Decoder(_Routed)
 
 
 class ParseTurns:
-    """`left`: how many more commands may begin in this iteration of the loop; 0 if any wait. `waiting`: by org, in the
-    order of their turns; no queue is empty.
-    """
+    """`left`: how many more commands may begin in this iteration of the loop; 0 if any wait."""
 
     def __init__(self) -> None:
         self._left = MOST_AT_ONCE
-        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+        self._waiting = RoundRobin()
         self._counts = False
 
     async def wait(self, body: bytes) -> None:
         """Returns at once, or in a later iteration of the event loop."""
-        loop = asyncio.get_running_loop()
         if not self._counts:
             self._counts = True
-            loop.call_soon(self._start_iteration)
+            asyncio.get_running_loop().call_soon(self._start_iteration)
         if self._left:
             self._left -= 1
             return
-        turn = loop.create_future()
-        self._waiting.setdefault(_org_of(body), deque()).append(turn)
-        await turn
+        await self._waiting.add(_org_of(body))
 
     def _start_iteration(self) -> None:
         self._left = MOST_AT_ONCE
-        while self._waiting and self._left:
-            org = next(iter(self._waiting))
-            queue = self._waiting.pop(org)
-            turn = queue.popleft()
-            if queue:
-                self._waiting[org] = queue
-            if not turn.done():  # otherwise its request was cancelled
-                turn.set_result(None)
-                self._left -= 1
+        while self._left and self._waiting.wake_next():
+            self._left -= 1
         self._counts = self._left < MOST_AT_ONCE
         if self._counts:
             asyncio.get_running_loop().call_soon(self._start_iteration)

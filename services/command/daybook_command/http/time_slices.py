@@ -7,10 +7,10 @@ by only one slice per turn.
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Final, TypeVar
 
+from daybook_command.http.round_robin import RoundRobin
 from daybook_contracts.commands.batch import Steps
 from daybook_contracts.senders.principals import Principal
 
@@ -24,15 +24,13 @@ R = TypeVar("R")
 class TimeSlices:
     def __init__(self) -> None:
         self._busy = False
-        # The waiting requests of each principal. The principals are in the order of their turns, and no queue is empty.
-        self._waiting: dict[Principal, deque[asyncio.Future[None]]] = {}
+        self._waiting = RoundRobin()  # by principal
 
     async def wait(self, principal: Principal) -> None:
         """Return when the principal's slice begins; it lasts until the caller's next await."""
         loop = asyncio.get_running_loop()
         if self._busy:
-            turn = loop.create_future()
-            self._waiting.setdefault(principal, deque()).append(turn)
+            turn = self._waiting.add(principal)
             try:
                 await turn
             except asyncio.CancelledError:
@@ -44,16 +42,7 @@ class TimeSlices:
         loop.call_soon(self._grant_next)
 
     def _grant_next(self) -> None:
-        while self._waiting:
-            principal = next(iter(self._waiting))
-            queue = self._waiting.pop(principal)
-            turn = queue.popleft()
-            if queue:
-                self._waiting[principal] = queue
-            if not turn.done():  # otherwise its request was cancelled
-                turn.set_result(None)
-                return
-        self._busy = False
+        self._busy = self._waiting.wake_next()
 
     async def run(self, principal: Principal, steps: Steps[T]) -> T:
         """Run all steps and return their result. Raises what a step raises."""

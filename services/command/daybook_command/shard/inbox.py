@@ -153,22 +153,17 @@ class Inbox:
         taken: list[TakenCommand] = []
         deferred = Deferred(is_outsider)
         named = size = local = 0
-        lines = deque(sorted(filter(None, (self.queue, self.local.line)), key=lambda line: line[0].number))
+        given = (self.queue, self.local.line if self.most_local else None)
+        lines = deque(sorted(filter(None, given), key=lambda line: line[0].number))
         while lines and len(arrivals) < self.max_commands:
             line = lines.popleft()
-            if line is self.local.line and local >= self.most_local:
-                continue
             head = line[0]
             if size and size + head.size > MAX_TAKEN_BYTES:
                 break
             size += head.size
             item = self._read(head)
-            if set_aside and self._must_set_aside(item):
-                self.aside.append(line.popleft())
-            elif deferred.defers(item):
-                deferred.arrivals.append(line.popleft())
-                if head.offset is not None:
-                    self.deferred[head.number] = item
+            if self._leaves_out(head, item, deferred, set_aside=set_aside):
+                line.popleft()
             else:
                 named += deferred.letters_named(item)
                 if arrivals and named > MAX_NAMED:
@@ -181,12 +176,24 @@ class Inbox:
                 local += head.offset is None
                 if is_suspect:
                     break
-            if line:
+            if line and (line is self.queue or local < self.most_local):
                 lines.append(line)
         self._requeue(deferred.arrivals)
         self.local.taken(arrivals)
         self._charge(arrivals, -1)
         return arrivals, taken
+
+    def _leaves_out(self, head: Arrival, item: TakenCommand, deferred: Deferred, *, set_aside: bool) -> bool:
+        """Whether this batch cannot have the command; then it is set aside or deferred."""
+        if set_aside and self._must_set_aside(item):
+            self.aside.append(head)
+            return True
+        if not deferred.defers(item):
+            return False
+        deferred.arrivals.append(head)
+        if head.offset is not None:
+            self.deferred[head.number] = item
+        return True
 
     def _read(self, arrival: Arrival) -> TakenCommand:
         match arrival.content:

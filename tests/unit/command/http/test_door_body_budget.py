@@ -13,6 +13,7 @@ from daybook_command.http import body_budget
 from daybook_command.http.body_budget import COMMAND_BYTES, SHARES, BodyBudget, read_body
 from daybook_infra.runtime.http.problems import RequestRefused
 from support.door_doubles import OTHER, DoorAlone, rename
+from support.door_served import served
 
 SHARE = 10 * COMMAND_BYTES
 """The share of one principal, in bytes."""
@@ -62,6 +63,18 @@ async def test_a_body_over_budget_is_refused_and_its_reservation_released(budget
 async def test_a_disconnected_client_releases_its_reservation(budget: BodyBudget) -> None:
     with pytest.raises(ClientDisconnect), budget.reserve("user:a") as reservation:
         await read_body(request(b"a", is_complete=False), SHARE, reservation)
+
+
+async def test_a_body_that_arrives_too_slowly_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(body_budget, "READ_SECONDS", 0.1)
+    door = DoorAlone()
+    async with served(door) as client:
+        reader, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
+        token = door.bearer()["Authorization"]
+        head = f"POST /v1/commands HTTP/1.1\r\nhost: door\r\nauthorization: {token}\r\ncontent-length: 100\r\n\r\n{{"
+        writer.write(head.encode())
+        assert (await reader.readline()).startswith(b"HTTP/1.1 408 ")
+        writer.close()
 
 
 async def test_a_principal_that_fills_its_share_does_not_block_others(budget: BodyBudget) -> None:
