@@ -1,7 +1,7 @@
 """Rate limits: a token bucket for each user. A request costs one token for each started 4 KiB of its body."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,13 +31,13 @@ class Buckets:
         self._rate = rate
         self._burst = burst
         self._clock = clock
-        self._buckets: LRUCache[str, _Bucket] = LRUCache(MAX_BUCKETS)
+        self._buckets: LRUCache[Hashable, _Bucket] = LRUCache(MAX_BUCKETS)
 
-    def take(self, who: str) -> float:
+    def take(self, who: Hashable) -> float:
         """Take one token and return 0.0. If there is none, return the seconds until there is one."""
         return self.charge(who, 1)
 
-    def charge(self, who: str, tokens: int, paid: int = 0) -> float:
+    def charge(self, who: Hashable, tokens: int, paid: int = 0) -> float:
         """Take `tokens`, of which `paid` were taken before, and return 0.0. This may take more than the bucket has, but
         only if it is not empty.
 
@@ -50,14 +50,15 @@ class Buckets:
         bucket.tokens -= tokens
         return 0.0
 
-    def overdraw(self, who: str, tokens: int) -> None:
+    def overdraw(self, who: Hashable, tokens: int) -> None:
         """Take further tokens for an accepted request, even if the bucket is empty."""
         self._filled(who).tokens -= tokens
 
-    def _filled(self, who: str) -> _Bucket:
+    def _filled(self, who: Hashable) -> _Bucket:
         now = self._clock()
-        bucket = self._buckets.get(who)
-        if bucket is None:
+        try:
+            bucket = self._buckets[who]
+        except KeyError:
             bucket = self._buckets[who] = _Bucket(self._burst, now)
             return bucket
         bucket.tokens = min(self._burst, bucket.tokens + (now - bucket.updated_at) * self._rate)
@@ -74,17 +75,17 @@ class UserRate:
     def charge_request(self, principal: Principal) -> None:
         """Charge the request's first token. Raises RequestRefused (429) if there is none."""
         if isinstance(principal, User):
-            _refuse_until(self._buckets.take(str(principal)))
+            _refuse_until(self._buckets.take(principal))
 
     def charge_body(self, principal: Principal, body: bytes) -> None:
         """Charge the body's other tokens. Raises RequestRefused (429) if other requests emptied the bucket."""
         if isinstance(principal, User):
-            _refuse_until(self._buckets.charge(str(principal), body_tokens(body), paid=1))
+            _refuse_until(self._buckets.charge(principal, body_tokens(body), paid=1))
 
     def charge_items(self, principal: Principal, body: bytes, items: int) -> None:
         """Charge further tokens, so that a batch costs at least one token per item. Its body is charged already."""
         if isinstance(principal, User) and items > body_tokens(body):
-            self._buckets.overdraw(str(principal), items - body_tokens(body))
+            self._buckets.overdraw(principal, items - body_tokens(body))
 
 
 def body_tokens(body: bytes) -> int:

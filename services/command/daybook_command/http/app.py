@@ -3,6 +3,7 @@
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from functools import cache
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
@@ -29,6 +30,8 @@ from daybook_infra.runtime.settings import Settings, split_origins
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+labelled_seconds = cache(DOOR_SECONDS.labels)
 
 
 def create_app(
@@ -74,11 +77,11 @@ class DoorApp(FastAPI):
             return
         started = time.monotonic()
         request = Request(scope, receive, send)
-        response = await self._answer(endpoint if request.method == "POST" else _refuse_method, request)
+        response = await self._answer(endpoint if scope["method"] == "POST" else _refuse_method, request)
         try:
             await response(scope, receive, send)
         finally:
-            DOOR_SECONDS.labels(scope["path"], response.status_code).observe(time.monotonic() - started)
+            labelled_seconds(scope["path"], response.status_code).observe(time.monotonic() - started)
 
     async def _answer(self, endpoint: Endpoint, request: Request) -> Response:
         try:

@@ -5,6 +5,7 @@ of other clients would fail.
 """
 
 import asyncio
+from collections.abc import Hashable
 from typing import Final, Self
 
 from starlette.requests import ClientDisconnect, Request
@@ -32,14 +33,14 @@ class BodyBudget:
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._free = max_bytes
         self._share = max_bytes // SHARES
-        self._held: dict[str, int] = {}  # by principal; only principals with reserved bytes
+        self._held: dict[Hashable, int] = {}  # by principal; only principals with reserved bytes
         DOOR_HELD.set_function(lambda: max_bytes - self._free)
 
-    def reserve(self, principal: str) -> "Reservation":
+    def reserve(self, principal: Hashable) -> "Reservation":
         """The reservation of one request: enter it, and leave it when the request is answered."""
         return Reservation(self, principal)
 
-    def take(self, principal: str, size: int) -> None:
+    def take(self, principal: Hashable, size: int) -> None:
         """Raises RequestRefused (503) if the total or the principal's share is used up."""
         if size > self._free:
             raise refusal(Code.UNAVAILABLE, FULL)
@@ -49,7 +50,7 @@ class BodyBudget:
         self._free -= size
         self._held[principal] = held
 
-    def release(self, principal: str, size: int) -> None:
+    def release(self, principal: Hashable, size: int) -> None:
         self._free += size
         left = self._held.get(principal, 0) - size
         if left > 0:
@@ -63,7 +64,7 @@ class Reservation:
     RequestRefused (503) if the budget is used up.
     """
 
-    def __init__(self, budget: BodyBudget, principal: str) -> None:
+    def __init__(self, budget: BodyBudget, principal: Hashable) -> None:
         self._budget = budget
         self._principal = principal
         self.size = 0
@@ -85,10 +86,11 @@ class Reservation:
         self.add(count * COMMAND_BYTES)
 
 
-async def read_body(request: Request, max_size: int, reservation: Reservation) -> bytes:
-    """Raises RequestRefused (413, 408, 503) and Starlette's ClientDisconnect. The server discards the unread rest."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > max_size:
+async def read_body(request: Request, declared: bytes, max_size: int, reservation: Reservation) -> bytes:
+    """`declared`: the Content-Length, or empty. Raises RequestRefused (413, 408, 503) and Starlette's ClientDisconnect.
+    The server discards the unread rest.
+    """
+    if declared.isdigit() and int(declared) > max_size:
         raise _too_large(max_size)
     if _has_arrived(request):
         return await _read_chunks(request, max_size, reservation)

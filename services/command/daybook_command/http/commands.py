@@ -50,8 +50,8 @@ class CommandRoutes:
         headers = read_headers(request)
         caller = await self._identify_caller(headers)
         given_id = idempotent_id(headers, caller.principal)
-        with self._budget.reserve(str(caller.principal)) as reservation:
-            body = await read_body(request, ENVELOPE_BYTES, reservation)
+        with self._budget.reserve(caller.principal) as reservation:
+            body = await read_body(request, headers.content_length, ENVELOPE_BYTES, reservation)
             self._rate.charge_body(caller.principal, body)
             command = await self._parse(body, given_id, caller.principal)
             (answer,) = await self._sender.send([command], caller)
@@ -65,9 +65,10 @@ class CommandRoutes:
                 return Response(encode_body(answer), media_type=JSON)
 
     async def batch(self, request: Request) -> Response:
-        caller = await self._identify_caller(read_headers(request))
-        with self._budget.reserve(str(caller.principal)) as reservation:
-            body = await read_body(request, BATCH_BYTES, reservation)
+        headers = read_headers(request)
+        caller = await self._identify_caller(headers)
+        with self._budget.reserve(caller.principal) as reservation:
+            body = await read_body(request, headers.content_length, BATCH_BYTES, reservation)
             self._rate.charge_body(caller.principal, body)
             items = await self._slices.run(caller.principal, split_batch(body))
             self._rate.charge_items(caller.principal, body, len(items))

@@ -20,6 +20,7 @@ _RESPOND_ASYNC: Final = "respond-async"
 class CommandHeaders(Struct, frozen=True, gc=False):
     """The headers that the door looks at, as they were sent. Of a header that was sent twice, the first one counts."""
 
+    content_length: bytes
     authorization: bytes | None
     idempotency_key: bytes | None
     traceparent: bytes | None
@@ -31,12 +32,20 @@ def read_headers(request: Request) -> CommandHeaders:
     sent: list[tuple[bytes, bytes]] = request.scope["headers"]
     first = dict(reversed(sent))
     prefer = tuple(value for name, value in sent if name == b"prefer") if b"prefer" in first else ()
-    return CommandHeaders(first.get(b"authorization"), first.get(b"idempotency-key"), first.get(b"traceparent"), prefer)
+    return CommandHeaders(
+        first.get(b"content-length", b""),
+        first.get(b"authorization"),
+        first.get(b"idempotency-key"),
+        first.get(b"traceparent"),
+        prefer,
+    )
 
 
 def wants_no_wait(headers: CommandHeaders) -> bool:
     """Whether `Prefer` (RFC 7240) contains `respond-async`, in any case."""
-    preferences = b",".join(headers.prefer).decode("latin-1").split(",") if headers.prefer else ()
+    if not headers.prefer:
+        return False
+    preferences = b",".join(headers.prefer).decode("latin-1").split(",")
     return any(each.partition(";")[0].strip().lower() == _RESPOND_ASYNC for each in preferences)
 
 

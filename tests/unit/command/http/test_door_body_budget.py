@@ -43,7 +43,7 @@ async def budget() -> AsyncIterator[BodyBudget]:
 async def test_a_reservation_grows_with_the_body_as_it_arrives(budget: BodyBudget) -> None:
     with budget.reserve("user:a") as reservation:
         body = request(b"a" * COMMAND_BYTES, b"b")
-        assert await read_body(body, SHARE, reservation) == b"a" * COMMAND_BYTES + b"b"
+        assert await read_body(body, b"", SHARE, reservation) == b"a" * COMMAND_BYTES + b"b"
         assert reservation.size == 2 * COMMAND_BYTES + 1
         with pytest.raises(RequestRefused):
             reservation.add(SHARE - reservation.size + 1)
@@ -54,15 +54,15 @@ async def test_a_body_over_budget_is_refused_and_its_reservation_released(budget
     with budget.reserve("user:a") as other:
         other.add(7 * COMMAND_BYTES)
         with pytest.raises(RequestRefused) as refused, budget.reserve("user:a") as reservation:
-            await read_body(request(b"a" * COMMAND_BYTES, b"b"), SHARE, reservation)
+            await read_body(request(b"a" * COMMAND_BYTES, b"b"), b"", SHARE, reservation)
         assert (refused.value.rejected.status, refused.value.rejected.code) == (503, "UNAVAILABLE")
         with budget.reserve("user:a") as reservation:
-            assert await read_body(request(b"a" * COMMAND_BYTES), SHARE, reservation)
+            assert await read_body(request(b"a" * COMMAND_BYTES), b"", SHARE, reservation)
 
 
 async def test_a_disconnected_client_releases_its_reservation(budget: BodyBudget) -> None:
     with pytest.raises(ClientDisconnect), budget.reserve("user:a") as reservation:
-        await read_body(request(b"a", is_complete=False), SHARE, reservation)
+        await read_body(request(b"a", is_complete=False), b"", SHARE, reservation)
 
 
 async def test_a_body_that_arrives_too_slowly_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,7 +84,7 @@ async def test_a_principal_that_fills_its_share_does_not_block_others(budget: Bo
             pass
         for other in ("user:b", "service:a", "user:c"):
             with budget.reserve(other) as reservation:
-                assert await read_body(request(b"b" * COMMAND_BYTES), SHARE, reservation)
+                assert await read_body(request(b"b" * COMMAND_BYTES), b"", SHARE, reservation)
 
 
 async def test_four_principals_can_fill_the_budget(budget: BodyBudget) -> None:
