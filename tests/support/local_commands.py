@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from daybook_command.shard.effects import Effect
 from daybook_command.shard.events import LocalArrived, TopicRead
 from daybook_command.shard.intake import SentCommand, classify
+from daybook_command.shard.local_queue import Waiting
 from daybook_command.shard.machine import Shard
 from daybook_command.shard.records import CommandRecord, DoorRecord
 from daybook_contracts.topics import CORRELATION_ID, DOOR, DOOR_HTTP
@@ -31,9 +32,11 @@ def ticket(number: int) -> bytes:
     return f"ticket-{number}".encode()
 
 
-def open_shard(end: int = 0) -> Shard:
-    """A shard that has taken over an empty partition; its commands topic ended at `end`."""
+def open_shard(end: int = 0, waiting: Waiting | None = None) -> Shard:
+    """A shard that has taken over an empty partition; its commands topic ended at `end`. `waiting`: see `Shard.of`."""
     shard = ready_shard()
+    if waiting is not None:
+        shard.inbox.local.of_process = waiting
     shard.handle(TopicRead(0, 0, end))
     return shard
 

@@ -63,7 +63,8 @@ class Door:
         """Takes requests of one key, in order. With `waits` they may go the short way."""
         partition = self.writer.shard.partition
         commands = [self._command(each) for each in requests]
-        offer = self.short_way.offer(partition, commands) if waits else Offer.PUBLISH
+        is_open = waits and self.short_way.is_open(partition, commands[0].key)
+        offer = self.short_way.offer(partition, commands) if is_open else Offer.PUBLISH
         if offer is Offer.FULL:
             self.around.reports["full"] += 1
             for each in requests:

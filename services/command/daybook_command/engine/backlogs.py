@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from daybook_command.engine.assignment import Assignment
+from daybook_command.shard.local_queue import Waiting
 from daybook_command.shard.machine import Shard
 from daybook_command.shard.state import MAX_COMMANDS, BatchInFlight, ShardPhase
 
@@ -23,24 +24,26 @@ AT_ONCE: Final = 1
 # costs more.
 MOST_ON_TURN: Final = 32
 # The phases of a turn.
-ON_TURN: Final = frozenset({ShardPhase.LOADING, ShardPhase.PINNING})
+ON_TURN: Final = (ShardPhase.LOADING, ShardPhase.PINNING)
 
 
 @dataclass(slots=True)
 class Backlogs:
     """`look`: lets a shard look at its queue now. `waiting`: the partitions whose shards have a backlog, in order of
-    their next turns. `turns`: by partition, the batch of a shard whose turn it is.
+    their next turns. `turns`: by partition, the batch of a shard whose turn it is. `queued`: the local commands that
+    wait for a batch. `taken`: by partition, how many the batch in progress has, if it has any.
     """
 
     assignments: Mapping[int, Assignment]
     look: Callable[[Assignment], None]
+    queued: Waiting
     waiting: dict[int, None] = field(default_factory=dict)
     turns: dict[int, BatchInFlight] = field(default_factory=dict)
+    taken: dict[int, int] = field(default_factory=dict)
 
     @property
     def _is_crowded(self) -> bool:
-        shards = (assignment.shard for assignment in self.assignments.values())
-        return sum(shard.inbox.local.count + shard.in_flight.local_count for shard in shards) > CROWD
+        return self.queued.count + sum(self.taken.values()) > CROWD
 
     def before_event(self, shard: Shard) -> BatchInFlight | None:
         """Sets how many local commands the shard may take into a batch that it begins on its next event. Returns the
@@ -58,6 +61,10 @@ class Backlogs:
         it delays no others.
         """
         partition, batch = shard.partition, shard.in_flight
+        if batch.local_count:
+            self.taken[partition] = batch.local_count
+        else:
+            self.taken.pop(partition, None)
         if before is not None and batch is not before and batch.local_count and shard.phase in ON_TURN:
             self.waiting.pop(partition, None)
             self.turns[partition] = batch
@@ -70,8 +77,8 @@ class Backlogs:
 
     def leave(self, partition: int) -> None:
         """The partition was given away."""
-        self.waiting.pop(partition, None)
-        self.turns.pop(partition, None)
+        for each in (self.waiting, self.turns, self.taken):
+            each.pop(partition, None)
         self._give_turns()
 
     def _give_turns(self) -> None:

@@ -14,6 +14,7 @@ from daybook_command.engine.tails import Tails
 from daybook_command.engine.takeovers import Takeovers
 from daybook_command.shard import effects
 from daybook_command.shard.events import Answered, CommandsArrived, Event, LocalArrived, Tick
+from daybook_command.shard.local_queue import Waiting
 from daybook_command.shard.machine import Shard
 from daybook_command.shard.records import CommandRecord
 from daybook_command.shard.state import ShardConfig
@@ -38,8 +39,9 @@ class Engine:
         self._assignments: dict[int, Assignment] = {}
         self._tails = Tails(self._assignments, config.tail_limit)
         self._takeovers = Takeovers(runner, consumer, self._report, self._tails, self._deliver)
-        self.local = LocalShards(self._assignments, self._wake)
-        self._backlogs = Backlogs(self._assignments, self._look)
+        self._local_waiting = Waiting()
+        self.local = LocalShards(self._assignments, self._wake, self._local_waiting)
+        self._backlogs = Backlogs(self._assignments, self._look, self._local_waiting)
         self._commits: dict[int, int] = {}
         self._commit_requested = asyncio.Event()
         self._draining = False
@@ -58,7 +60,7 @@ class Engine:
     def assign(self, partitions: Iterable[int]) -> None:
         """Called when this instance gets partitions. Each stays paused until its shard has taken it over."""
         for partition in partitions:
-            assignment = Assignment(Shard.of(partition, self._config), time.perf_counter())
+            assignment = Assignment(Shard.of(partition, self._config, self._local_waiting), time.perf_counter())
             self._assignments[partition] = assignment
             self._report.assigned(partition)
             self._spawn(assignment, self._run_answers(assignment))
@@ -76,9 +78,9 @@ class Engine:
         await self._wait_until_idle(leaving, REVOKE_SECONDS)
         await self._commit()
         for assignment in leaving:
+            self.local.leave(assignment.partition)
             del self._assignments[assignment.partition]
             self._report.revoked(assignment.partition)
-            self.local.leave(assignment.partition)
             self._backlogs.leave(assignment.partition)
             for task in assignment.tasks:
                 task.cancel()

@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Protocol
 
 from daybook_command import metrics
 from daybook_command.engine.assignment import Assignment
 from daybook_command.shard.effects import HandBack
 from daybook_command.shard.intake import SentCommand
+from daybook_command.shard.local_queue import Waiting
 
 # Limits of the commands that the door has given to all shards of this process, and that no batch has taken yet. Further
 # ones are refused: to publish them instead would double the work when there is too much of it.
@@ -17,6 +19,9 @@ from daybook_command.shard.intake import SentCommand
 # keys, and so on. So there is always room for another key.
 MAX_LOCAL = 2_000
 MAX_LOCAL_BYTES = 16 * 1024 * 1024
+
+
+_local_of = cache(metrics.LOCAL.labels)
 
 
 class Door(Protocol):
@@ -30,11 +35,12 @@ class Door(Protocol):
 @dataclass(slots=True)
 class LocalShards:
     """`wake` lets a shard look at its queue. `closed`: this instance stops, so the door publishes all its commands.
-    `shrunk` is set, and replaced, when commands have left the queues.
+    `queued`: what waits in all shards. `shrunk` is set, and replaced, when commands have left the queues.
     """
 
     assignments: Mapping[int, Assignment]
     wake: Callable[[Assignment], None]
+    queued: Waiting
     door: Door | None = None
     closed: bool = False
     shrunk: asyncio.Event = field(default_factory=asyncio.Event)
@@ -48,11 +54,10 @@ class LocalShards:
         return None if assignment is None else assignment.shard.decided_to
 
     def has_room(self, partition: int, key: str, commands: int, size: int) -> bool:
-        queues = [assignment.shard.inbox.local for assignment in self.assignments.values()]
-        free = MAX_LOCAL - sum(queue.count for queue in queues)
-        free_bytes = MAX_LOCAL_BYTES - sum(queue.size for queue in queues)
         queue = self.assignments[partition].shard.inbox.local
-        return queue.counts[key] + commands <= free - commands and queue.sizes[key] + size <= free_bytes - size
+        free, free_bytes = MAX_LOCAL - self.queued.count, MAX_LOCAL_BYTES - self.queued.size
+        of_key, bytes_of_key = queue.counts.get(key, 0), queue.sizes.get(key, 0)
+        return of_key + commands <= free - commands and bytes_of_key + size <= free_bytes - size
 
     async def wait_for_room(self) -> None:
         """Waits until commands have left the queues."""
@@ -68,7 +73,7 @@ class LocalShards:
         """
         assignment = self.assignments[partition]
         assignment.shard.queue_local(commands)
-        metrics.LOCAL.labels(partition).inc(len(commands))
+        _local_of(partition).inc(len(commands))
         self.wake(assignment)
 
     def withdraw(self, partition: int, tickets: Collection[bytes]) -> Collection[bytes]:
@@ -83,6 +88,8 @@ class LocalShards:
             self.door.handed_back(effect.queued, effect.taken)
 
     def leave(self, partition: int) -> None:
+        """The partition is given away. The door has its commands, but a batch may have put some back since."""
+        self.assignments[partition].shard.inbox.withdraw_all()
         if self.door is not None:
             self.door.leave(partition)
 

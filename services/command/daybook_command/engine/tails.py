@@ -14,5 +14,5 @@ class Tails:
 
     def elsewhere(self, partition: int) -> int:
         """How many bytes the tails of all other partitions take beyond their shares."""
-        others = (each.shard.memory.tail for at, each in self.assignments.items() if at != partition)
-        return sum(self.limit.excess(tail.weight) for tail in others)
+        others = [each.shard.memory.tail.weight for at, each in self.assignments.items() if at != partition]
+        return self.limit.excess(*others)

@@ -102,7 +102,7 @@ class Deliveries:
 
     def is_under_way(self, key: str) -> bool:
         """Whether a command of this key is being published, or a shard holds one."""
-        return self._short_way.publishing[key] > 0 or key in self._short_way.lanes
+        return key in self._short_way.publishing or key in self._short_way.lanes
 
     def settle(self, delivery: Delivery) -> None:
         """The request ends, so nobody waits for this command any more."""

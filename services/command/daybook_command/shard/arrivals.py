@@ -10,29 +10,21 @@ from daybook_command.shard.intake import SentCommand
 from daybook_command.shard.records import CommandRecord, DoorRecord
 
 
-class Arrival(Struct, frozen=True, gc=False):
-    """`number`: the shard counts its arrivals, from 0. `size`: the bytes of the value and the headers. `content`: a
-    record that is not read yet, or a command from the door (a *local* command). `turn`: of a local command, see
-    `LocalQueue`.
+class Arrival(Struct, frozen=True, gc=False, order=True, kw_only=True):
+    """Ordered by its place in the queue: the turn of a local command (see `LocalQueue`; 0 for a record), then `number`:
+    the shard counts its arrivals, from 0.
+
+    `content`: a record that is not read yet, or a command from the door (a *local* command). `size`: the bytes of the
+    value and the headers. `offset`: of a record; None for a local command. `key`: the routing key of a local command;
+    empty for a record.
     """
 
+    turn: int = 0
     number: int
     content: CommandRecord | SentCommand
     size: int
-    turn: int = 0
-
-    def place(self) -> tuple[int, int]:
-        """Its place in the queue."""
-        return self.turn, self.number
-
-    @property
-    def key(self) -> str:
-        """The routing key; empty for a record, which is not read yet."""
-        return "" if isinstance(self.content, CommandRecord) else self.content.command.key
-
-    @property
-    def offset(self) -> int | None:
-        return self.content.offset if isinstance(self.content, CommandRecord) else None
+    offset: int | None = None
+    key: str = ""
 
     @property
     def timestamp_ms(self) -> int | None:
@@ -45,7 +37,7 @@ class Arrival(Struct, frozen=True, gc=False):
 
 
 def size_of(record: CommandRecord | DoorRecord) -> int:
-    return len(record.value or b"") + sum(len(value) for _, value in record.headers)
+    return len(record.value or b"") + sum([len(value) for _, value in record.headers])
 
 
 def offsets_of(arrivals: Iterable[Arrival]) -> list[int]:

@@ -7,9 +7,9 @@ commands has fewer of them.
 import sys
 from bisect import insort
 from collections import deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import count, islice
 
 from daybook_command.shard.arrivals import Arrival, offsets_of, size_of, tickets_of
 from daybook_command.shard.deferred import Deferred, IsOutsider
@@ -54,7 +54,7 @@ class Inbox:
     size: int = 0
     local: LocalQueue = field(default_factory=LocalQueue)
     most_local: int = sys.maxsize
-    arrived: int = 0
+    numbers: Iterator[int] = field(default_factory=count)
     read_to: int = 0
     overdue: dict[str, OverdueRun] = field(default_factory=dict)
     suspects: set[int] = field(default_factory=set)
@@ -89,18 +89,14 @@ class Inbox:
 
     def add(self, records: Iterable[CommandRecord]) -> None:
         for record in records:
-            arrival = Arrival(self._next_number(), record, size_of(record))
+            arrival = Arrival(number=next(self.numbers), content=record, size=size_of(record), offset=record.offset)
             self.queue.append(arrival)
             self.size += arrival.size
             self.read_to = record.offset + 1
 
     def add_local(self, commands: Iterable[SentCommand]) -> None:
         for command in commands:
-            self.local.add(self._next_number(), command, size_of(command.record))
-
-    def _next_number(self) -> int:
-        self.arrived += 1
-        return self.arrived - 1
+            self.local.add(next(self.numbers), command, size_of(command.record))
 
     def withdraw(self, tickets: Collection[bytes]) -> list[bytes]:
         """Take these local commands out of the queue. Returns the tickets of those that were in it."""
@@ -127,7 +123,7 @@ class Inbox:
             if each.offset is None:
                 self.local.requeue(each)
             else:
-                insort(self.queue, each, key=Arrival.place)
+                insort(self.queue, each)
 
     def _charge(self, arrivals: Iterable[Arrival], sign: int) -> None:
         for each in arrivals:

@@ -3,7 +3,7 @@ keys wait, only one of each is ahead of a key's next command. The commands of a 
 """
 
 from bisect import insort
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from itertools import islice
@@ -16,13 +16,22 @@ KEYS_KEPT = 1_000
 
 
 @dataclass(slots=True)
+class Waiting:
+    """The local commands that wait in all shards of a process, and their bytes."""
+
+    count: int = 0
+    size: int = 0
+
+
+@dataclass(slots=True)
 class LocalQueue:
     """`line`: the queued commands, by turn and number. `turn`: the latest turn of which a batch has taken a command.
     `last_turns`: by key, the turn of its last command; keys with earlier turns than `turn - 1` may be missing.
     `newcomers`: how many commands of the line arrived when none of their key was waiting. They are at the front.
     `prune_at`: at how many keys `last_turns` is pruned next.
 
-    `count` and `size`: of the commands that wait, queued or set aside; `counts` and `sizes` have them by key.
+    `count` and `size`: of the commands that wait, queued or set aside; `counts` and `sizes` have them by key, and
+    `of_process` has those of all shards together.
     """
 
     line: deque[Arrival] = field(default_factory=deque)
@@ -32,31 +41,35 @@ class LocalQueue:
     prune_at: int = KEYS_KEPT
     count: int = 0
     size: int = 0
-    counts: Counter[str] = field(default_factory=Counter)
-    sizes: Counter[str] = field(default_factory=Counter)
+    counts: dict[str, int] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)
+    of_process: Waiting = field(default_factory=Waiting)
 
     def add(self, number: int, command: SentCommand, size: int) -> None:
         """Start-time fair queueing with equal weights (Goyal, Vin and Cheng, 1996). All other commands of the line have
         the turn `turn` or a later one, so a newcomer gets ahead of them.
         """
         key = command.command.key
-        self.newcomers += not self.counts[key]
+        self.newcomers += key not in self.counts
         turn = self.last_turns[key] = max(self.turn - 1, self.last_turns.get(key, -1) + 1)
-        arrival = Arrival(number, command, size, turn)
+        arrival = Arrival(turn=turn, number=number, content=command, size=size, key=key)
         self.requeue(arrival)
         self.charge(arrival, 1)
 
     def requeue(self, arrival: Arrival) -> None:
-        insort(self.line, arrival, key=Arrival.place)
+        insort(self.line, arrival)
 
     def charge(self, arrival: Arrival, sign: int) -> None:
         """A command begins (1) or ceases (-1) to wait."""
-        key = arrival.key
+        key, size = arrival.key, sign * arrival.size
         self.count += sign
-        self.size += sign * arrival.size
-        self.counts[key] += sign
-        self.sizes[key] += sign * arrival.size
-        if not self.counts[key]:
+        self.size += size
+        self.of_process.count += sign
+        self.of_process.size += size
+        count = self.counts.get(key, 0) + sign
+        if count:
+            self.counts[key], self.sizes[key] = count, self.sizes.get(key, 0) + size
+        else:
             del self.counts[key], self.sizes[key]
 
     def remove(self, tickets: Collection[bytes]) -> None:

@@ -15,6 +15,7 @@ from daybook_command.shard.batch import BatchDecision, Moment
 from daybook_command.shard.gap import check_gap
 from daybook_command.shard.inbox import Inbox
 from daybook_command.shard.intake import SentCommand
+from daybook_command.shard.local_queue import Waiting
 from daybook_command.shard.local_way import LocalWay, decided_to, hand_back
 from daybook_command.shard.memory import Memory
 from daybook_command.shard.needs import needs_of, still_awaited
@@ -44,9 +45,12 @@ class Shard:
     held: str | None = None
 
     @classmethod
-    def of(cls, partition: int, config: ShardConfig) -> "Shard":
+    def of(cls, partition: int, config: ShardConfig, waiting: Waiting | None = None) -> "Shard":
+        """`waiting`: what waits in all shards of the process; None if there are no others."""
         takeover = Takeover(partition, config.cache_bytes, config.tail_limit)
         inbox = Inbox(partition, config.partitions, config.max_commands, config.rules)
+        if waiting is not None:
+            inbox.local.of_process = waiting
         return cls(partition, config, takeover, takeover.memory, inbox)
 
     @property

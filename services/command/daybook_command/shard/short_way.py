@@ -57,14 +57,12 @@ class LocalCommand:
     record: DoorRecord
     command: SentCommand
     withdrawn: bool = False
+    key: str = field(init=False)
+    ticket: bytes = field(init=False)
 
-    @property
-    def key(self) -> str:
-        return self.command.command.key
-
-    @property
-    def ticket(self) -> bytes:
-        return self.command.reply_to.correlation_id or b""
+    def __post_init__(self) -> None:
+        self.key = self.command.command.key
+        self.ticket = self.command.reply_to.correlation_id or b""
 
 
 @dataclass(slots=True)
@@ -81,21 +79,19 @@ class ShortWay:
     published_to: defaultdict[int, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
 
     def is_open(self, partition: int, key: str) -> bool:
-        if self.publishing[key] or not self.shards.takes_local(partition):
+        if key in self.publishing or not self.shards.takes_local(partition):
             return False
         published_to = self.published_to[partition].get(key)
         return published_to is None or self._is_decided(partition, published_to)
 
     def offer(self, partition: int, commands: Sequence[LocalCommand]) -> Offer:
-        """Offer commands of one key to its shard, all or none of them."""
-        key, size = commands[0].key, sum(size_of(each.record) for each in commands)
-        if not self.is_open(partition, key):
-            return Offer.PUBLISH
+        """Offer commands of one key to its shard, all or none of them. The way must be open (`is_open`)."""
+        key, size = commands[0].key, sum([size_of(each.record) for each in commands])
         if not self.shards.has_room(partition, key, len(commands), size):
             return Offer.FULL
         for each in commands:
             self.held[each.ticket] = each
-            self.lanes[each.key][each.ticket] = None
+            self.lanes[key][each.ticket] = None
         self.shards.queue_local(partition, [each.command for each in commands])
         return Offer.TAKEN
 

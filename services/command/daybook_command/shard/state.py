@@ -60,7 +60,7 @@ class ShardPhase(Enum):
     STOPPED = auto()
 
 
-WITHOUT_MEMORY: Final = frozenset({ShardPhase.TAKING_OVER, ShardPhase.BEHIND, ShardPhase.STOPPED})
+WITHOUT_MEMORY: Final = (ShardPhase.TAKING_OVER, ShardPhase.BEHIND, ShardPhase.STOPPED)
 """The phases in which a shard does not know the head of its log."""
 
 EXPECTED_PHASE: Final[dict[type[Event], ShardPhase]] = {

@@ -32,9 +32,10 @@ class TailLimit(Struct, frozen=True):
     total: int
     partitions: int
 
-    def excess(self, weight: int) -> int:
-        """What a tail of this weight takes beyond its share."""
-        return max(0, weight - self.total // 2 // self.partitions)
+    def excess(self, *weights: int) -> int:
+        """What tails of these weights take beyond their shares."""
+        share = self.total // 2 // self.partitions
+        return sum([weight - share for weight in weights if weight > share])
 
     def is_exceeded(self, weight: int, elsewhere: int) -> bool:
         """Whether a tail of this weight must not grow. `elsewhere`: the excess of all other tails of the process."""

@@ -10,6 +10,7 @@ from daybook_command.engine.assignment import Assignment
 from daybook_command.engine.backlogs import AT_ONCE, CROWD, MOST_ON_TURN, Backlogs
 from daybook_command.shard.effects import Append, Effect
 from daybook_command.shard.events import Acknowledged, Event, LocalArrived
+from daybook_command.shard.local_queue import Waiting
 from daybook_command.shard.state import MAX_COMMANDS, ShardPhase
 from support.local_commands import local, open_shard
 from support.one_shard import NOTHING, loaded_snapshot
@@ -31,11 +32,12 @@ class Paced:
     backlogs: Backlogs = field(init=False)
 
     def __post_init__(self) -> None:
+        waiting = Waiting()
         for partition in range(SHARDS):
-            shard = open_shard()
+            shard = open_shard(waiting=waiting)
             shard.partition, shard.inbox.max_commands = partition, MAX_COMMANDS
             self.assignments[partition] = Assignment(shard, 0.0, started=True)
-        self.backlogs = Backlogs(self.assignments, lambda each: self.deliver(each, LocalArrived()))
+        self.backlogs = Backlogs(self.assignments, lambda each: self.deliver(each, LocalArrived()), waiting)
 
     def queued(self) -> int:
         return sum(each.shard.inbox.local.count for each in self.assignments.values())
@@ -146,7 +148,7 @@ def test_a_shard_that_takes_over_again_gives_its_turn_to_the_next(paced: Paced) 
 
 def test_a_partition_that_is_given_away_gives_its_turn_to_the_next(paced: Paced) -> None:
     crowd(paced)
-    del paced.assignments[0]
+    paced.assignments.pop(0).shard.leave()
     paced.backlogs.leave(0)
     assert paced.sizes() == dict.fromkeys(range(1, 1 + AT_ONCE), MOST_ON_TURN)
 

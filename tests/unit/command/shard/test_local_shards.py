@@ -11,6 +11,7 @@ from daybook_command.engine.assignment import Assignment
 from daybook_command.engine.local_shards import LocalShards
 from daybook_command.shard.arrivals import size_of
 from daybook_command.shard.effects import HandBack
+from daybook_command.shard.local_queue import Waiting
 from support.local_commands import local, open_shard, ticket
 from support.one_shard import ORG
 
@@ -36,8 +37,9 @@ def woken() -> list[Assignment]:
 
 @pytest.fixture
 def shards(woken: list[Assignment]) -> LocalShards:
-    owned = {number: Assignment(open_shard(), 0.0, started=True) for number in range(2)}
-    return LocalShards(owned, woken.append)
+    waiting = Waiting()
+    owned = {number: Assignment(open_shard(waiting=waiting), 0.0, started=True) for number in range(2)}
+    return LocalShards(owned, woken.append, waiting)
 
 
 def test_commands_are_queued_at_once_and_their_shard_is_woken(shards: LocalShards, woken: list[Assignment]) -> None:
@@ -91,6 +93,16 @@ def test_the_limit_of_bytes_counts_all_shards_of_the_process(
     assert shards.has_room(0, ORG, 1, size)
     assert not shards.has_room(0, ORG, 1, 2 * size)
     assert shards.has_room(0, OTHER_ORG, 1, 2 * size)
+
+
+def test_commands_of_a_partition_that_was_given_away_take_no_room(
+    shards: LocalShards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_shards, "MAX_LOCAL", 2)
+    shards.queue_local(0, [local(1)])
+    assert not shards.has_room(1, OTHER_ORG, 1, 0)
+    shards.leave(0)
+    assert shards.has_room(1, OTHER_ORG, 1, 0)
 
 
 def test_a_partition_that_is_given_away_takes_no_commands(shards: LocalShards) -> None:
