@@ -119,7 +119,14 @@ class Log:
             org_id=org_id,
         )
         head = Head(self._position, "")
-        return PartitionEntry(offset=self._position, head=head, columns=columns, metadata=METADATA, fact=fact)
+        return PartitionEntry(
+            offset=self._position,
+            head=head,
+            columns=columns,
+            org_id=columns.org_id,
+            metadata=METADATA,
+            fact=fact,
+        )
 
 
 def main() -> None:

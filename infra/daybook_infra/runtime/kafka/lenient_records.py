@@ -89,15 +89,14 @@ class LenientRecords:
     """Replaces aiokafka's `MemoryRecords`: the bytes fetched from a partition in, its batches out."""
 
     def __init__(self, data: bytes) -> None:
-        self._records = MemoryRecords(data)
+        records = MemoryRecords(data)
+        self.has_next, self.size_in_bytes = records.has_next, records.size_in_bytes
+        self._next_batch = records.next_batch
         self._data = data
         self._batches_read = 0
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._records, name)
-
     def next_batch(self) -> _Batch | None:
-        batch = self._records.next_batch()
+        batch = self._next_batch()
         if batch is None:
             return None
         self._batches_read += 1

@@ -34,7 +34,7 @@ class Pace:
 
 
 class PacedFetcher(fetcher.Fetcher):
-    """Sends no fetch during a pause. Answers to earlier fetches still arrive, and offsets are still looked up.
+    """Sends nothing during a pause, and does not look at the partitions. Answers to earlier fetches still arrive.
 
     Also pauses between requests for metadata. A stopped broker leaves its partitions without a leader, so aiokafka asks
     for metadata; and if no broker can be reached, it would ask again at once, and keep half a core busy.
@@ -58,6 +58,9 @@ class PacedFetcher(fetcher.Fetcher):
         """The third value is the time after which the fetcher calls this again; the fourth, whether it asks for
         metadata.
         """
+        rest = 0.0 if self.pace is None else self.pace.rest()
+        if rest > 0:
+            return [], {}, min(rest, self._fetcher_timeout), False, []
         fetches, resets, seconds, is_stale, resumed = super()._get_actions_per_node(  # type: ignore[no-untyped-call]  # as above
             assignment
         )
@@ -66,9 +69,6 @@ class PacedFetcher(fetcher.Fetcher):
             is_stale, seconds = False, min(seconds, metadata_rest)
         elif is_stale:
             self._metadata_pace.begin()
-        rest = 0.0 if self.pace is None else self.pace.rest()
-        if rest > 0:
-            fetches, seconds = [], min(seconds, rest)
         return fetches, resets, seconds, is_stale, resumed
 
 

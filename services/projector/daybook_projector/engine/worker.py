@@ -116,8 +116,8 @@ class Worker:
         """The batch up to the first command that names a missing user. If the batch begins with that command, waits for
         the user and returns None: try again.
         """
-        required = list(required_users(batch.entries))
-        absent = await self._retry(lambda: self._context.users.find_absent({one.user_id for one in required}))
+        required = required_users(batch.entries)
+        absent = await self._retry(lambda: self._context.users.find_absent(required.keys()))
         first = first_absent(required, absent)
         if first is None:
             return batch

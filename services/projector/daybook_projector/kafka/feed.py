@@ -28,7 +28,7 @@ class Feed:
         if not self._is_open:
             return
         self._records.extend(records)
-        self._bytes += sum(map(_size, records))
+        self._bytes += _bytes_of(records)
         self._changed.set()
         if self._bytes > PAUSE_BYTES:
             self._consumer.pause(self._source)
@@ -48,7 +48,7 @@ class Feed:
         """Up to `limit` of the queued records, maybe none."""
         was_full = self._bytes > PAUSE_BYTES
         taken = [self._records.popleft() for _ in range(min(limit, len(self._records)))]
-        self._bytes -= sum(map(_size, taken))
+        self._bytes -= _bytes_of(taken)
         if was_full and self._bytes <= PAUSE_BYTES:
             self._resume()
         return taken
@@ -80,5 +80,5 @@ class Feed:
         return self._source in self._consumer.assignment()
 
 
-def _size(record: Record) -> int:
-    return len(record.value or b"")
+def _bytes_of(records: Sequence[Record]) -> int:
+    return sum([len(record.value or b"") for record in records])

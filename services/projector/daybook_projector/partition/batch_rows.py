@@ -29,8 +29,8 @@ def net_changes(
     folds: Folds, entries: Iterable[PartitionEntry], frozen: Container[str | None]
 ) -> list[tuple[NetChange, ...]]:
     """The changes of all orgs except the frozen ones, one write phase after another. Raises `FoldError`."""
-    free = (entry for entry in entries if entry.org_id not in frozen)
-    changes = ((entry.org_id, change) for entry in free for change in entry_changes(folds, entry))
+    free = [entry for entry in entries if entry.org_id not in frozen]
+    changes = [(entry.org_id, change) for entry in free for change in entry_changes(folds, entry)]
     return [net_effect(phase) for phase in write_phases(changes)]
 
 

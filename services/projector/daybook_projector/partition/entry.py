@@ -30,16 +30,14 @@ class PartitionEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     offset: int
     head: Head
     columns: Columns | None = None
+    org_id: str | None = None
+    """The org in `columns`."""
     metadata: str = ""
     fact: Fact | None = None
     poison: str | None = None
     command_id: str | None = None
     ends_command: bool = True
     """Whether no further entry of its command follows."""
-
-    @property
-    def org_id(self) -> str | None:
-        return None if self.columns is None else self.columns.org_id
 
 
 class _LooseMetadata(msgspec.Struct, gc=False):
@@ -83,6 +81,7 @@ def trusted_partition_entry(offset: int, head: Head, value: bytes, entry: Entry,
         offset=offset,
         head=head,
         columns=entry,
+        org_id=entry.org_id,
         metadata=raw_metadata(value).decode(),
         fact=fact,
         command_id=metadata.command_id,
@@ -113,6 +112,7 @@ def _read_poison_entry(offset: int, head: Head, poison: PoisonEntry) -> Partitio
         offset=offset,
         head=head,
         columns=columns,
+        org_id=columns.org_id,
         metadata=bytes(columns.metadata_json).decode(),
         fact=_loose_fact(columns, metadata),
         poison=poison.reason,

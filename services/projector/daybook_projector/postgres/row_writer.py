@@ -172,7 +172,7 @@ def _update(table: Table, updates: Sequence[Update]) -> Statement:
 
 
 def _values(table: Table, row: Row) -> Values:
-    return tuple(row[column] for column in table.columns)
+    return tuple(map(row.__getitem__, table.columns))
 
 
 def _copy_record(row: AuditRow) -> tuple[Any, ...]:

@@ -31,7 +31,7 @@ class Table:
     unique: tuple[str, ...] = ()
 
     def key_of(self, row: Row) -> Key:
-        return tuple(row[column] for column in self.key)
+        return tuple(map(row.__getitem__, self.key))
 
 
 class Insert(Struct, frozen=True, gc=False):

@@ -74,7 +74,7 @@ def fold(folds: Folds, columns: Columns, fact: Fact | None) -> tuple[Change, ...
         raise FoldError(f"no projection handles {columns.action}")
     if isinstance(fact, Changeable) and fact.changed is False:
         return ()
-    return tuple(chain.from_iterable(rule(columns, fact) for rule in rules))
+    return tuple([change for rule in rules for change in rule(columns, fact)])
 
 
 def key_rows(columns: Columns, fact: Fact | None) -> tuple[Insert, ...]:

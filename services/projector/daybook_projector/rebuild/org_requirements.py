@@ -31,7 +31,7 @@ class OrgRequirements:
         self._long_names: list[tuple[PartitionEntry, str]] = []
 
     def note(self, entries: Sequence[PartitionEntry]) -> None:
-        for required in required_users(entries):
+        for required in required_users(entries).values():
             user_id = required.user_id.lower()
             if user_id not in self._users:
                 reason = f"user {user_id} does not exist"
