@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from daybook_infra.stack.interface import StackError
-from daybook_infra.stack.ports import CANDIDATE_PORTS, LOOPBACK, check_free, is_free, next_free, remembered_ports
+from daybook_infra.stack.ports import (
+    CANDIDATE_PORTS,
+    LOOPBACK,
+    check_free,
+    is_free,
+    next_free,
+    release,
+    remembered_ports,
+)
 
 
 @pytest.fixture
@@ -29,6 +37,17 @@ def test_adding_a_name_keeps_the_known_ports(tmp_path: Path) -> None:
     file = tmp_path / "ports.json"
     first = remembered_ports(file, ("kafka",))
     assert remembered_ports(file, ("postgres", "kafka"))["kafka"] == first["kafka"]
+
+
+def test_a_chosen_port_is_reserved_for_this_process_until_its_server_starts(tmp_path: Path) -> None:
+    file = tmp_path / "ports.json"
+    port = remembered_ports(file, ("kafka",))["kafka"]
+    check_free(port, "Kafka", file)
+    with pytest.raises(OSError, match="in use"), socket.create_server((LOOPBACK, port)):
+        pass
+    release(port)
+    with socket.create_server((LOOPBACK, port)):
+        assert not is_free(port)
 
 
 def test_a_port_in_use_is_reported_with_its_process(tmp_path: Path, used_port: int) -> None:

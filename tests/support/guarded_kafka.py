@@ -17,7 +17,7 @@ from daybook_infra.runtime.kafka.clients import admin
 from daybook_infra.runtime.settings import Settings
 from daybook_infra.stack.kafka import Cluster, Kafka
 from daybook_infra.stack.places import EVERYBODY_READS, write_file
-from daybook_infra.stack.ports import LOOPBACK, remembered_ports
+from daybook_infra.stack.ports import LOOPBACK, release, remembered_ports
 from support.brokers import node
 from support.driving import eventually
 from support.stack import own_home
@@ -122,6 +122,7 @@ def guarded_kafka() -> Iterator[GuardedKafka]:
         cluster = Cluster((ports["kafka_controller"],))
         kafka = GuardedKafka(**node(home, ports["kafka"], cluster), guarded_port=ports["guarded"])
         kafka.prepare()
+        release(ports["guarded"])
         kafka.launch()
         try:
             kafka.await_ready()

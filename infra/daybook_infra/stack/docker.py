@@ -12,7 +12,7 @@ from pathlib import Path
 from daybook_infra.stack.interface import ALL_PARTS, Part, Say, Servers, StackError, titles
 from daybook_infra.stack.lock import lock_or_wait
 from daybook_infra.stack.places import OWNER_ONLY, Home, write_file
-from daybook_infra.stack.ports import LOOPBACK, check_free, remembered_ports
+from daybook_infra.stack.ports import LOOPBACK, check_free, release, remembered_ports
 from daybook_infra.stack.processes import TAIL_LINES, Child, Done, run
 
 # Long enough to download both images over a slow connection.
@@ -95,6 +95,7 @@ class DockerStack:
         ports = remembered_ports(self.home.ports, PORT_NAMES)
         for part in missing:
             check_free(ports[f"docker_{part}"], part.label, self.home.ports)
+            release(ports[f"docker_{part}"])
 
     def _running_parts(self) -> frozenset[Part]:
         """Compose prints one JSON object per line, or one array in older versions."""

@@ -14,7 +14,7 @@ import psutil
 
 from daybook_infra.stack.interface import Say, StackError
 from daybook_infra.stack.places import EVERYBODY_READS, Home, checkout, write_file
-from daybook_infra.stack.ports import LOOPBACK
+from daybook_infra.stack.ports import LOOPBACK, release
 from daybook_infra.stack.processes import (
     Account,
     Child,
@@ -142,6 +142,7 @@ class Kafka:
             self.say(f"{self.pid_file} is stale (no Kafka of this stack has pid {pid}): replacing it")
         self._write_settings(self.data / "kafka")
         start_new_log(self.log)
+        release(self.port, *self.cluster.controller_ports)
         pid = spawn(self._java(["kafka.Kafka", str(self._settings)]), self.log)
         write_file(self.pid_file, f"{pid}\n", EVERYBODY_READS)
 

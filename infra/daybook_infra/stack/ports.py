@@ -17,9 +17,14 @@ LOOPBACK = "127.0.0.1"
 CANDIDATE_PORTS = range(20_000, 30_000)
 TRIES = 200
 PORTS_TRIED_IN_A_ROW = 100
+# Sockets that hold the ports that this process has chosen, so that no other process chooses them before `release`.
+_reserved: dict[int, socket.socket] = {}
 
 
 def is_free(port: int) -> bool:
+    """Whether a server of this process may listen there."""
+    if port in _reserved:
+        return True
     with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
         # Servers set this option too. With it, a closed connection in TIME_WAIT does not occupy the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -59,6 +64,13 @@ def check_free(port: int, title: str, file: Path) -> None:
         )
 
 
+def release(*ports: int) -> None:
+    """Call it just before a server starts that listens there."""
+    for port in ports:
+        if port in _reserved:
+            _reserved.pop(port).close()
+
+
 def _read_ports(file: Path) -> dict[str, int]:
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
@@ -73,11 +85,23 @@ def _choose_port(besides: frozenset[int]) -> int:
     draw = random.SystemRandom()
     for _ in range(TRIES):
         port = draw.choice(CANDIDATE_PORTS)
-        if port not in besides and is_free(port):
+        if port not in besides and _reserve(port):
             return port
     raise StackError(
         f"no free port found between {CANDIDATE_PORTS.start} and {CANDIDATE_PORTS.stop - 1}: end some servers"
     )
+
+
+def _reserve(port: int) -> bool:
+    """Holds the port for this process. Returns False if it is taken."""
+    reservation = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        reservation.bind((LOOPBACK, port))
+    except OSError:
+        reservation.close()
+        return False
+    _reserved[port] = reservation
+    return True
 
 
 def _holder_text(port: int) -> str:

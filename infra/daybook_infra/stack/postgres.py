@@ -9,7 +9,7 @@ import psutil
 
 from daybook_infra.stack.interface import Say, StackError
 from daybook_infra.stack.places import EVERYBODY_READS, OWNER_ONLY, write_file
-from daybook_infra.stack.ports import LOOPBACK
+from daybook_infra.stack.ports import LOOPBACK, release
 from daybook_infra.stack.processes import (
     Account,
     Child,
@@ -83,6 +83,7 @@ class Postgres:
         settings = SETTINGS_TEMPLATE.format(host=LOOPBACK, port=self.port) + ("" if self.durable else NOT_DURABLE)
         write_file(self._cluster / SETTINGS_FILE, settings, EVERYBODY_READS)
         start_new_log(self.log)
+        release(self.port)
         done = self._pg_ctl("start", "-t", str(START_SECONDS))
         if done.code != 0:
             raise StackError(f"PostgreSQL did not start ({last_error_line(self.log)}); its log: {self.log}")
