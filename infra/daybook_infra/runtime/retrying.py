@@ -1,8 +1,8 @@
 """Retries calls that fail because Kafka or PostgreSQL is away. The library stamina computes the pauses and sleeps."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final, TypeVar
 
 import stamina
 
@@ -16,6 +16,7 @@ START_SECONDS = 60.0
 START_PAUSE_SECONDS = 0.5
 
 T = TypeVar("T")
+Attempt = Callable[[], Awaitable[T]]
 Outage = DatabaseAway | KafkaAway
 
 _OUTAGES: Final = (DatabaseAway, KafkaAway)
@@ -40,40 +41,35 @@ stamina.instrumentation.set_on_retry_hooks([])
 log = get_logger(__name__)
 
 
-async def retry_forever(attempt: Callable[[], Awaitable[T]], note_failure: Callable[[Outage], None]) -> T:
+def retry_forever(attempt: Attempt[T], note_failure: Callable[[Outage], None]) -> Coroutine[Any, Any, T]:
     """Calls `attempt` until it succeeds, with growing pauses of at most LONGEST_PAUSE_SECONDS. Passes each outage to
     `note_failure`.
     """
-    return await _retry(_forever, attempt, note_failure)
+    return _retry(_forever, attempt, note_failure)
 
 
-async def retry_at_start(attempt: Callable[[], Awaitable[T]]) -> T:
+def retry_at_start(attempt: Attempt[T]) -> Coroutine[Any, Any, T]:
     """Calls `attempt` until it succeeds. Raises the last outage after START_SECONDS."""
-    return await _retry(_at_start, attempt, lambda away: log.warning("waiting_for_server", reason=str(away)))
+    return _retry(_at_start, attempt, lambda away: log.warning("waiting_for_server", reason=str(away)))
 
 
-async def _retry(
-    caller: stamina.AsyncRetryingCaller, attempt: Callable[[], Awaitable[T]], note_failure: Callable[[Outage], None]
-) -> T:
-    async def try_once() -> T:
+async def _retry(caller: stamina.AsyncRetryingCaller, attempt: Attempt[T], note_failure: Callable[[Outage], None]) -> T:
+    # The first attempt runs without stamina, whose preparations cost more than most attempts. If it fails, `try_again`
+    # raises its failure once more, so that stamina pauses before the second attempt.
+    try:
+        return await attempt()
+    except _OUTAGES as away:
+        failures: list[Outage] = [away]
+
+    async def try_again() -> T:
         try:
+            if failures:
+                raise failures.pop()
             return await attempt()
         except _OUTAGES as away:
             _raise_if_cancelled()
             note_failure(away)
             raise
-
-    # The first attempt runs without stamina, whose preparations cost more than most attempts. If it fails, `try_again`
-    # raises its failure once more, so that stamina pauses before the second attempt.
-    try:
-        return await try_once()
-    except _OUTAGES as away:
-        failures: list[Outage] = [away]
-
-    async def try_again() -> T:
-        if failures:
-            raise failures.pop()
-        return await try_once()
 
     return await caller(_OUTAGES, try_again)
 

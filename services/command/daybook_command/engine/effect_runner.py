@@ -61,8 +61,9 @@ class EffectRunner:
         self._answers = answers
         self._health = health
         self._loads: Loads = {}
-        self._loads_changed = asyncio.Event()
-        self._rounds = 0
+        self._rounds = asyncio.TaskGroup()
+        self._rounds_running = 0
+        self._round_is_due = False
         self._deciding = asyncio.Lock()
         self._appends_allowed = asyncio.Event()
         self._appends_allowed.set()
@@ -131,48 +132,54 @@ class EffectRunner:
             self._answers.resolve_here(reply)
 
     def queue_load(self, partition: int, load: LoadSnapshot, deliver: Deliver) -> None:
-        """Queues a load. The next snapshot serves all loads that are queued by then."""
+        """Queues a load. The next round serves all loads that are queued when it begins."""
         self._loads[partition] = (load, deliver)
-        self._loads_changed.set()
+        self._begin_round()
 
-    async def run_loads(self) -> None:
-        """Runs rounds, each for all loads that are queued when it begins."""
-        async with asyncio.TaskGroup() as group:
-            while True:
-                await self._loads_changed.wait()
-                self._loads_changed.clear()
-                if self._may_begin_round():
-                    loads, self._loads = self._loads, {}
-                    self._rounds += 1
-                    group.create_task(self._run_round(loads))
+    async def run_rounds(self) -> None:
+        """Rounds are tasks of this one, so that a bug in a round ends it."""
+        async with self._rounds:
+            await asyncio.get_running_loop().create_future()
+
+    def _begin_round(self) -> None:
+        """Begins a round if it may. It takes its loads in the next iteration of the event loop: those that shards queue
+        at the same moment share it.
+        """
+        if self._loads and not self._round_is_due and self._may_begin_round():
+            self._round_is_due = True
+            self._rounds.create_task(self._run_round())
 
     def _may_begin_round(self) -> bool:
-        commands = sum(load.commands for load, _ in self._loads.values())
-        if self._rounds:
-            return self._rounds < MAX_ROUNDS and commands >= SECOND_ROUND_COMMANDS
-        return bool(self._loads)
+        if not self._rounds_running:
+            return True
+        commands = sum([load.commands for load, _ in self._loads.values()])
+        return self._rounds_running < MAX_ROUNDS and commands >= SECOND_ROUND_COMMANDS
 
-    async def _run_round(self, loads: Loads) -> None:
+    async def _run_round(self) -> None:
+        loads, self._loads = self._loads, {}
+        self._round_is_due = False
+        self._rounds_running += 1
         needs = {partition: load.needs for partition, (load, _) in loads.items()}
         started = time.perf_counter()
         snapshots = await self.retry("postgres", partial(self._snapshots.read, needs))
         metrics.LOOKUP_SECONDS.observe(time.perf_counter() - started)
         async with self._deciding:
             await self._decide(loads, snapshots)
-        self._rounds -= 1
-        self._loads_changed.set()
+        self._rounds_running -= 1
+        self._begin_round()
 
     async def _decide(self, loads: Loads, snapshots: Mapping[int, Snapshot]) -> None:
         """The batches that are decided on a snapshot are appended together, so that Kafka gets them in one request."""
         started = time.perf_counter()
         self._appends_allowed.clear()
-        for partition, (load, deliver) in loads.items():
+        for number, (partition, (load, deliver)) in enumerate(loads.items()):
+            if number:
+                await asyncio.sleep(0)  # deciding a batch takes milliseconds, and each partition may have one
             await self.turns.wait()
             salts = os.urandom(16 * load.commands)
             deliver(SnapshotLoaded(snapshots[partition], _now_us(), salts))
             if time.perf_counter() - started > ROUND_SECONDS:
                 self._appends_allowed.set()
-            await asyncio.sleep(0)  # deciding a batch takes milliseconds, and each partition may have one
         self._appends_allowed.set()
 
     async def run_kafka_probe(self) -> None:

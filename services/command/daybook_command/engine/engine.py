@@ -50,7 +50,7 @@ class Engine:
 
     async def run(self) -> None:
         async with self._group as group:
-            group.create_task(self._effects.run_loads())
+            group.create_task(self._effects.run_rounds())
             group.create_task(self._effects.run_kafka_probe())
             group.create_task(self._effects.run_postgres_probe())
             group.create_task(self._run_commits())

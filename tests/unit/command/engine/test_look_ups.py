@@ -44,12 +44,13 @@ async def running(postgres: Postgres) -> AsyncIterator[EffectRunner]:
         cast("AnswerPublisher", None),
         Health(),
     )
-    loads = asyncio.create_task(runner.run_loads())
+    rounds = asyncio.create_task(runner.run_rounds())
+    await asyncio.sleep(0)
     try:
         yield runner
     finally:
-        loads.cancel()
-        await asyncio.wait([loads])
+        rounds.cancel()
+        await asyncio.wait([rounds])
 
 
 def queue(runner: EffectRunner, partition: int, commands: int) -> None:
