@@ -57,10 +57,10 @@ class Assignment:
     sought_offset: int = -1
     retakes: int = 0
     wakes: bool = False
+    partition: int = field(init=False)
 
-    @property
-    def partition(self) -> int:
-        return self.shard.partition
+    def __post_init__(self) -> None:
+        self.partition = self.shard.partition
 
     @property
     def takes_commands(self) -> bool:

@@ -2,7 +2,10 @@
 
 import time
 from collections.abc import Iterable, Sequence
+from functools import cache
 from itertools import islice
+
+from prometheus_client import Gauge
 
 from daybook_command import metrics
 from daybook_command.engine.assignment import Assignment
@@ -17,6 +20,15 @@ DAY_MS = 86_400_000
 IDS_WAIT = "commands that choose ids wait until every partition is projected up to its end at the takeover"
 
 log = get_logger(__name__)
+
+# Kept by partition, because `labels` takes longer than counting.
+_commands_of = cache(metrics.COMMANDS.labels)
+_entries_of = cache(metrics.ENTRIES.labels)
+
+
+@cache
+def _gauge_of(gauge: Gauge, partition: int) -> Gauge:
+    return gauge.labels(partition)
 
 
 class EngineReport:
@@ -35,7 +47,7 @@ class EngineReport:
 
     def revoked(self, partition: int) -> None:
         for gauge in metrics.PARTITION_GAUGES:
-            gauge.labels(partition).set(0)
+            _gauge_of(gauge, partition).set(0)
         self._health.ok(condition_name(partition))
         self._health.note(condition_name(partition), None)
 
@@ -44,7 +56,7 @@ class EngineReport:
         self._health.ok(condition_name(assignment.partition))
 
     def commands_taken(self, partition: int, records: Sequence[CommandRecord]) -> None:
-        metrics.COMMANDS.labels(partition).inc(len(records))
+        _commands_of(partition).inc(len(records))
         for record in records:
             if record.lost_from is not None:
                 metrics.LOST.labels(partition).inc(record.offset - record.lost_from + 1)
@@ -53,7 +65,7 @@ class EngineReport:
                 )
 
     def append_started(self, partition: int, entries: int) -> None:
-        metrics.ENTRIES.labels(partition).inc(entries)
+        _entries_of(partition).inc(entries)
 
     def effect(self, partition: int, effect: Report | Hold | Stop) -> None:
         match effect:
@@ -84,11 +96,11 @@ class EngineReport:
     def sizes_measured(self, assignment: Assignment) -> None:
         partition, memory, inbox = assignment.partition, assignment.shard.memory, assignment.shard.inbox
         self._health.note(condition_name(partition), IDS_WAIT if inbox.aside else None)
-        metrics.TAIL.labels(partition).set(len(memory.tail))
-        metrics.TAIL_BYTES.labels(partition).set(memory.tail.weight)
-        metrics.CACHED_ORGS.labels(partition).set(len(memory.cache))
-        metrics.QUEUED.labels(partition).set(len(inbox.queue) + len(inbox.aside) + len(inbox.local.line))
-        metrics.QUEUED_BYTES.labels(partition).set(inbox.size + inbox.local.size)
+        _gauge_of(metrics.TAIL, partition).set(len(memory.tail))
+        _gauge_of(metrics.TAIL_BYTES, partition).set(memory.tail.weight)
+        _gauge_of(metrics.CACHED_ORGS, partition).set(len(memory.cache))
+        _gauge_of(metrics.QUEUED, partition).set(len(inbox.queue) + len(inbox.aside) + len(inbox.local.line))
+        _gauge_of(metrics.QUEUED_BYTES, partition).set(inbox.size + inbox.local.size)
 
     def partitions_left_busy(self, partitions: Sequence[int]) -> None:
         log.warning("partitions_left_busy", partitions=partitions)

@@ -1,7 +1,6 @@
 """The tail: in memory and in order, every admitted entry that was not projected at the latest look-up."""
 
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -125,27 +124,29 @@ class Tail:
         self.pruned_position = max(self.pruned_position, position)
         return settled
 
-    def _forget(self, kept: TailEntry) -> Iterator[tuple[str, ChildRef]]:
+    def _forget(self, kept: TailEntry) -> list[tuple[str, ChildRef]]:
         entry = kept.entry
         self.weight -= kept.weight
         if self.by_identity.get(kept.identity) is entry:
             del self.by_identity[kept.identity]
         if entry.org_id is None:
-            return
+            return []
         of_org = self.by_org[entry.org_id]
         of_org.popleft()
         if not of_org:
             del self.by_org[entry.org_id]
-        yield from self._drop_touches(entry.org_id, entry.metadata_json.position, kept.refs)
+        return self._drop_touches(entry.org_id, entry.metadata_json.position, kept.refs)
 
-    def _drop_touches(self, org_id: str, position: int, refs: tuple[ChildRef, ...]) -> Iterator[tuple[str, ChildRef]]:
+    def _drop_touches(self, org_id: str, position: int, refs: tuple[ChildRef, ...]) -> list[tuple[str, ChildRef]]:
+        settled: list[tuple[str, ChildRef]] = []
         touched = self.touched.get(org_id, {})
         for ref in refs:
             if touched.get(ref) == position:
                 del touched[ref]
-                yield org_id, ref
+                settled.append((org_id, ref))
         if not touched:
             self.touched.pop(org_id, None)
+        return settled
 
     def replay(self, org_id: str, org: Org | None, after: int) -> Org | None:
         """Folds the entries after position `after` into `org`. If an entry cannot be folded, the org counts as
