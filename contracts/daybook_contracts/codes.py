@@ -114,4 +114,4 @@ TOO_LARGE_STATUS = 413  # instead of INVALID_COMMAND's 400 if the command is too
 
 def problem_type(code: Code) -> str:
     """The `type` member of a problem (RFC 9457)."""
-    return f"urn:daybook:problem:{code.value}"
+    return f"urn:daybook:problem:{code}"

@@ -54,7 +54,7 @@ def printable(text: str, longest: int = 300) -> str:
 def uuid_text(text: str) -> str:
     """The id in lower case. Raises ValueError for any form but 8-4-4-4-12 hex, and for the nil and max UUIDs."""
     # Nearly all ids are in lower case. This comparison takes a third of the time of the expression.
-    if text.isascii() and hex_shape(text) == _ID_SHAPE and text not in _NIL_AND_MAX:
+    if text.isascii() and text.encode().translate(_TO_SHAPE) == _ID_SHAPE and text not in _NIL_AND_MAX:
         return text
     lower = text.lower()
     if _UUID.fullmatch(lower) is None or lower in _NIL_AND_MAX:

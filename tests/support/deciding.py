@@ -52,7 +52,7 @@ def append_decision(log: Logbook, outcome: Outcome) -> list[bytes]:
     at = partition_of(command.key, log.partitions)
     own = OwnCommand(command, named_by(command), outcome.context.principal, standing)
     place = recording.Place(at, log.heads[at], 0, START + 1000 * sum(map(len, log.records)))
-    made = recording.record(own, standing, outcome.entries(), bytes.fromhex(SALT), place)
+    made = recording.record(own, standing, outcome.entries(), bytes.fromhex(SALT), place).appends
     for each in made:
         metadata = each.trusted.entry.metadata_json
         log.append_value(at, each.value, Head(metadata.position, metadata.hash), each.trusted.entry.id)

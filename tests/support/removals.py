@@ -10,10 +10,9 @@ from uuid import UUID, uuid5
 from msgspec import structs
 
 from daybook_command.domain.state import Org
-from daybook_command.shard import gap, machine, snapshot_checks, takeover
+from daybook_command.shard import batch, gap, machine, snapshot_checks, takeover
 from daybook_command.shard import memory as shard_memory
 from daybook_command.shard.arrivals import Arrival
-from daybook_command.shard.batch import BatchDecision
 from daybook_command.shard.effects import AnswerLocally, Commit, Effect
 from daybook_command.shard.events import AppendRefused, AppendUnknown, Event, SnapshotLoaded
 from daybook_command.shard.inbox import Inbox
@@ -75,15 +74,13 @@ def take_an_acknowledgement_without_an_offset(patch: Patch) -> None:
 
 
 def look_for_ids_in_memory_alone(patch: Patch) -> None:
-    """`BatchDecision.earlier`: looks in memory only."""
-    patch.replace(
-        BatchDecision, "earlier", property(lambda deciding: EarlierEntries(deciding.memory.tail.by_identity, {}))
-    )
+    """`EarlierEntries` of a batch: looks in memory only."""
+    patch.replace(batch, "EarlierEntries", lambda tail, _table: EarlierEntries(tail, {}))
 
 
 def look_for_ids_in_the_table_alone(patch: Patch) -> None:
-    """`BatchDecision.earlier`: looks in the table only."""
-    patch.replace(BatchDecision, "earlier", property(lambda deciding: EarlierEntries({}, deciding.snapshot.entries)))
+    """`EarlierEntries` of a batch: looks in the table only."""
+    patch.replace(batch, "EarlierEntries", lambda _tail, table: EarlierEntries({}, table))
 
 
 def prune_before_deciding(patch: Patch) -> None:

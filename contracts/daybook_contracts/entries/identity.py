@@ -4,8 +4,11 @@ are UUIDs as lower-case text, and none is random.
 
 from functools import lru_cache
 from hashlib import sha256
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 from uuid import UUID, uuid5
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 FIRST_ID: Final = b"daybook-id/v1\n"
 _SECOND_ID: Final = b"daybook-id/v2\n"
@@ -19,7 +22,7 @@ Daybook's own commands on one org.
 """
 
 
-class Identity(NamedTuple):
+class Identity(Struct, frozen=True, gc=False, cache_hash=True):
     """What identifies an entry. Two records are of the same entry only if all parts are equal; equal ids are not
     enough.
 
@@ -50,12 +53,12 @@ class Identity(NamedTuple):
 
     def at(self, ordinal: int) -> "Identity":
         """The identity of another entry of the same command."""
-        return self if ordinal == self.ordinal else self._replace(ordinal=ordinal)
+        return self if ordinal == self.ordinal else replace(self, ordinal=ordinal)
 
     def _preimage(self, prefix: bytes) -> bytes:
-        scope, key, actor, command_id, ordinal = self
-        ids = bytes.fromhex(f"{key}{NO_ACTOR if actor is None else actor}{command_id}".replace("-", ""))
-        return b"".join((prefix, scope.encode(), b"\n", ids, ordinal.to_bytes(4, "big")))
+        actor = NO_ACTOR if self.actor is None else self.actor
+        ids = bytes.fromhex(f"{self.key}{actor}{self.command_id}".replace("-", ""))
+        return b"%b%b\n%b%b" % (prefix, self.scope.encode(), ids, self.ordinal.to_bytes(4, "big"))
 
 
 def thing_id(key: str, command_id: str) -> str:

@@ -6,6 +6,7 @@ as text. If a value would differ in another way (unusual keys, great depth), `rf
 
 import json
 import re
+from collections.abc import Iterable
 from math import isfinite
 from typing import Any, Final
 
@@ -147,7 +148,7 @@ def _is_plain(value: object) -> bool:
     containers: list[Any] = [[value]]
     for container in containers:  # the loop adds to this list
         if type(container) is dict:
-            if not all(map(_is_plain_key, container)):
+            if not _have_plain_order(container):
                 return False
             nodes = container.values()
         else:
@@ -172,13 +173,18 @@ def _with_plain_numbers(value: object, depth: int) -> object:
     if depth < _ORJSON_DEPTH:
         if type(value) is list:
             return [_with_plain_numbers(item, depth + 1) for item in value]
-        if type(value) is dict and all(map(_is_plain_key, value)):
+        if type(value) is dict and _have_plain_order(value):
             return {key: _with_plain_numbers(item, depth + 1) for key, item in value.items()}
     raise _NotPlain
 
 
-def _is_plain_key(key: object) -> bool:
-    return type(key) is str and (key.isascii() or max(key) < _FIRST_CHAR_OUT_OF_ORDER)
+def _have_plain_order(keys: Iterable[Any]) -> bool:
+    """Whether the keys are strings, and certainly have the same order in UTF-16 and by code point."""
+    try:
+        characters = "".join(keys)
+    except TypeError:  # a key is not a string
+        return False
+    return characters.isascii() or max(characters) < _FIRST_CHAR_OUT_OF_ORDER
 
 
 def _is_plain_number(node: object) -> bool:

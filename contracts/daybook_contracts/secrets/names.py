@@ -50,7 +50,7 @@ _WORD: Final = re.compile(r"[A-Z]{2,}s(?![a-z])|[A-Z]+(?=[A-Z][a-z])|[A-Z]?[^A-Z
 def may_hold_secret_name(text: str) -> bool:
     """False if no word of the text can be a secret name. Fast for texts of any length."""
     low = text.lower()
-    return any(stem in low for stem in _STEMS)
+    return any(map(low.__contains__, _STEMS))
 
 
 def is_secret_name(name: str) -> bool:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from daybook_contracts.entries.entry import EntryError, decode_entry, encode_entry
-from daybook_contracts.entries.identity import Scope
+from daybook_contracts.entries.identity import Identity, Scope
 from daybook_contracts.entries.reading import PoisonEntry, loose_entry, raw_metadata, read_entry
 from daybook_contracts.json.canonical import canonical_bytes, parse_canonical
 from daybook_contracts.limits import ENTRIES
@@ -112,14 +112,14 @@ def test_metadata_is_passed_on_byte_for_byte(flat: Flat, head: Head) -> None:
 
 
 def test_an_outsider_is_identified_by_its_column_or_by_its_claimed_id() -> None:
-    assert read_entry(FAILED_BY_OUTSIDER).identity == ("outsider", ORG, USER, COMMAND, 0)
+    assert read_entry(FAILED_BY_OUTSIDER).identity == Identity("outsider", ORG, USER, COMMAND)
     unknown = OUTSIDER | {"actor_user_id": None, "data": canonical_bytes({"actor_user_id": USER})}
-    assert read_entry(seal_flat(unknown).value).identity == ("outsider", ORG, USER, COMMAND, 0)
+    assert read_entry(seal_flat(unknown).value).identity == Identity("outsider", ORG, USER, COMMAND)
 
 
 def test_the_actor_is_part_of_the_identity_of_outsiders_only() -> None:
-    assert read_entry(RENAMED).identity == ("org", ORG, None, COMMAND, 0)
-    assert read_entry(REGISTERED).identity == ("user", USER, None, COMMAND, 0)
+    assert read_entry(RENAMED).identity == Identity("org", ORG, None, COMMAND)
+    assert read_entry(REGISTERED).identity == Identity("user", USER, None, COMMAND)
 
 
 def shift_ids(entry: Json) -> None:

@@ -1,6 +1,6 @@
 """Adds to an org the children that were read for a batch, and removes them again."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import TypeVar
 
 from immutables import Map
@@ -29,11 +29,14 @@ class Children(Struct, frozen=True, gc=False):
     activities: Mapping[str, Activity] = field(default_factory=dict)
     unread_matches: int = 0
 
-    def refs(self) -> Iterable[ChildRef]:
+    def refs(self) -> list[ChildRef]:
         """The children that can be dropped after the batch. A connection's activity is kept."""
-        yield from (ChildRef(ChildKind.RUN, id_) for id_ in self.runs)
-        yield from (ChildRef(ChildKind.DEAD_LETTER, id_) for id_ in self.dead_letters)
-        yield from (ChildRef(ChildKind.ALERT, id_) for id_ in self.alerts)
+        kinds = (
+            (ChildKind.RUN, self.runs),
+            (ChildKind.DEAD_LETTER, self.dead_letters),
+            (ChildKind.ALERT, self.alerts),
+        )
+        return [ChildRef(kind, id_) for kind, rows in kinds for id_ in rows]
 
 
 def with_children(org: Org, children: Children, touched: Collection[ChildRef]) -> Org:

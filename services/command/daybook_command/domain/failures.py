@@ -42,7 +42,7 @@ def failed_entry(
         project_id=None if by_outsider else _existing_project(org, target),
         actor_user_id=actor_user_id,
         data=canonical_bytes(claimed) if by_outsider else failure_data(command, claimed),
-        error=EntryError(code=rejection.code.value, detail=SENTENCE[rejection.code]),
+        error=EntryError(code=str(rejection.code), detail=SENTENCE[rejection.code]),
     )
 
 

@@ -30,7 +30,7 @@ class ChildKind(StrEnum):
     ALERT = "integration_alert"
 
 
-class ChildRef(NamedTuple):
+class ChildRef(Struct, frozen=True, gc=False, cache_hash=True):
     kind: ChildKind
     id: str
 
@@ -66,15 +66,15 @@ class Named(Struct, frozen=True, gc=False):
     filter: PendingLetters | None = None
     chosen: ChosenId | None = None
 
-    def refs(self) -> frozenset[ChildRef]:
-        """All children that the decision may read."""
+    def refs(self) -> list[ChildRef]:
+        """The named children. The decision may also read their connections, and the alerts of these."""
         kinds = (
             (ChildKind.CONNECTION, self.connections),
             (ChildKind.RUN, self.runs),
             (ChildKind.DEAD_LETTER, self.dead_letters),
             (ChildKind.ALERT, self.alerts),
         )
-        return with_alerts([ChildRef(kind, id_) for kind, ids in kinds for id_ in ids])
+        return [ChildRef(kind, id_) for kind, ids in kinds for id_ in ids]
 
     @property
     def most_letters(self) -> int:
@@ -92,7 +92,7 @@ def with_alerts(refs: Iterable[ChildRef]) -> frozenset[ChildRef]:
 @lru_cache(maxsize=20_000)  # about 15 MB
 def _alerts_of(connection_id: str) -> frozenset[ChildRef]:
     """The alerts that policies may have raised for the connection."""
-    return frozenset(ChildRef(ChildKind.ALERT, policy_alert_id(connection_id, rule)) for rule in RULES)
+    return frozenset([ChildRef(ChildKind.ALERT, policy_alert_id(connection_id, rule)) for rule in RULES])
 
 
 def optional_id(id_: str | None) -> tuple[str, ...]:

@@ -26,8 +26,8 @@ def children_to_read(needs: Iterable[OrgNeeds], fresh: AbstractSet[str], rows: C
     needs = list(needs)
     named: dict[ChildKind, set[Pair]] = {kind: set() for kind in ChildKind}
     for need in needs:
-        for kind, id_ in _refs(need, fresh):
-            named[kind].add((need.org_id, id_))
+        for ref in _refs(need, fresh):
+            named[ref.kind].add((need.org_id, ref.id))
     connections = frozenset(named[ChildKind.CONNECTION]) | _parents(rows.runs) | _parents(rows.dead_letters)
     return ChildIds(
         runs=frozenset(named[ChildKind.RUN]),

@@ -55,8 +55,8 @@ async def _fetch(
 def _has_identity(identity: Identity, row: asyncpg.Record) -> bool:
     """Compares all parts, since two entries may have the same first id."""
     actor = (row["actor_user_id"] or row["claimed_actor"]) if row["scope"] == "outsider" else None
-    ordinal = str(identity.ordinal)
-    return (row["scope"], row["key"], actor, row["command_id"], row["ordinal"]) == (*identity[:4], ordinal)
+    found = (row["scope"], row["key"], actor, row["command_id"], row["ordinal"])
+    return found == (identity.scope, identity.key, identity.actor, identity.command_id, str(identity.ordinal))
 
 
 def _entry(row: asyncpg.Record, identity: Identity) -> Entry | None:

@@ -113,5 +113,5 @@ def outcome(command_id: str, entries: Sequence[Entry]) -> Result:
     error = entries[0].metadata_json.error
     if isinstance(error, EntryError):
         return problem(Code(error.code), error.detail, command_id=command_id, entry_id=entries[0].id, position=position)
-    refs = tuple(EntryRef(e.id, e.action, e.entity_type, e.entity_id) for e in entries)
-    return Accepted(command_id, refs, position)
+    refs = [EntryRef(e.id, e.action, e.entity_type, e.entity_id) for e in entries]
+    return Accepted(command_id, tuple(refs), position)

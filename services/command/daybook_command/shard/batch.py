@@ -68,7 +68,7 @@ class BatchDecision:
     batch ends before this command. `doomed`: the places in the batch of commands that were tried alone and failed.
     `named_users`: external users to whom the entries' rows refer. They must not be deleted before the entries are
     projected.
-    `known_users`: the users who exist.
+    `known_users`: the users who exist. `earlier`: the entries that the batch's commands may have already.
     """
 
     memory: Memory
@@ -85,9 +85,11 @@ class BatchDecision:
     reports: list[Report] = field(default_factory=list)
     named_users: set[str] = field(default_factory=set)
     known_users: UsersAtHead = field(init=False)
+    earlier: EarlierEntries = field(init=False)
 
     def __post_init__(self) -> None:
         self.known_users = UsersAtHead(self.snapshot.known_users, self.memory.tail.users)
+        self.earlier = EarlierEntries(self.memory.tail.by_identity, self.snapshot.entries)
 
     def run(self, taken: Sequence[TakenCommand]) -> None:
         for index, item in enumerate(taken):
@@ -120,7 +122,7 @@ class BatchDecision:
         elif self._is_quarantined(item.command.org_id):
             self.answers.reject(item, Code.ORG_QUARANTINED, "the org is in quarantine; it is being looked after")
         else:
-            return self._record(item, salt)
+            return self._record(item, salt, is_known=is_known)
         return True
 
     def _decide_own(self, item: OwnCommand, salt: bytes) -> bool:
@@ -128,10 +130,6 @@ class BatchDecision:
         if self._is_quarantined(item.command.org_id) or self.earlier.has(item.own_identity):
             return True
         return self._record(item, salt)
-
-    @property
-    def earlier(self) -> EarlierEntries:
-        return EarlierEntries(self.memory.tail.by_identity, self.snapshot.entries)
 
     def _is_quarantined(self, org_id: str | None) -> bool:
         if org_id is None:
@@ -147,7 +145,8 @@ class BatchDecision:
             return
         self.answers.outcome(item, entries)
 
-    def _record(self, item: SentCommand | OwnCommand, salt: bytes) -> bool:
+    def _record(self, item: SentCommand | OwnCommand, salt: bytes, *, is_known: bool = False) -> bool:
+        """`is_known`: whether an entry has one of the identities that the command's first entry may have."""
         memory = self.memory
         cached = None if item.command.org_id is None else memory.cache.get(item.command.org_id)
         org = None if cached is None else cached.org
@@ -157,25 +156,23 @@ class BatchDecision:
             decided = self._decision(item, org)
         except Exception as error:  # noqa: BLE001 - a bug in a decider must not stop the partition: it is poison
             return self._handle_bug(item, error)
-        if isinstance(item, SentCommand) and is_id_reused(item, decided.first_identity, self.earlier):
+        if is_known and isinstance(item, SentCommand) and is_id_reused(item, decided.first_identity, self.earlier):
             detail = "this command id was used for another command; send this one with an id of its own"
             self.answers.reject(item, Code.COMMAND_ID_REUSED, detail)
             return True
         place = Place(memory.partition, memory.head, memory.last_us, self.moment.now_us)
         recorded = record(item, decided.first_identity, decided.entries, salt, place)
-        size = sum(len(made.value) for made in recorded)
-        if self.appends and self.size + size > LOG_BATCH_BYTES:
+        if self.appends and self.size + recorded.size > LOG_BATCH_BYTES:
             return False
-        self.size += size
-        for made in recorded:
-            self.appends.append(made)
-            memory.append(made.trusted)
+        self.size += recorded.size
+        self.appends += recorded.appends
+        memory.append(recorded)
         if not self.managed_users:
             self.named_users.update(user_id for entry in decided.entries for user_id in users_referred_to(entry))
         if cached is not None:
             cached.org = decided.after
         if isinstance(item, SentCommand):
-            self.answers.outcome(item, [made.trusted.entry for made in recorded], decided.detail)
+            self.answers.outcome(item, [made.trusted.entry for made in recorded.appends], decided.detail)
         return True
 
     def _handle_bug(self, item: SentCommand | OwnCommand, error: Exception) -> bool:

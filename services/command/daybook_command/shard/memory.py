@@ -1,6 +1,7 @@
 """What a shard knows of its partition: head, folded end, tail and cached orgs. It is only ever dropped as a whole."""
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
@@ -10,11 +11,12 @@ from daybook_command.domain.permissions import is_outsider
 from daybook_command.domain.references import ChildRef
 from daybook_command.shard.effects import Report, void_report
 from daybook_command.shard.org_cache import OrgCache
+from daybook_command.shard.recording import Recorded
 from daybook_command.shard.records import LogRecord
 from daybook_command.shard.snapshot import LoadedOrg, OrgNeeds, Snapshot
 from daybook_command.shard.tail import Tail
 from daybook_contracts.commands.registry import Command
-from daybook_contracts.entries.reading import PoisonEntry, TrustedEntry, read_entry
+from daybook_contracts.entries.reading import PoisonEntry, read_entry
 from daybook_contracts.log.admission import Admitted, VoidReason, admit
 from daybook_contracts.log.continuity import check_voids
 from daybook_contracts.log.head import GENESIS, Head
@@ -76,13 +78,15 @@ class Memory:
         the tail onto it. Otherwise add the children that no entry of the tail has touched. A poisoned org is not
         cached, because PostgreSQL may have newer rows of it later.
         """
+        at = snapshot.checkpoint.head.position
+        gone = {connection_id for connection_id, position in self.tail.deleted.items() if position > at}
         for need in needs:
             loaded = snapshot.orgs[need.org_id]
-            self.loaded[need.org_id] = list(loaded.children.refs())
+            self.loaded[need.org_id] = loaded.children.refs()
             if loaded.fresh:
-                self._add_org(need.org_id, loaded, snapshot.checkpoint.head.position)
+                self._add_org(need.org_id, loaded, at)
             else:
-                self._add_children(need, loaded.children, snapshot.checkpoint.head.position)
+                self._add_children(need, _without_deleted(loaded.children, gone))
 
     def _add_org(self, org_id: str, loaded: LoadedOrg, at: int) -> None:
         before = None if loaded.org is None else with_children(loaded.org, loaded.children, ())
@@ -90,25 +94,12 @@ class Memory:
         if org_id not in self.tail.poisoned:
             self.cache.put(org_id, org, loaded.generation)
 
-    def _add_children(self, need: OrgNeeds, children: Children, at: int) -> None:
+    def _add_children(self, need: OrgNeeds, children: Children) -> None:
         cached = self.cache.get(need.org_id)
         if cached is None or cached.org is None:
             return
         touched = self.tail.touched.get(need.org_id, {})
-        cached.org = with_children(cached.org, self._without_deleted(children, at), touched.keys())
-
-    def _without_deleted(self, children: Children, at: int) -> Children:
-        """The children without those of connections that were deleted after position `at`: a new connection may have
-        the same id.
-        """
-        gone = {connection_id for connection_id, position in self.tail.deleted.items() if position > at}
-        if not gone:
-            return children
-        return replace(
-            children,
-            runs={id_: run for id_, run in children.runs.items() if run.connection_id not in gone},
-            dead_letters={id_: each for id_, each in children.dead_letters.items() if each.connection_id not in gone},
-        )
+        cached.org = with_children(cached.org, children, touched.keys())
 
     def is_outsider(self, command: Command) -> bool:
         """Whether the org is cached, and the command's actor is not a member of it at the log's head."""
@@ -123,12 +114,11 @@ class Memory:
         gone = deleted > snapshot.checkpoint.head.position
         return 0 if gone else snapshot.orgs[need.org_id].children.unread_matches
 
-    def append(self, trusted: TrustedEntry) -> None:
-        """Fold an entry of the batch before Kafka acknowledges it. If the append fails, all memory is dropped."""
-        metadata = trusted.entry.metadata_json
-        self.head = Head(metadata.position, metadata.hash)
-        self.last_us = microseconds(trusted.entry.created_at)
-        self.tail.add(trusted)
+    def append(self, recorded: Recorded) -> None:
+        """Fold entries of the batch before Kafka acknowledges them. If the append fails, all memory is dropped."""
+        self.head, self.last_us = recorded.head, recorded.last_us
+        for made in recorded.appends:
+            self.tail.add(made.trusted)
 
     def mark_appended(self, last_offset: int) -> None:
         """Note that the appended batch extends the log, and that its last entry, the head, is at `last_offset`."""
@@ -146,3 +136,16 @@ class Memory:
                 touched = self.tail.touched.get(org_id, {})
                 cached.org = without_children(cached.org, [ref for ref in refs if ref not in touched])
         self.loaded = {}
+
+
+def _without_deleted(children: Children, gone: AbstractSet[str]) -> Children:
+    """The children without those of the connections in `gone`, which were deleted after the snapshot: a new connection
+    may have the same id.
+    """
+    if not gone:
+        return children
+    return replace(
+        children,
+        runs={id_: run for id_, run in children.runs.items() if run.connection_id not in gone},
+        dead_letters={id_: each for id_, each in children.dead_letters.items() if each.connection_id not in gone},
+    )

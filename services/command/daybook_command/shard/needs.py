@@ -12,24 +12,31 @@ from daybook_command.domain.state import Org
 from daybook_command.shard.intake import OwnCommand, SentCommand, TakenCommand
 from daybook_command.shard.memory import Memory
 from daybook_command.shard.snapshot import Needs, OrgNeeds
+from daybook_contracts.entries.identity import Identity
 from daybook_contracts.senders.principals import Service
 
 
 def needs_of(taken: Sequence[TakenCommand], memory: Memory) -> Needs:
     """Every id, org, child and user that the decisions on these commands may need."""
-    asked = [item for item in taken if isinstance(item, SentCommand | OwnCommand)]
     by_org: defaultdict[str, list[SentCommand | OwnCommand]] = defaultdict(list)
+    identities: list[Identity] = []
     users: set[str] = set()
-    for item in asked:
+    chosen: list[tuple[str, str, str]] = []
+    for item in taken:
+        if not isinstance(item, SentCommand | OwnCommand):
+            continue
+        identities += item.identities
         if item.command.org_id is not None:
             by_org[item.command.org_id].append(item)
         if item.command.actor_user_id is not None:
             users.add(item.command.actor_user_id)
         users.update(item.named.users)
-    chosen = [(*chosen_id, item.command.key) for item in asked if (chosen_id := id_to_reserve(item)) is not None]
+        chosen_id = id_to_reserve(item)
+        if chosen_id is not None:
+            chosen.append((*chosen_id, item.command.key))
     return Needs(
-        identities=tuple(identity for item in asked for identity in item.identities),
-        orgs=tuple(_org_needs(org_id, by_org[org_id], memory) for org_id in sorted(by_org)),
+        identities=tuple(identities),
+        orgs=tuple([_org_needs(org_id, by_org[org_id], memory) for org_id in sorted(by_org)]),
         users=tuple(sorted(users)),
         chosen_ids=tuple(chosen),
         next_offsets=bool(memory.awaited),
@@ -39,28 +46,26 @@ def needs_of(taken: Sequence[TakenCommand], memory: Memory) -> Needs:
 def _org_needs(org_id: str, asked: Sequence[SentCommand | OwnCommand], memory: Memory) -> OrgNeeds:
     cached = memory.cache.get(org_id)
     org = None if cached is None else cached.org
-    named = frozenset[ChildRef]().union(*[item.named.refs() for item in asked])
+    named = {ref for item in asked for ref in item.named.refs()}
     filters = [item.named.filter for item in asked if item.named.filter and not memory.is_outsider(item.command)]
     return OrgNeeds(
         org_id=org_id,
         generation=None if cached is None else cached.generation,
-        named=named if org is None else named | with_alerts(_parents(org, named)),
+        named=with_alerts(named if org is None else named | _parents(org, named)),
         touched=memory.tail.touched.get(org_id, {}).keys(),
         known_activities=_connections_with_activity(org) if org is not None and named else frozenset(),
         filtered=filters[0] if filters else None,
     )
 
 
-def _parents(org: Org, named: Iterable[ChildRef]) -> Iterable[ChildRef]:
+def _parents(org: Org, named: Iterable[ChildRef]) -> set[ChildRef]:
     """The connections of the named runs and dead letters in memory, which may not be projected yet."""
-    for ref in named:
-        child = org.runs.get(ref.id) if ref.kind is ChildKind.RUN else org.dead_letters.get(ref.id)
-        if child is not None:
-            yield ChildRef(ChildKind.CONNECTION, child.connection_id)
+    children = [org.runs.get(ref.id) if ref.kind is ChildKind.RUN else org.dead_letters.get(ref.id) for ref in named]
+    return {ChildRef(ChildKind.CONNECTION, child.connection_id) for child in children if child is not None}
 
 
 def _connections_with_activity(org: Org) -> frozenset[str]:
-    return frozenset(id_ for id_, connection in org.connections.items() if connection.activity is not None)
+    return frozenset([id_ for id_, connection in org.connections.items() if connection.activity is not None])
 
 
 def still_awaited(awaited: Mapping[int, int], next_offsets: Mapping[int, int]) -> dict[int, int]:

@@ -81,7 +81,7 @@ def weight_of(org: Org | None) -> int:
     """About how many bytes of memory the org takes, without the children that a batch loads for itself."""
     if org is None:
         return ORG_BYTES
-    project_members = sum(len(project.members) for project in org.projects.values())
+    project_members = sum([len(project.members) for project in org.projects.values()])
     return (
         ORG_BYTES
         + MEMBER_BYTES * (len(org.members) + project_members)

@@ -32,16 +32,27 @@ class Place(Struct, frozen=True, gc=False):
     now_us: int
 
 
+class Recorded(Struct, frozen=True, gc=False):
+    """The records of a command's entries, the size of their values in bytes, and the log's head and last time after
+    them.
+    """
+
+    appends: Sequence[LogAppend]
+    size: int
+    head: Head
+    last_us: int
+
+
 def record(
     item: SentCommand | OwnCommand, first_identity: Identity, entries: Sequence[NewEntry], salt: bytes, place: Place
-) -> list[LogAppend]:
-    """The records of all entries of one command. `first_identity`: that of the first entry. Each record is checked with
-    the admission rule, and contains the entry as the rule has read it from the bytes.
+) -> Recorded:
+    """Records all entries of one command. `first_identity`: that of the first entry. Each record is checked with the
+    admission rule, and contains the entry as the rule has read it from the bytes.
     """
-    command, head, created_us = item.command, place.head, place.last_us
+    command, head, created_us, size = item.command, place.head, place.last_us, 0
     request = request_hash(salt, command.type, command.org_id, command.actor_user_id, request_json(command))
     traceparent = item.reply_to.traceparent if isinstance(item, SentCommand) else None
-    recorded: list[LogAppend] = []
+    appends: list[LogAppend] = []
     for ordinal, new in enumerate(entries):
         created_us = max(place.now_us, created_us + 1)
         identity = first_identity.at(ordinal)
@@ -67,9 +78,9 @@ def record(
         admitted = admit(head, place.partition, value)
         if isinstance(admitted, VoidReason) or admitted.entry is None:
             raise OwnEntryVoidError(str(admitted))
-        recorded.append(LogAppend(TrustedEntry(admitted.entry, new.fact, identity), value, traceparent))
-        head = admitted.head
-    return recorded
+        appends.append(LogAppend(TrustedEntry(admitted.entry, new.fact, identity), value, traceparent))
+        head, size = admitted.head, size + len(value)
+    return Recorded(appends, size, head, created_us)
 
 
 def _entry(new: NewEntry, identity: Identity, metadata: Metadata, created_us: int) -> Entry:

@@ -25,7 +25,7 @@ class EarlierEntries(Struct, frozen=True, gc=False):
         return None if identity is None else self.tail.get(identity) or self.table.get(identity)
 
     def has_any(self, identities: Iterable[Identity]) -> bool:
-        return any(map(self.has, identities))
+        return not (self.tail.keys().isdisjoint(identities) and self.table.keys().isdisjoint(identities))
 
     def entries_of_command(self, first: Identity) -> list[Entry] | None:
         """All entries of the command whose first entry has this identity; None if any of them is unreadable."""
