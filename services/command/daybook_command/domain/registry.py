@@ -62,7 +62,7 @@ def named_by(command: Command) -> Named:
 def users_named(command: Command) -> tuple[str, ...]:
     """The actor and the users that the data names, each once."""
     named = (command.actor_user_id, *named_by(command).users)
-    return tuple(dict.fromkeys(user_id for user_id in named if user_id is not None))
+    return tuple(dict.fromkeys([user_id for user_id in named if user_id is not None]))
 
 
 def users_referred_to(entry: NewEntry) -> Iterator[str]:

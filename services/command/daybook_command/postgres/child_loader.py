@@ -2,6 +2,7 @@
 policies need in addition. All statements must run in one snapshot.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 
@@ -24,7 +25,7 @@ def children_to_read(needs: Iterable[OrgNeeds], fresh: AbstractSet[str], rows: C
     belong. `fresh`: the orgs that are read as a whole for this snapshot.
     """
     needs = list(needs)
-    named: dict[ChildKind, set[Pair]] = {kind: set() for kind in ChildKind}
+    named: defaultdict[ChildKind, set[Pair]] = defaultdict(set)
     for need in needs:
         for ref in _refs(need, fresh):
             named[ref.kind].add((need.org_id, ref.id))
@@ -58,7 +59,7 @@ def _parents(found: ByOrg[Run] | ByOrg[DeadLetter]) -> frozenset[Pair]:
 
 def _policy_alerts(connections: Iterable[Pair]) -> frozenset[Pair]:
     return frozenset(
-        (org_id, policy_alert_id(connection_id, rule)) for org_id, connection_id in connections for rule in RULES
+        [(org_id, policy_alert_id(connection_id, rule)) for org_id, connection_id in connections for rule in RULES]
     )
 
 
@@ -66,7 +67,7 @@ def _without_activity(
     connections: Iterable[Pair], needs: Iterable[OrgNeeds], fresh: AbstractSet[str]
 ) -> frozenset[Pair]:
     known = {need.org_id: need.known_activities for need in needs if need.org_id not in fresh}
-    return frozenset((org_id, id_) for org_id, id_ in connections if id_ not in known.get(org_id, ()))
+    return frozenset([(org_id, id_) for org_id, id_ in connections if id_ not in known.get(org_id, ())])
 
 
 async def _add_matching(connection: Connection, needs: Sequence[OrgNeeds], rows: ChildRows) -> dict[str, int]:

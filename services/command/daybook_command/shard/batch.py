@@ -29,8 +29,7 @@ from daybook_contracts.entries.identity import Identity
 from daybook_contracts.limits import LOG_BATCH_BYTES
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Struct, frozen=True, gc=False):
     """The time and the random bytes of a batch: this machine's clock, and a salt of 16 bytes for each command."""
 
     now_us: int
@@ -40,8 +39,7 @@ class Moment:
         return self.salts[16 * index : 16 * index + 16]
 
 
-@dataclass(slots=True)
-class UsersAtHead:
+class UsersAtHead(Struct, frozen=True, gc=False):
     """The users who exist at the log's head: those in the snapshot, and those whose registration is in the tail."""
 
     snapshot: AbstractSet[str]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import Enum, auto
+from enum import StrEnum, auto
 from typing import Final
 
 from msgspec import Struct
@@ -47,7 +47,7 @@ class ShardConfig(Struct, frozen=True):
         return TailLimit(self.max_tail, self.partitions)
 
 
-class ShardPhase(Enum):
+class ShardPhase(StrEnum):
     """BEHIND: too many entries are not projected, so the shard has folded nothing, and waits before it takes over."""
 
     TAKING_OVER = auto()
