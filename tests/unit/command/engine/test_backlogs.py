@@ -153,6 +153,16 @@ def test_a_partition_that_is_given_away_gives_its_turn_to_the_next(paced: Paced)
     assert paced.sizes() == dict.fromkeys(range(1, 1 + AT_ONCE), MOST_ON_TURN)
 
 
+def test_the_batch_of_a_partition_that_was_given_away_makes_no_crowd(paced: Paced) -> None:
+    paced.send(0, key_of(0), CROWD)
+    paced.look()
+    paced.assignments.pop(0).shard.leave()
+    paced.backlogs.leave(0)
+    paced.send(1, key_of(1), CROWD)
+    paced.look()
+    assert paced.sizes() == {1: CROWD}
+
+
 def test_a_shard_whose_append_takes_long_delays_no_others(paced: Paced) -> None:
     crowd(paced)
     paced.decide(0)

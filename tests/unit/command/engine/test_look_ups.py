@@ -63,6 +63,15 @@ async def next_read(postgres: Postgres) -> list[int]:
     return await asyncio.wait_for(postgres.reads.get(), 10)
 
 
+async def test_loads_of_the_same_moment_share_one_look_up() -> None:
+    postgres = Postgres()
+    async with running(postgres) as runner:
+        for partition in range(3):
+            queue(runner, partition, SECOND_ROUND_COMMANDS)
+        assert await next_read(postgres) == [0, 1, 2]
+        assert postgres.reads.empty()
+
+
 async def test_few_commands_share_the_next_look_up() -> None:
     postgres = Postgres()
     async with running(postgres) as runner:
