@@ -51,6 +51,8 @@ class ReplaceableProducer:
 
     async def get(self) -> AIOKafkaProducer:
         """A started producer. Raises aiokafka's errors: call it inside `translated`, with a deadline."""
+        if self._producer is not None:
+            return self._producer
         async with self._starting:
             if self._producer is None:
                 self._producer = await kafka.start(kafka.producer(self._connection, self._client_id, **self._options))

@@ -2,38 +2,45 @@
 policies need in addition. All statements must run in one snapshot.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
+from typing import assert_never
 
 import asyncpg
 
 from daybook_command.domain.children import Children
-from daybook_command.domain.dead_letters import DeadLetter
 from daybook_command.domain.references import RULES, ChildKind, ChildRef
-from daybook_command.domain.syncs import Run
 from daybook_command.postgres import child_sql as sql
-from daybook_command.postgres.child_rows import ByOrg, ChildIds, ChildRows, Pair, by_org, dead_letter_of_row
+from daybook_command.postgres.child_rows import ChildIds, ChildRows, Pair, by_org, dead_letter_of_row
 from daybook_command.shard.snapshot import OrgNeeds
 from daybook_contracts.entries.identity import policy_alert_id
 from daybook_contracts.limits import BULK_IDS, MAX_REMAINING
 from daybook_infra.runtime.postgres.connections import Connection
 
 
-def children_to_read(needs: Iterable[OrgNeeds], fresh: AbstractSet[str], rows: ChildRows) -> ChildIds:
+def children_to_read(needs: Sequence[OrgNeeds], fresh: AbstractSet[str], rows: ChildRows) -> ChildIds:
     """The children that the needs name, and those of the connections to which the runs and dead letters in `rows`
     belong. `fresh`: the orgs that are read as a whole for this snapshot.
     """
-    needs = list(needs)
-    named: defaultdict[ChildKind, set[Pair]] = defaultdict(set)
+    connections, runs, dead_letters, alerts = _parents(rows), set[Pair](), set[Pair](), set[Pair]()
     for need in needs:
         for ref in _refs(need, fresh):
-            named[ref.kind].add((need.org_id, ref.id))
-    connections = frozenset(named[ChildKind.CONNECTION]) | _parents(rows.runs) | _parents(rows.dead_letters)
+            pair = need.org_id, ref.id
+            match ref.kind:
+                case ChildKind.CONNECTION:
+                    connections.add(pair)
+                case ChildKind.RUN:
+                    runs.add(pair)
+                case ChildKind.DEAD_LETTER:
+                    dead_letters.add(pair)
+                case ChildKind.ALERT:
+                    alerts.add(pair)
+                case _:
+                    assert_never(ref.kind)
     return ChildIds(
-        runs=frozenset(named[ChildKind.RUN]),
-        dead_letters=frozenset(named[ChildKind.DEAD_LETTER]),
-        alerts=_policy_alerts(connections) | named[ChildKind.ALERT],
+        runs=runs,
+        dead_letters=dead_letters,
+        alerts=alerts | _policy_alerts(connections),
         activities=_without_activity(connections, needs, fresh),
     )
 
@@ -53,21 +60,22 @@ def _refs(need: OrgNeeds, fresh: AbstractSet[str]) -> Iterable[ChildRef]:
     return {*need.named, *need.touched} if need.org_id in fresh else need.named
 
 
-def _parents(found: ByOrg[Run] | ByOrg[DeadLetter]) -> frozenset[Pair]:
-    return frozenset((org_id, child.connection_id) for org_id, children in found.items() for child in children.values())
+def _parents(rows: ChildRows) -> set[Pair]:
+    """The connections of the runs and dead letters that were found."""
+    of_runs = {(org_id, run.connection_id) for org_id, runs in rows.runs.items() for run in runs.values()}
+    of_letters = {
+        (org_id, each.connection_id) for org_id, found in rows.dead_letters.items() for each in found.values()
+    }
+    return of_runs | of_letters
 
 
-def _policy_alerts(connections: Iterable[Pair]) -> frozenset[Pair]:
-    return frozenset(
-        [(org_id, policy_alert_id(connection_id, rule)) for org_id, connection_id in connections for rule in RULES]
-    )
+def _policy_alerts(connections: Iterable[Pair]) -> set[Pair]:
+    return {(org_id, policy_alert_id(connection_id, rule)) for org_id, connection_id in connections for rule in RULES}
 
 
-def _without_activity(
-    connections: Iterable[Pair], needs: Iterable[OrgNeeds], fresh: AbstractSet[str]
-) -> frozenset[Pair]:
+def _without_activity(connections: Iterable[Pair], needs: Iterable[OrgNeeds], fresh: AbstractSet[str]) -> set[Pair]:
     known = {need.org_id: need.known_activities for need in needs if need.org_id not in fresh}
-    return frozenset([(org_id, id_) for org_id, id_ in connections if id_ not in known.get(org_id, ())])
+    return {(org_id, id_) for org_id, id_ in connections if id_ not in known.get(org_id, ())}
 
 
 async def _add_matching(connection: Connection, needs: Sequence[OrgNeeds], rows: ChildRows) -> dict[str, int]:

@@ -2,9 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import TypeVar
+from operator import itemgetter
+from typing import Final, TypeVar
 
 from asyncpg import Record
 
@@ -17,6 +19,7 @@ from daybook_contracts.json.canonical import canonical_bytes, parse_as_ecmascrip
 
 Pair = tuple[str, str]
 """An org's id, and the id of something that must belong to this org."""
+_id_of: Final = itemgetter(1)
 
 Child = TypeVar("Child")
 ByOrg = dict[str, dict[str, Child]]
@@ -27,27 +30,34 @@ ByOrg = dict[str, dict[str, Child]]
 class ChildIds:
     """Which children to read. An activity has the id of its connection."""
 
-    runs: frozenset[Pair] = frozenset()
-    dead_letters: frozenset[Pair] = frozenset()
-    alerts: frozenset[Pair] = frozenset()
-    activities: frozenset[Pair] = frozenset()
+    runs: AbstractSet[Pair] = frozenset()
+    dead_letters: AbstractSet[Pair] = frozenset()
+    alerts: AbstractSet[Pair] = frozenset()
+    activities: AbstractSet[Pair] = frozenset()
 
     def __bool__(self) -> bool:
-        return any(self._parts)
+        return bool(self.runs or self.dead_letters or self.alerts or self.activities)
 
     def __or__(self, other: "ChildIds") -> "ChildIds":
-        return ChildIds(*(mine | theirs for mine, theirs in zip(self._parts, other._parts, strict=True)))
+        return ChildIds(
+            self.runs | other.runs,
+            self.dead_letters | other.dead_letters,
+            self.alerts | other.alerts,
+            self.activities | other.activities,
+        )
 
     def __sub__(self, other: "ChildIds") -> "ChildIds":
-        return ChildIds(*(mine - theirs for mine, theirs in zip(self._parts, other._parts, strict=True)))
+        return ChildIds(
+            self.runs - other.runs,
+            self.dead_letters - other.dead_letters,
+            self.alerts - other.alerts,
+            self.activities - other.activities,
+        )
 
     def arguments(self) -> list[list[str]]:
         """The ids, for `child_sql.child_columns`."""
-        return [sorted({id_ for _, id_ in pairs}) for pairs in self._parts]
-
-    @property
-    def _parts(self) -> tuple[frozenset[Pair], ...]:
-        return self.runs, self.dead_letters, self.alerts, self.activities
+        parts = self.runs, self.dead_letters, self.alerts, self.activities
+        return [sorted(set(map(_id_of, pairs))) for pairs in parts]
 
 
 @dataclass(slots=True)
@@ -86,7 +96,7 @@ def by_org(rows: Iterable[Record], make: Callable[[Record], Child]) -> ByOrg[Chi
 
 
 def _add_rows(
-    children: ByOrg[Child], asked: frozenset[Pair], rows: Iterable[Record], make: Callable[[Record], Child]
+    children: ByOrg[Child], asked: AbstractSet[Pair], rows: Iterable[Record], make: Callable[[Record], Child]
 ) -> None:
     for row in rows:
         if (row[0], row[1]) in asked:

@@ -165,8 +165,9 @@ def _may_suffice(need: OrgNeeds) -> bool:
     """Whether the shard's copy of the org and the result of `KNOWN` may suffice. If a run or a dead letter is named
     without a connection, its connection is not known yet, nor are that connection's alerts.
     """
-    kinds = {ref.kind for ref in need.named}
-    knows_connections = ChildKind.CONNECTION in kinds or kinds.isdisjoint({ChildKind.RUN, ChildKind.DEAD_LETTER})
+    kinds = [ref.kind for ref in need.named]
+    has_children = ChildKind.RUN in kinds or ChildKind.DEAD_LETTER in kinds
+    knows_connections = ChildKind.CONNECTION in kinds or not has_children
     return need.generation is not None and need.filtered is None and knows_connections
 
 
