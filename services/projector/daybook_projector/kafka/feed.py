@@ -7,33 +7,40 @@ from collections import deque
 from collections.abc import Sequence
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from msgspec import Struct
 
 # Above this, the partition is paused; one more fetch of up to 8 MiB may still arrive.
 PAUSE_BYTES = 8 * 1024 * 1024
 
-Record = ConsumerRecord[bytes, bytes]
+
+class WaitingRecord(Struct, frozen=True, gc=False):
+    """What a worker needs of a fetched record. Its headers and its key would take more memory than its value."""
+
+    offset: int
+    value: bytes | None
 
 
 class Feed:
     def __init__(self, consumer: AIOKafkaConsumer, source: TopicPartition) -> None:
         self._consumer = consumer
         self._source = source
-        self._records: deque[Record] = deque()
+        self._records: deque[WaitingRecord] = deque()
         self._bytes = 0
         self._is_open = False
         self._is_finished = False
         self._changed = asyncio.Event()
 
-    def put(self, records: Sequence[Record]) -> None:
+    def put(self, fetched: Sequence[ConsumerRecord[bytes, bytes]]) -> None:
         if not self._is_open:
             return
+        records = [WaitingRecord(each.offset, each.value) for each in fetched]
         self._records.extend(records)
         self._bytes += _bytes_of(records)
         self._changed.set()
         if self._bytes > PAUSE_BYTES:
             self._consumer.pause(self._source)
 
-    async def take(self, limit: int, seconds: float) -> list[Record] | None:
+    async def take(self, limit: int, seconds: float) -> list[WaitingRecord] | None:
         """Up to `limit` records; an empty list if none arrives within `seconds`; None after `finish`."""
         try:
             async with asyncio.timeout(seconds):
@@ -44,7 +51,7 @@ class Feed:
             return []
         return None if self._is_finished else self.take_more(limit)
 
-    def take_more(self, limit: int) -> list[Record]:
+    def take_more(self, limit: int) -> list[WaitingRecord]:
         """Up to `limit` of the queued records, maybe none."""
         was_full = self._bytes > PAUSE_BYTES
         taken = [self._records.popleft() for _ in range(min(limit, len(self._records)))]
@@ -80,5 +87,5 @@ class Feed:
         return self._source in self._consumer.assignment()
 
 
-def _bytes_of(records: Sequence[Record]) -> int:
+def _bytes_of(records: Sequence[WaitingRecord]) -> int:
     return sum([len(record.value or b"") for record in records])
