@@ -9,6 +9,7 @@ from typing import TypeAlias
 import pytest
 from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
 
+from daybook_client.kafka.awaited_replies import AwaitedReplies
 from daybook_client.kafka.command_publisher import CommandPublisher, CommandToSend, Fate
 from daybook_client.kafka.replies import Replies
 from daybook_contracts.topics import Topics
@@ -147,12 +148,11 @@ async def test_many_requests_share_one_producer(settings: Settings) -> None:
 
 async def test_a_reply_reaches_the_request_that_expects_it(settings: Settings) -> None:
     async with replying(settings) as replies, shard(settings) as reply:
-        future, other = replies.expect("mine"), replies.expect("other")
+        awaited = AwaitedReplies(replies, ["mine", "other"])
         await reply(replies.partition, "unknown", b"0")
         await reply(replies.partition, "mine", b"1")
-        async with asyncio.timeout(10):
-            assert await future == b"1"
-        assert not other.done()
+        await awaited.wait([0], 10)
+        assert awaited.values == [b"1", None]
 
 
 async def test_replies_are_read_from_the_start_of_the_consumer_on(settings: Settings) -> None:
@@ -161,20 +161,20 @@ async def test_replies_are_read_from_the_start_of_the_consumer_on(settings: Sett
             await reply(partition, "mine", b"before")
         async with replying(settings) as replies:
             await reply(replies.partition, "mine", b"not expected yet")
-            future = replies.expect("mine")
+            awaited = AwaitedReplies(replies, ["mine"])
             await reply(replies.partition, "mine", b"after")
-            async with asyncio.timeout(10):
-                assert await future in {b"not expected yet", b"after"}
+            await awaited.wait([0], 10)
+            assert awaited.values[0] in {b"not expected yet", b"after"}
 
 
 async def test_only_the_first_reply_counts_and_a_request_that_ended_gets_no_reply(settings: Settings) -> None:
     replies = replies_on(settings, "results")
-    future = replies.expect("mine")
+    awaited = AwaitedReplies(replies, ["mine"])
     assert replies.resolve("mine", b"1")
     assert replies.resolve("mine", b"2")
-    replies.forget("mine")
+    awaited.end()
     assert not replies.resolve("mine", b"3")
-    assert await future == b"1"
+    assert awaited.values == [b"1"]
 
 
 async def test_replies_have_a_fault_unless_they_are_running(settings: Settings) -> None:

@@ -145,7 +145,7 @@ def publish_under_another_id(patch: Patch) -> None:
         for each in found:
             envelope = json.loads(each.record.value)
             envelope["id"] = str(uuid5(UUID(envelope["id"]), "again"))
-            each.record = each.record._replace(value=json.dumps(envelope).encode())
+            each.record = replace(each.record, value=json.dumps(envelope).encode())
         return found
 
     original = Deliveries._fallen_back

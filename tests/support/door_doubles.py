@@ -204,7 +204,7 @@ class DoorAlone:
         self.principal = principal
         publisher = self.kafka if publishing is None else publishing(self.replies)
         self.shards = NoShards() if shards is None else shards
-        self.deliveries = Deliveries(publisher, self.shards, self.settings.partitions)
+        self.deliveries = Deliveries(publisher, self.shards)
         looking = self.users, self.outcomes, self.health, policy
         deps = DoorDependencies(self.settings, self.deliveries, self.replies, *looking)
         self.app = create_app(deps, registry=CollectorRegistry())

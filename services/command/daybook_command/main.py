@@ -106,7 +106,7 @@ async def open_service(settings: Settings, policy: ServicePolicy | None) -> Asyn
         subscriber = CommandSubscriber(settings, topics)
         effects = _effect_runner(settings, topics, pool, replies, health, closing)
         engine = Engine(_config(settings, policy), effects, subscriber, health)
-        deliveries = Deliveries(publisher, engine.local, settings.partitions)
+        deliveries = Deliveries(publisher, engine.local)
         closing.push_async_callback(deliveries.stop)
         engine.local.door = deliveries
         # A separate pool, so that HTTP requests do not use up the shards' connections.

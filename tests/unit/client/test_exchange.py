@@ -2,6 +2,7 @@
 
 import asyncio
 
+from daybook_client.kafka.awaited_replies import AwaitedReplies
 from daybook_client.kafka.command_publisher import Fate
 from daybook_client.kafka.connection import KafkaConnection
 from daybook_client.kafka.replies import Replies
@@ -48,3 +49,17 @@ async def test_no_reply_is_expected_after_the_end() -> None:
     sent.end()
     assert replies.waiting == 0
     assert not replies.resolve("one", b"late")
+
+
+async def test_a_second_wait_may_be_for_other_replies() -> None:
+    registry = Replies(KafkaConnection(""), "results", "test", partitions=1)
+    awaited = AwaitedReplies(registry, IDS)
+    await awaited.wait([0, 1], 0)
+    waiting = asyncio.create_task(awaited.wait([1, 2], 60))
+    await asyncio.sleep(0)
+    for each in ("one", "three", "two"):
+        assert not waiting.done()
+        registry.resolve(each, each.encode())
+        await asyncio.sleep(0)
+    await waiting
+    assert awaited.values == [b"one", b"two", b"three"]

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable
-from functools import partial
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -82,14 +81,10 @@ class Replies:
         """The headers of a command's record that direct its reply to this process."""
         return [self._address, (CORRELATION_ID, correlation_id.encode())]
 
-    def expect(self, correlation_id: str) -> asyncio.Future[bytes]:
-        """Call `expect` before you send the command, and `forget` when you no longer wait."""
-        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self.listen(correlation_id, partial(_resolve, future))
-        return future
-
     def listen(self, correlation_id: str, take: Callable[[bytes], None]) -> None:
-        """As `expect`, without a future. `take` is called with each reply: there may be several to a command."""
+        """Call `listen` before you send the command, and `forget` when you no longer wait. `take` is called with each
+        reply: there may be several to a command. `AwaitedReplies` waits for the first ones.
+        """
         self._waiting[correlation_id] = take
 
     def forget(self, correlation_id: str) -> None:
@@ -118,8 +113,3 @@ class Replies:
                 correlation_id = dict(record.headers).get(CORRELATION_ID)
                 if correlation_id is not None and record.value is not None:
                     self.resolve(correlation_id.decode("latin-1"), record.value)
-
-
-def _resolve(future: "asyncio.Future[bytes]", value: bytes) -> None:
-    if not future.done():  # only the first reply counts
-        future.set_result(value)

@@ -1,14 +1,13 @@
 """Sends commands over Kafka and receives their replies."""
 
-import asyncio
 import itertools
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import NamedTuple
 
+from daybook_client.kafka.awaited_replies import AwaitedReplies
 from daybook_client.kafka.command_publisher import CommandPublisher, CommandToSend, Fate, Receipt
 from daybook_client.kafka.connection import KafkaConnection
 from daybook_client.kafka.replies import Replies
@@ -32,36 +31,16 @@ class Exchange:
     fates: Awaitable[list[Fate]]
 
     def __init__(self, registry: Replies, correlation_ids: Sequence[str]) -> None:
-        self.replies: list[bytes | None] = [None for _ in correlation_ids]
-        self._registry = registry
-        self._correlation_ids = correlation_ids
-        self._awaited = set(range(len(correlation_ids)))
-        # One future for all: one for each reply, with its callback, would take longer than reading the reply.
-        self._complete: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        for place, correlation_id in enumerate(correlation_ids):
-            registry.listen(correlation_id, partial(self._take, place))
-
-    def _take(self, place: int, value: bytes) -> None:
-        if self.replies[place] is None:  # only the first reply counts
-            self.replies[place] = value
-            self._await_no_more(place)
-
-    def _await_no_more(self, place: int) -> None:
-        self._awaited.discard(place)
-        if not self._awaited and not self._complete.done():
-            self._complete.set_result(None)
+        self._awaited = AwaitedReplies(registry, correlation_ids)
+        self.replies = self._awaited.values
 
     async def wait(self, fates: Sequence[Fate], seconds: float) -> None:
         """Returns when each published request has its reply, or after `seconds`."""
-        for place, fate in enumerate(fates):
-            if fate is not Fate.PUBLISHED:
-                self._await_no_more(place)
-        await asyncio.wait([self._complete], timeout=max(0.0, seconds))
+        await self._awaited.wait([place for place, fate in enumerate(fates) if fate is Fate.PUBLISHED], seconds)
 
     def end(self) -> None:
         """Call it when you no longer wait for replies."""
-        for correlation_id in self._correlation_ids:
-            self._registry.forget(correlation_id)
+        self._awaited.end()
 
 
 @dataclass(frozen=True, slots=True)

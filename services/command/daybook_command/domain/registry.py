@@ -59,10 +59,10 @@ def named_by(command: Command) -> Named:
     return HANDLERS[type(command)].on.named(command)
 
 
-def users_named(command: Command) -> tuple[str, ...]:
-    """The actor and the users that the data names, each once."""
-    named = (command.actor_user_id, *named_by(command).users)
-    return tuple(dict.fromkeys([user_id for user_id in named if user_id is not None]))
+def users_named(command: Command, named: Named) -> tuple[str, ...]:
+    """The actor and the users that the data names, each once. `named`: by the command."""
+    actor = command.actor_user_id
+    return named.users if actor is None or actor in named.users else (actor, *named.users)
 
 
 def users_referred_to(entry: NewEntry) -> Iterator[str]:

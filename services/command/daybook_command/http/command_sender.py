@@ -3,20 +3,24 @@
 A command that Kafka has acknowledged is never lost, even if its request is cancelled.
 """
 
-import asyncio
 import itertools
 import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from typing import TypeVar
 
-from daybook_client.kafka.command_publisher import CommandToSend, Fate
+from daybook_client.kafka.awaited_replies import AwaitedReplies
+from daybook_client.kafka.command_publisher import Fate
 from daybook_command.domain.registry import users_named
 from daybook_command.http.deliveries import Delivery
 from daybook_command.http.dependencies import DoorDependencies
 from daybook_command.http.time_slices import TimeSlices
 from daybook_command.metrics import DOOR_WAITING
+from daybook_command.shard.intake import SentCommand, read_at_door
+from daybook_command.shard.records import DoorRecord
 from daybook_contracts.codes import Code
 from daybook_contracts.commands.normalised import normalised_bytes
 from daybook_contracts.commands.registry import Command
@@ -67,71 +71,74 @@ class CommandSender:
 
     async def send(self, commands: Sequence[Command], caller: Caller) -> list[Answer]:
         """Commands with the same routing key are decided in the order given."""
-        replies = self._deps.replies
-        if caller.wait and len(commands) > MAX_WAITING - replies.waiting:
+        registry = self._deps.replies
+        if caller.wait and len(commands) > MAX_WAITING - registry.waiting:
             return [_unavailable(command, BUSY) for command in commands]
-        deliveries = [self._delivery(command, caller) for command in commands]
+        correlation_ids = [f"{self._process}-{next(self._numbers)}" for _ in commands]
+        replies = AwaitedReplies(registry, correlation_ids) if caller.wait else None
+        deliveries = [Delivery(command, replies, place) for place, command in enumerate(commands)]
+        signer = Signer(caller.principal, self._key, DOOR_HTTP)
         self._waiting += len(deliveries)
         try:
-            await self._map(caller.principal, lambda delivery: self._write_record(delivery, caller), deliveries)
+            await self._map(caller.principal, partial(self._prepare, signer, caller.traceparent), deliveries)
             await self._deliver(deliveries)
-            await self._await_replies(deliveries)
-            return await self._map(caller.principal, lambda delivery: _answer(delivery, caller.principal), deliveries)
+            if replies is not None:
+                await self._await_replies(replies, deliveries)
+            return await self._map(caller.principal, _answer, deliveries)
         finally:
             self._waiting -= len(deliveries)
             for delivery in deliveries:
                 self._deliveries.settle(delivery)
-                replies.forget(delivery.correlation_id)
-
-    def _delivery(self, command: Command, caller: Caller) -> Delivery:
-        correlation_id = f"{self._process}-{next(self._numbers)}"
-        reply = self._deps.replies.expect(correlation_id) if caller.wait else None
-        return Delivery(command, caller.principal, correlation_id, reply)
+            if replies is not None:
+                replies.end()
 
     async def _deliver(self, deliveries: Sequence[Delivery]) -> None:
         """Delivers the commands. A command that names a user who is not in the tables yet first waits briefly for that
         user. The other commands with its routing key wait too, to keep their order.
         """
         users = self._deps.users
-        unseen = {each.correlation_id: users.unseen(_required_users(each.command)) for each in deliveries}
-        held_keys = {each.key for each in deliveries if unseen[each.correlation_id]}
+        required = [_required_users(each.sent) for each in deliveries]
+        unseen = set(users.unseen(chain.from_iterable(required)))
         room_seconds = self._deps.settings.wait_seconds / 4
+        if not unseen:
+            await self._deliveries.deliver(deliveries, room_seconds)
+            return
+        held_keys = {
+            each.key for each, user_ids in zip(deliveries, required, strict=True) if not unseen.isdisjoint(user_ids)
+        }
         await self._deliveries.deliver([each for each in deliveries if each.key not in held_keys], room_seconds)
-        if held_keys:
-            await users.wait_for({user_id for user_ids in unseen.values() for user_id in user_ids})
-            await self._deliveries.deliver([each for each in deliveries if each.key in held_keys], room_seconds)
+        await users.wait_for(unseen)
+        await self._deliveries.deliver([each for each in deliveries if each.key in held_keys], room_seconds)
 
     async def _map(self, principal: Principal, work: Callable[[S], T], items: Sequence[S]) -> list[T]:
         """Applies `work` to each item: at once if there is one item, otherwise in time slices."""
         return [work(items[0])] if len(items) == 1 else await self._slices.map(principal, work, items)
 
-    def _write_record(self, delivery: Delivery, caller: Caller) -> None:
-        """The record that publishes the command, or that would publish it if no shard of this instance takes it."""
-        command = delivery.command
+    def _prepare(self, signer: Signer, traceparent: bytes | None, delivery: Delivery) -> None:
+        """Makes what a shard gets, with the record that publishes the command if no shard of this instance takes it."""
+        command, key = delivery.command, delivery.key
         value = normalised_bytes(command)
-        headers = event_headers(COMMAND_EVENT, command.id, command.key, caller.traceparent)
-        headers += Signer(caller.principal, self._key, DOOR_HTTP).headers(value)
-        if delivery.reply is not None:
-            headers += self._deps.replies.headers(delivery.correlation_id)
-        partition = partition_of(command.key, self._partitions)
-        delivery.record = CommandToSend(partition, command.key.encode(), value, headers)
+        headers = event_headers(COMMAND_EVENT, command.id, key, traceparent) + signer.headers(value)
+        if delivery.replies is not None:
+            headers += self._deps.replies.headers(delivery.replies.correlation_ids[delivery.place])
+        delivery.partition = partition_of(key, self._partitions)
+        delivery.record = DoorRecord(key.encode(), value, tuple(headers))
+        delivery.sent = read_at_door(delivery.record, command, signer.principal, self._partitions)
 
-    async def _await_replies(self, deliveries: Sequence[Delivery]) -> None:
+    async def _await_replies(self, replies: AwaitedReplies, deliveries: Sequence[Delivery]) -> None:
         """Waits for the replies of commands that are with a shard or published. After half of the wait, commands that
         are with a shard are published, because only a published command may be answered with 202.
         """
-        wait, started_at = self._deps.settings.wait_seconds, time.monotonic()
+        wait, waited = self._deps.settings.wait_seconds, 0.0
         local = [each for each in deliveries if each.local is not None]
-        await _await_all(local, wait / 2)
-        await self._deliveries.fall_back(each for each in local if not each.is_answered)
-        waited = time.monotonic() - started_at if local else 0.0
-        await _await_all([each for each in deliveries if each.fate is Fate.PUBLISHED], wait - waited)
-
-
-async def _await_all(deliveries: Sequence[Delivery], seconds: float) -> None:
-    awaited = [each.reply for each in deliveries if each.reply is not None and not each.reply.done()]
-    if awaited:
-        await asyncio.wait(awaited, timeout=max(0.0, seconds))
+        if local:
+            started_at = time.monotonic()
+            await replies.wait([each.place for each in local], wait / 2)
+            late = [each for each in local if each.answer is None]
+            if late:
+                await self._deliveries.fall_back(late)
+            waited = time.monotonic() - started_at
+        await replies.wait([each.place for each in deliveries if each.fate is Fate.PUBLISHED], wait - waited)
 
 
 def outcome_path(command: Command, principal: Principal) -> str:
@@ -141,19 +148,19 @@ def outcome_path(command: Command, principal: Principal) -> str:
     return path if acts_for is None else f"{path}?actor={acts_for}"
 
 
-def _required_users(command: Command) -> tuple[str, ...]:
+def _required_users(sent: SentCommand) -> tuple[str, ...]:
     """The users who must exist before the command is decided."""
-    return () if isinstance(command, RegisterUser) else users_named(command)
+    return () if isinstance(sent.command, RegisterUser) else users_named(sent.command, sent.named)
 
 
-def _answer(delivery: Delivery, principal: Principal) -> Answer:
-    if delivery.reply is not None and delivery.reply.done():
-        return decode_result(delivery.reply.result())
+def _answer(delivery: Delivery) -> Answer:
+    if delivery.answer is not None:
+        return decode_result(delivery.answer)
     if delivery.refused:
         return _unavailable(delivery.command, FULL)
     match delivery.fate:
         case Fate.PUBLISHED:
-            return Pending(delivery.command.id, outcome_path(delivery.command, principal))
+            return Pending(delivery.command.id, outcome_path(delivery.command, delivery.sent.principal))
         case Fate.NOTHING_DONE:
             return _unavailable(delivery.command, NOTHING_DONE)
         case Fate.UNKNOWN:

@@ -5,19 +5,19 @@ the others. `ShortWay` has the rules; this module has the tasks and the waiting.
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from daybook_client.kafka.awaited_replies import AwaitedReplies
 from daybook_client.kafka.command_publisher import CommandToSend, Fate, Receipt
 from daybook_command.metrics import DOOR_FALLBACKS, DOOR_PUBLISHED
-from daybook_command.shard.intake import read_at_door
+from daybook_command.shard.intake import SentCommand
 from daybook_command.shard.records import DoorRecord
 from daybook_command.shard.short_way import UNKNOWN_OFFSET, LocalCommand, Offer, OwnShards, ShortWay
 from daybook_contracts.commands.registry import Command
 from daybook_contracts.limits import ENVELOPE_BYTES
-from daybook_contracts.senders.principals import Principal
 
 
 class Publisher(Protocol):
@@ -31,38 +31,39 @@ class DoorShards(OwnShards, Protocol):
 
 @dataclass(slots=True, eq=False)
 class Delivery:
-    """One command on its way. `record` must be set before it is delivered. `reply` is None if the caller does not wait.
-    `fate`: what is known of the command while it has no reply. `refused`: the queues are full, and nothing was done.
-    `local`: set once a shard holds or held the command. `publishing`: the task that publishes it after all.
+    """One command on its way. `replies`: to its request; None if the caller does not wait. `place`: of the command
+    in its request. `partition`, `record` and `sent` must be set before it is delivered. `fate`: what is known of the
+    command while it has no answer. `refused`: the queues are full, and nothing was done. `local`: set once a shard
+    holds or held the command. `publishing`: the task that publishes it after all.
     """
 
     command: Command
-    principal: Principal
-    correlation_id: str
-    reply: "asyncio.Future[bytes] | None"
-    record: CommandToSend = field(init=False)
+    replies: AwaitedReplies | None
+    place: int
+    key: str = field(init=False)
+    partition: int = field(init=False)
+    record: DoorRecord = field(init=False)
+    sent: SentCommand = field(init=False)
     fate: Fate = Fate.NOTHING_DONE
     refused: bool = False
     local: LocalCommand | None = None
     publishing: "asyncio.Task[None] | None" = None
 
-    @property
-    def key(self) -> str:
-        return self.command.key
+    def __post_init__(self) -> None:
+        self.key = self.command.key
 
     @property
-    def is_answered(self) -> bool:
-        return self.reply is not None and self.reply.done()
+    def answer(self) -> bytes | None:
+        return None if self.replies is None else self.replies.values[self.place]
 
 
 class Deliveries:
     """The commands of this door that shards of this instance hold."""
 
-    def __init__(self, publisher: Publisher, shards: DoorShards, partitions: int) -> None:
+    def __init__(self, publisher: Publisher, shards: DoorShards) -> None:
         self._publisher = publisher
         self._shards = shards
         self._short_way = ShortWay(shards)
-        self._partitions = partitions
         self._held: dict[bytes, Delivery] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -74,12 +75,12 @@ class Deliveries:
         for each in deliveries:
             by_key[each.key].append(each)
         offers = {key: self._offer(group) for key, group in by_key.items()}
-        published = [each for each in deliveries if offers[each.key] is Offer.PUBLISH]
-        if published:
-            await self._publish(published)
-        deadline = time.monotonic() + (room_seconds if len(deliveries) > 1 else 0)
-        for key in (key for key, offer in offers.items() if offer is Offer.FULL):
-            await self._offer_until(deadline, by_key[key])
+        if Offer.PUBLISH in offers.values():
+            await self._publish([each for each in deliveries if offers[each.key] is Offer.PUBLISH])
+        if Offer.FULL in offers.values():
+            deadline = time.monotonic() + (room_seconds if len(deliveries) > 1 else 0)
+            for key in [key for key, offer in offers.items() if offer is Offer.FULL]:
+                await self._offer_until(deadline, by_key[key])
 
     async def _offer_until(self, deadline: float, group: Sequence[Delivery]) -> None:
         """Offers commands of one key again, whenever there is more room, and refuses them after the deadline."""
@@ -91,9 +92,8 @@ class Deliveries:
         for each in group:
             each.refused = offer is Offer.FULL
 
-    async def fall_back(self, deliveries: Iterable[Delivery]) -> None:
+    async def fall_back(self, waiting: Sequence[Delivery]) -> None:
         """Half the wait of these commands is over. Returns when they are published, or cannot be."""
-        waiting = list(deliveries)
         for key in dict.fromkeys(each.key for each in waiting if each.publishing is None):
             self._start_publishing(self._fall_back(key, "half_wait"))
         tasks = {each.publishing for each in waiting if each.publishing is not None}
@@ -127,21 +127,16 @@ class Deliveries:
 
     def _offer(self, group: Sequence[Delivery]) -> Offer:
         """Offers commands of one key to their shard."""
-        partition = group[0].record.partition
+        partition = group[0].partition
         if not self._short_way.is_open(partition, group[0].key) or any(map(_must_publish, group)):
             return Offer.PUBLISH
-        commands = [self._local(each) for each in group]
+        commands = [LocalCommand(each.partition, each.record, each.sent) for each in group]
         offer = self._short_way.offer(partition, commands)
         if offer is Offer.TAKEN:
             for each, command in zip(group, commands, strict=True):
                 each.local, each.fate = command, Fate.UNKNOWN
                 self._held[command.ticket] = each
         return offer
-
-    def _local(self, each: Delivery) -> LocalCommand:
-        record = DoorRecord(each.record.key, each.record.value, tuple(each.record.headers))
-        command = read_at_door(record, each.command, each.principal, self._partitions)
-        return LocalCommand(each.record.partition, record, command)
 
     async def _publish(self, deliveries: Sequence[Delivery]) -> None:
         """Publishes the commands and, ahead of them, those of the same keys that shards hold."""
@@ -160,7 +155,7 @@ class Deliveries:
 
     def _settle_answered(self, ticket: bytes) -> None:
         delivery = self._held.get(ticket)
-        if delivery is not None and delivery.is_answered:
+        if delivery is not None and delivery.answer is not None:
             self.settle(delivery)
 
     def _fallen_back(self, commands: Sequence[LocalCommand], reason: str) -> list[Delivery]:
@@ -184,16 +179,16 @@ class Deliveries:
         """Publishes the commands in this order, and notes their fates. `begin_publishing` was called for their keys."""
         offsets: defaultdict[tuple[int, str], list[int]] = defaultdict(list)
         for each in deliveries:
-            offsets[each.record.partition, each.key].append(UNKNOWN_OFFSET)
+            offsets[each.partition, each.key].append(UNKNOWN_OFFSET)
         try:
-            receipts = await self._publisher.publish([each.record for each in deliveries])
+            receipts = await self._publisher.publish([_to_publish(each) for each in deliveries])
             offsets = defaultdict(list, {place: [] for place in offsets})
             for each, receipt in zip(deliveries, receipts, strict=True):
                 DOOR_PUBLISHED.labels(receipt.fate.value).inc()
                 each.fate = _fate(each, receipt.fate)
                 if receipt.fate is not Fate.NOTHING_DONE:
                     offset = UNKNOWN_OFFSET if receipt.offset is None else receipt.offset
-                    offsets[each.record.partition, each.key].append(offset)
+                    offsets[each.partition, each.key].append(offset)
         finally:
             for (partition, key), found in offsets.items():
                 self._short_way.end_publishing(partition, key, found)
@@ -201,7 +196,12 @@ class Deliveries:
 
 def _must_publish(delivery: Delivery) -> bool:
     """Whether the shard must read the command from its record: the caller does not wait, or the intake refuses it."""
-    return delivery.reply is None or len(delivery.record.value) > ENVELOPE_BYTES
+    return delivery.replies is None or len(delivery.record.value) > ENVELOPE_BYTES
+
+
+def _to_publish(delivery: Delivery) -> CommandToSend:
+    record = delivery.record
+    return CommandToSend(delivery.partition, record.key, record.value, list(record.headers))
 
 
 def _fate(delivery: Delivery, published: Fate) -> Fate:

@@ -1,10 +1,10 @@
 """What the HTTP door depends on: deliveries, the replies, the users and the outcomes."""
 
-import asyncio
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from daybook_client.kafka.awaited_replies import ReplyRegistry
 from daybook_command.http.deliveries import Deliveries
 from daybook_command.postgres.outcomes import Outcome
 from daybook_contracts.senders.policy import ServicePolicy
@@ -13,15 +13,11 @@ from daybook_infra.runtime.health import Health
 from daybook_infra.runtime.settings import Settings
 
 
-class ReplyRegistry(Protocol):
+class DoorReplies(ReplyRegistry, Protocol):
     @property
     def waiting(self) -> int: ...
 
     def headers(self, correlation_id: str) -> Headers: ...
-
-    def expect(self, correlation_id: str) -> asyncio.Future[bytes]: ...
-
-    def forget(self, correlation_id: str) -> None: ...
 
 
 class Users(Protocol):
@@ -40,7 +36,7 @@ class Outcomes(Protocol):
 class DoorDependencies:
     settings: Settings
     deliveries: Deliveries
-    replies: ReplyRegistry
+    replies: DoorReplies
     users: Users
     outcomes: Outcomes
     health: Health

@@ -4,7 +4,7 @@ import pytest
 
 from daybook_command.domain.references import ChosenId
 from daybook_command.domain.registry import NOUNS, named_by, users_named
-from daybook_contracts.commands.registry import COMMANDS
+from daybook_contracts.commands.registry import COMMANDS, Command
 from daybook_contracts.entries.facts import ENTRY_DATA
 from support.creations import CREATIONS, creation
 from support.given import ANN, BOB, command, project
@@ -32,17 +32,21 @@ def test_every_success_entry_has_exactly_one_fold() -> None:
     assert sorted(map(str, folded)) == sorted(map(str, ENTRY_DATA.values()))
 
 
+def _users_named(sent: Command) -> tuple[str, ...]:
+    return users_named(sent, named_by(sent))
+
+
 def test_the_actor_and_the_user_it_acts_on_are_looked_up() -> None:
-    assert users_named(command("REMOVE_MEMBER", by=ANN, user_id=BOB)) == (ANN, BOB)
+    assert _users_named(command("REMOVE_MEMBER", by=ANN, user_id=BOB)) == (ANN, BOB)
 
 
 def test_a_user_that_acts_on_itself_is_looked_up_once() -> None:
-    assert users_named(command("REMOVE_MEMBER", by=ANN, user_id=ANN)) == (ANN,)
+    assert _users_named(command("REMOVE_MEMBER", by=ANN, user_id=ANN)) == (ANN,)
 
 
 def test_without_an_actor_only_the_named_user_is_looked_up() -> None:
-    assert users_named(command("REGISTER_USER", user_id=BOB)) == (BOB,)
-    assert users_named(command("RENAME_ORG", name="New")) == ()
+    assert _users_named(command("REGISTER_USER", user_id=BOB)) == (BOB,)
+    assert _users_named(command("RENAME_ORG", name="New")) == ()
 
 
 @pytest.mark.parametrize("type_", CREATIONS)

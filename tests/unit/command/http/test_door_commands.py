@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 from starlette.types import Message
 
+from daybook_client.kafka.awaited_replies import AwaitedReplies
 from daybook_client.kafka.command_publisher import Fate
 from daybook_command.http.command_sender import MAX_WAITING
 from daybook_contracts.routing import partition_of
@@ -113,8 +114,7 @@ async def test_no_reply_is_expected_after_the_answer(door: DoorAlone) -> None:
 
 
 async def test_with_too_many_waiting_requests_nothing_is_published(door: DoorAlone) -> None:
-    for number in range(MAX_WAITING):
-        door.replies.expect(f"other-{number}")
+    AwaitedReplies(door.replies, [f"other-{number}" for number in range(MAX_WAITING)])
     assert problem_of(await door.send(rename())) == (503, "UNAVAILABLE")
     assert door.kafka.calls == []
 
