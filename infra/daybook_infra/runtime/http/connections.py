@@ -75,6 +75,7 @@ class Connections:
         self.limits = limits
         # Requests that have arrived completely and are not answered yet.
         self.requests_in_progress = 0
+        self._most_requests = limits.requests_in_progress
         self._metrics = metrics
         self._open: set[ClientConnection] = set()
         self._networks: Counter[str] = Counter()
@@ -119,7 +120,7 @@ class Connections:
 
     @property
     def overloaded(self) -> bool:
-        return self.requests_in_progress >= self.limits.requests_in_progress
+        return self.requests_in_progress >= self._most_requests
 
     def _next_to_close(self, now: float) -> ClientConnection | None:
         if now - self._ordered_at > ORDER_SECONDS:

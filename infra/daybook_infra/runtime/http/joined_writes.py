@@ -39,6 +39,9 @@ class JoinedWrites:
         self._pieces.clear()
         self._transport.abort()
 
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 

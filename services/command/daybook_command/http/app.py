@@ -77,19 +77,19 @@ class DoorApp(FastAPI):
             return
         started = time.monotonic()
         request = Request(scope, receive, send)
-        response = await self._answer(endpoint if scope["method"] == "POST" else _refuse_method, request)
+        try:
+            response = await (endpoint(request) if scope["method"] == "POST" else _refuse_method(request))
+        except Exception as error:  # noqa: BLE001 - as FastAPI's outermost layer does
+            response = await self._refuse(request, error)
         try:
             await response(scope, receive, send)
         finally:
             labelled_seconds(scope["path"], response.status_code).observe(time.monotonic() - started)
 
-    async def _answer(self, endpoint: Endpoint, request: Request) -> Response:
-        try:
-            return await endpoint(request)
-        except Exception as error:  # noqa: BLE001 - as FastAPI's outermost layer does
-            handler: Any = next(filter(None, map(self.exception_handlers.get, type(error).__mro__)))
-            response: Response = await handler(request, error)
-            return response
+    async def _refuse(self, request: Request, error: Exception) -> Response:
+        handler: Any = next(filter(None, map(self.exception_handlers.get, type(error).__mro__)))
+        response: Response = await handler(request, error)
+        return response
 
 
 async def _refuse_method(_: Request) -> Response:

@@ -19,7 +19,7 @@ from daybook_command.http.deliveries import Delivery
 from daybook_command.http.dependencies import DoorDependencies
 from daybook_command.http.time_slices import TimeSlices
 from daybook_command.metrics import DOOR_WAITING
-from daybook_command.shard.intake import SentCommand, read_at_door
+from daybook_command.shard.intake import ReplyAddress, SentCommand, sent_command
 from daybook_command.shard.records import DoorRecord
 from daybook_contracts.codes import Code
 from daybook_contracts.commands.normalised import normalised_bytes
@@ -76,7 +76,7 @@ class CommandSender:
             return [_unavailable(command, BUSY) for command in commands]
         correlation_ids = [f"{self._process}-{next(self._numbers)}" for _ in commands]
         replies = AwaitedReplies(registry, correlation_ids) if caller.wait else None
-        deliveries = [Delivery(command, replies, place) for place, command in enumerate(commands)]
+        deliveries = [Delivery(command, command.key, replies, place) for place, command in enumerate(commands)]
         signer = Signer(caller.principal, self._key, DOOR_HTTP)
         self._waiting += len(deliveries)
         try:
@@ -119,11 +119,15 @@ class CommandSender:
         command, key = delivery.command, delivery.key
         value = normalised_bytes(command)
         headers = event_headers(COMMAND_EVENT, command.id, key, traceparent) + signer.headers(value)
-        if delivery.replies is not None:
-            headers += self._deps.replies.headers(delivery.replies.correlation_ids[delivery.place])
+        if delivery.replies is None:
+            reply_to = ReplyAddress(None, None, traceparent, http=True)
+        else:
+            registry, correlation_id = self._deps.replies, delivery.replies.correlation_ids[delivery.place]
+            headers += registry.headers(correlation_id)
+            reply_to = ReplyAddress(correlation_id.encode(), registry.partition, traceparent, http=True)
         delivery.partition = partition_of(key, self._partitions)
         delivery.record = DoorRecord(key.encode(), value, tuple(headers))
-        delivery.sent = read_at_door(delivery.record, command, signer.principal, self._partitions)
+        delivery.sent = sent_command(delivery.record, reply_to, command, signer.principal)
 
     async def _await_replies(self, replies: AwaitedReplies, deliveries: Sequence[Delivery]) -> None:
         """Waits for the replies of commands that are with a shard or published. After half of the wait, commands that
@@ -154,8 +158,9 @@ def _required_users(sent: SentCommand) -> tuple[str, ...]:
 
 
 def _answer(delivery: Delivery) -> Answer:
-    if delivery.answer is not None:
-        return decode_result(delivery.answer)
+    answer = delivery.answer
+    if answer is not None:
+        return decode_result(answer)
     if delivery.refused:
         return _unavailable(delivery.command, FULL)
     match delivery.fate:

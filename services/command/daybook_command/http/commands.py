@@ -5,6 +5,7 @@ command, and whether the token's principal may send the command.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import uuid_utils
@@ -100,7 +101,7 @@ class CommandRoutes:
     async def _answer_items(self, items: Sequence[bytes], caller: Caller) -> list[Answer]:
         """One answer per item, in order. A refused item does not affect the others."""
         principal = caller.principal
-        parsed = await self._slices.map(principal, lambda item: _parse_item(item, principal, self._rules), items)
+        parsed = await self._slices.map(principal, partial(_parse_item, principal, self._rules), items)
         commands = [item for item in parsed if not isinstance(item, Rejected)]
         answers = iter(await self._sender.send(commands, caller) if commands else ())
         return [item if isinstance(item, Rejected) else next(answers) for item in parsed]
@@ -115,7 +116,7 @@ def _parse_single(body: bytes, given_id: str | None) -> Command:
     return command
 
 
-def _parse_item(raw: bytes, principal: Principal, rules: SenderRules) -> Command | Rejected:
+def _parse_item(principal: Principal, rules: SenderRules, raw: bytes) -> Command | Rejected:
     """The command of a batch's item, or the refusal of the item."""
     item = parse_item(raw, default_id=_new_id, check_size=False)
     if isinstance(item, InvalidCommand):

@@ -31,16 +31,16 @@ class DoorShards(OwnShards, Protocol):
 
 @dataclass(slots=True, eq=False)
 class Delivery:
-    """One command on its way. `replies`: to its request; None if the caller does not wait. `place`: of the command
-    in its request. `partition`, `record` and `sent` must be set before it is delivered. `fate`: what is known of the
-    command while it has no answer. `refused`: the queues are full, and nothing was done. `local`: set once a shard
-    holds or held the command. `publishing`: the task that publishes it after all.
+    """One command on its way. `key`: its routing key. `replies`: to its request; None if the caller does not wait.
+    `place`: of the command in its request. `partition`, `record` and `sent` must be set before it is delivered. `fate`:
+    what is known of the command while it has no answer. `refused`: the queues are full, and nothing was done. `local`:
+    set once a shard holds or held the command. `publishing`: the task that publishes it after all.
     """
 
     command: Command
+    key: str
     replies: AwaitedReplies | None
     place: int
-    key: str = field(init=False)
     partition: int = field(init=False)
     record: DoorRecord = field(init=False)
     sent: SentCommand = field(init=False)
@@ -48,9 +48,6 @@ class Delivery:
     refused: bool = False
     local: LocalCommand | None = None
     publishing: "asyncio.Task[None] | None" = None
-
-    def __post_init__(self) -> None:
-        self.key = self.command.key
 
     @property
     def answer(self) -> bytes | None:

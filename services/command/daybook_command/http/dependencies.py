@@ -15,6 +15,9 @@ from daybook_infra.runtime.settings import Settings
 
 class DoorReplies(ReplyRegistry, Protocol):
     @property
+    def partition(self) -> int: ...
+
+    @property
     def waiting(self) -> int: ...
 
     def headers(self, correlation_id: str) -> Headers: ...

@@ -123,24 +123,19 @@ def classify(record: CommandRecord, partition: int, partitions: int, rules: Send
         return RefusedCommand(record, reply_to, fault.code, fault.detail, fault.command_id, fault.too_large)
     own_partition = partition_of(command.key, partitions)
     if own_partition == partition:
-        return _sent_command(record, reply_to, command, principal)
+        return sent_command(record, reply_to, command, principal)
     if FORWARDED_FROM in headers:
         detail = f"forwarded once already, and partition {partition} is not its own ({own_partition})"
         return RefusedCommand(record, reply_to, Code.INVALID_COMMAND, detail, command.id)
     return MisroutedCommand(record, own_partition)
 
 
-def read_at_door(record: DoorRecord, command: Command, principal: Principal, partitions: int) -> SentCommand:
-    """What `classify` would make of the record if it were published, without parsing it: the door has checked the
-    command, and it belongs to this shard's partition.
-    """
-    reply_to = _reply_address(dict(record.headers), partitions)
-    return _sent_command(record, reply_to, command, principal)
-
-
-def _sent_command(
+def sent_command(
     record: CommandRecord | DoorRecord, reply_to: ReplyAddress, command: Command, principal: Principal
 ) -> SentCommand:
+    """A checked command of this shard's partition. The door makes one of each command: it must be what `classify` would
+    make of the record if it were published.
+    """
     identity, outsider_identity = own_identity(command), _outsider_identity(command)
     return SentCommand(record, reply_to, command, named_by(command), principal, identity, outsider_identity)
 
