@@ -54,12 +54,12 @@ async def test_no_reply_is_expected_after_the_end() -> None:
 async def test_a_second_wait_may_be_for_other_replies() -> None:
     registry = Replies(KafkaConnection(""), "results", "test", partitions=1)
     awaited = AwaitedReplies(registry, IDS)
-    await awaited.wait([0, 1], 0)
+    assert not await awaited.wait([0, 1], 0)
     waiting = asyncio.create_task(awaited.wait([1, 2], 60))
     await asyncio.sleep(0)
     for each in ("one", "three", "two"):
         assert not waiting.done()
         registry.resolve(each, each.encode())
         await asyncio.sleep(0)
-    await waiting
+    assert await waiting
     assert awaited.values == [b"one", b"two", b"three"]

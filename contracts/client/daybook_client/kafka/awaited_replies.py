@@ -26,11 +26,13 @@ class AwaitedReplies:
         for place, correlation_id in enumerate(correlation_ids):
             registry.listen(correlation_id, partial(self._take, place))
 
-    async def wait(self, places: Iterable[int], seconds: float) -> None:
-        """Returns when the replies at these places are there, or after `seconds`. One call at a time."""
+    async def wait(self, places: Iterable[int], seconds: float) -> bool:
+        """Waits for the replies at these places, for up to `seconds`. Returns whether they are all there. One call at a
+        time.
+        """
         self._missing = {place for place in places if self.values[place] is None}
         if not self._missing:
-            return
+            return True
         loop = asyncio.get_running_loop()
         self._complete = loop.create_future()
         timer = loop.call_later(max(0.0, seconds), self._end_wait)
@@ -38,6 +40,7 @@ class AwaitedReplies:
             await self._complete
         finally:
             timer.cancel()
+        return not self._missing
 
     def end(self) -> None:
         """Call it when you no longer wait for replies."""

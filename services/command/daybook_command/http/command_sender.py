@@ -133,16 +133,14 @@ class CommandSender:
         """Waits for the replies of commands that are with a shard or published. After half of the wait, commands that
         are with a shard are published, because only a published command may be answered with 202.
         """
-        wait, waited = self._deps.settings.wait_seconds, 0.0
+        wait, started_at = self._deps.settings.wait_seconds, time.monotonic()
         local = [each for each in deliveries if each.local is not None]
-        if local:
-            started_at = time.monotonic()
-            await replies.wait([each.place for each in local], wait / 2)
-            late = [each for each in local if each.answer is None]
-            if late:
-                await self._deliveries.fall_back(late)
-            waited = time.monotonic() - started_at
-        await replies.wait([each.place for each in deliveries if each.fate is Fate.PUBLISHED], wait - waited)
+        if local and not await replies.wait([each.place for each in local], wait / 2):
+            await self._deliveries.fall_back([each for each in local if each.answer is None])
+        waited = time.monotonic() - started_at if local else 0.0
+        published = [each.place for each in deliveries if each.fate is Fate.PUBLISHED]
+        if published:
+            await replies.wait(published, wait - waited)
 
 
 def outcome_path(command: Command, principal: Principal) -> str:
