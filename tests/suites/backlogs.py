@@ -11,9 +11,7 @@ from support.hub_scene import SHOP, WEB, connection_created, letter_recorded
 
 
 class BacklogsContract:
-    async def test_the_count_of_pending_dead_letters_is_exact_and_each_connections_own(
-        self, database: Database
-    ) -> None:
+    async def test_each_connection_has_its_own_exact_count_of_pending_dead_letters(self, database: Database) -> None:
         await database.has(connection_created(LATER, WEB), *map(letter_recorded, range(300)), resolved([*range(4, 8)]))
         await database.has(letter_recorded(300, LATER))
         both = await database.children(OrgNeeds(ORG, 0, children(connections=[SHOP, LATER])))

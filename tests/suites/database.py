@@ -1,5 +1,5 @@
-"""Contract suite for PostgreSQL as a projector writes it and a shard reads it. The simulated and the real one
-pass it.
+"""Contract suite for PostgreSQL as a projector writes it and a shard reads it. The simulated and the real PostgreSQL
+pass the suite.
 """
 
 from abc import ABC, abstractmethod
@@ -103,7 +103,7 @@ class WritesContract:
             Checkpoint(0, Head(-1, "f" * 64), -1),
         ],
     )
-    async def test_a_batch_behind_another_checkpoint_writes_nothing(
+    async def test_a_batch_that_continues_another_checkpoint_writes_nothing(
         self, database: Database, before: Checkpoint
     ) -> None:
         [batch] = database.batches()

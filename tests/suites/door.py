@@ -68,7 +68,7 @@ class DoorTables(ABC):
 
 
 class DoorTablesContract:
-    async def test_a_user_is_no_longer_unseen_once_a_wait_has_found_it(self, tables: DoorTables) -> None:
+    async def test_a_user_that_a_wait_has_found_is_not_unseen(self, tables: DoorTables) -> None:
         await tables.add_user(USER)
         await tables.users.wait_for([USER, OTHER])
         assert list(tables.users.unseen([OTHER, USER])) == [OTHER]

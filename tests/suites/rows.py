@@ -77,7 +77,7 @@ class RowsContract:
         assert len(await filled.read(PARENT)) == 2
         assert len(await filled.read(CHILD)) == 3
 
-    async def test_a_unique_value_is_free_once_its_row_is_deleted(self, filled: Rows) -> None:
+    async def test_a_unique_value_is_free_when_its_row_is_deleted(self, filled: Rows) -> None:
         await filled.write(Delete(LABEL, (1,)), label(2, "x"), label(3, "x", org="b"))
         assert await filled.read(LABEL) == [(2, "a", "x"), (3, "b", "x")]
 

@@ -30,7 +30,7 @@ def test_the_memory_for_an_event_is_bounded(line: bytes, monkeypatch: pytest.Mon
         EventParser().feed(line)
 
 
-def test_events_of_any_number_fit_into_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_bound_applies_to_each_event_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "MAX_EVENT_BYTES", 7)
     assert len(EventParser().feed(b"data: 1234\n\n" * 5)) == 5
 

@@ -1,4 +1,4 @@
-"""Replies to several requests: the first of each counts, and only those of published requests are awaited."""
+"""Replies to several requests: the first reply to each counts, and only replies to published requests are awaited."""
 
 import asyncio
 

@@ -107,7 +107,7 @@ async def test_a_stream_lost_before_its_first_entry_starts_again_at_the_same_pos
 @pytest.mark.parametrize(
     ("after", "asked"), [("start", "start"), ("4.-1", "start"), ("0.7:9:" + "a" * 64, "0.7"), (["start", "0.1"], "0.1")]
 )
-async def test_it_begins_where_it_is_told(after: str, asked: str) -> None:
+async def test_the_stream_begins_after_the_given_position(after: str, asked: str) -> None:
     server = Server([HEAD, HEAD + EVENTS[4]])
     async with server.stream(after) as stream:
         assert await take(stream, 1) == ["0.4"]

@@ -40,7 +40,7 @@ def test_only_entries_after_the_position_are_yielded() -> None:
     assert given(Place(0, After(1)), forged_log()) == [2, 3]
 
 
-def test_it_begins_at_the_record_of_a_checkpoint() -> None:
+def test_reading_begins_at_the_record_of_a_checkpoint() -> None:
     log, whole = forged_log(), Place(0)
     for offset, value in enumerate(log.records[0]):
         if (admitted := whole.take(offset, value)) is not None:

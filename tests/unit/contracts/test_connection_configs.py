@@ -78,7 +78,7 @@ def _paths(value: Any, above: tuple[str | int, ...] = ()) -> list[tuple[str | in
 def test_a_refusal_never_repeats_a_value(type_: str, sample: Json, shape: Any) -> None:
     details = [detail_of(type_, _put(sample, path, shape)) for path in _paths(sample)]
     refusals = [detail for detail in details if detail is not None]
-    assert len(refusals) >= len(sample) - 2  # client_id and the items of fields take any text
+    assert len(refusals) >= len(sample) - 2  # `client_id` and the items of `fields` take any text
     assert not [detail for detail in refusals if _VALUE in detail]
 
 

@@ -123,7 +123,7 @@ def test_the_actor_is_part_of_the_identity_of_outsiders_only() -> None:
 
 
 def shift_ids(entry: Json) -> None:
-    """Two ids that are UUIDs only if one ends where the other begins."""
+    """Makes one id a character longer and another one shorter. Their total length stays the same."""
     entry["entity_id"] += "0"
     entry["metadata_json"]["command_id"] = entry["metadata_json"]["command_id"][1:]
 

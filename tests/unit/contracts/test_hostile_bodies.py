@@ -1,4 +1,4 @@
-"""Bodies that are made to be slow are parsed at most once, in small steps, and never if they have too many values."""
+"""Bodies made slow to parse are split in small steps, parsed at most once, and never if they have too many values."""
 
 import json
 from collections import Counter

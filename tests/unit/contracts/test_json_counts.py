@@ -67,7 +67,7 @@ def test_the_count_is_a_bound_even_for_invalid_json(text: bytes) -> None:
     assert has_more_values(text, 400)
 
 
-def test_counting_stops_once_there_are_too_many_values() -> None:
+def test_counting_stops_when_there_are_too_many_values() -> None:
     raw = b"[" + b",".join([b'"x"'] * 1_000_000) + b"]"
     assert len(list(counting_values(raw, 20_000))) == 2
     assert len(list(counting_values(raw, 999_000))) > 50

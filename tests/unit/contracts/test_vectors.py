@@ -21,7 +21,7 @@ def read(name: str) -> Any:
 
 
 @pytest.mark.parametrize("case", read("ids.json")["cases"], ids=lambda case: case["first_id"])
-def test_ids(case: dict[str, Any]) -> None:
+def test_the_first_and_second_ids_match_their_vectors(case: dict[str, Any]) -> None:
     scope, key, actor, command_id, ordinal = (case[n] for n in ("scope", "key", "actor", "command_id", "ordinal"))
     identity = Identity(scope, key, actor, command_id, ordinal)
     assert (identity.first_id(), identity.second_id()) == (case["first_id"], case["second_id"])
@@ -37,7 +37,7 @@ def test_the_partition_of_a_key_matches_its_vector(case: dict[str, Any]) -> None
         assert partition_of(key, int(partitions)) == chain.partition_of(key, int(partitions)) == partition
 
 
-def test_hashes_of_data_and_of_a_request() -> None:
+def test_the_commit_and_the_request_hash_match_their_vectors() -> None:
     vectors = read("hashes.json")
     commit, request = vectors["commit"], vectors["request"]
     salt, command = bytes.fromhex(commit["salt"]), request["command"]

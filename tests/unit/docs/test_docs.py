@@ -1,4 +1,4 @@
-"""The documentation as a whole: links resolve, examples are correct, and nothing outside Daybook is mentioned."""
+"""The documentation as a whole: links resolve, examples are correct, and no path outside the checkout is named."""
 
 import re
 from pathlib import Path
@@ -49,7 +49,7 @@ def test_a_page_has_a_title_and_no_overlong_lines(path: Path) -> None:
 
 @pytest.mark.parametrize("path", PAGES, ids=relative_name)
 def test_a_page_names_no_path_outside_the_checkout(path: Path) -> None:
-    """Only a folder below /var is allowed: there, a stack that root has started keeps its data."""
+    """Only a folder below /var is allowed: a stack started by root keeps its data there."""
     text = path.read_text("utf-8")
     absolute = [found for found in ABSOLUTE_PATH.findall(text) if found != "var" and Path("/", found).is_dir()]
     outside = [found for found in PARENT_PATH.findall(text) if not is_in_checkout(path.parent / found.rstrip("."))]

@@ -12,7 +12,7 @@ from support.limits_of_code import ADMIN_DESCRIPTORS, DESCRIPTORS
 
 PAGES = ("SECURITY.md", "docs/security.md")
 ROLES = {f"daybook_{name}" for name in ("command", "projector", "reader", "auditor", "gateway")}
-"""In PostgreSQL. Their names look like those of metrics."""
+"""Roles in PostgreSQL, with names that look like names of metrics."""
 
 
 @pytest.mark.parametrize("path", PAGES)

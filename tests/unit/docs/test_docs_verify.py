@@ -1,4 +1,4 @@
-"""The product computes the same values as docs/verify.md states."""
+"""The product computes the values that docs/verify.md states."""
 
 import hashlib
 import json

@@ -11,7 +11,7 @@ SOURCES = [path for folder in ("contracts", "infra", "services") for path in sor
 
 def test_no_public_class_name_stands_for_two_things() -> None:
     places: defaultdict[str, list[str]] = defaultdict(list)
-    # The client shows commands and outcomes to other programs under the names that the contracts have for them.
+    # The client gives commands and outcomes the names that they have in the contracts.
     for path in [path for path in SOURCES if "client" not in path.parts]:
         for node in ast.parse(path.read_text("utf-8")).body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):

@@ -20,7 +20,7 @@ PAGE = page("docs/verify.md")
 
 
 def test_a_change_of_any_byte_of_an_entry_is_found(tmp_path: Path) -> None:
-    """In every second entry of a chain, another byte is altered."""
+    """Alters a different byte in every second entry of a chain."""
     length = len(jcs(entry(1000)))
     entries = chained([({"created_at": f"2026-11-22T15:10:13.{n:06}Z"}, {}) for n in range(2 * length)])
     file = lines(entries)
@@ -97,7 +97,7 @@ def test_the_next_position_never_goes_above_2_to_the_53(tmp_path: Path) -> None:
     report = report_on(export_of({2: [first, last, b"x\n", b"x\n", third]}), tmp_path)
     found = [(each["check"], each["position"]) for each in report["findings"] if each["place"] == "export"]
     top = 9007199254740992
-    # The last line has position 2 again, and the manifest's last one is 4.
+    # The last line has position 2 again. In the manifest, the last position is 4.
     assert found == [("position", 1), ("missing", 3), ("unreadable", top), ("unreadable", top), ("position", top)]
 
 

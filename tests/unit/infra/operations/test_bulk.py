@@ -24,7 +24,7 @@ RESOLVE_ALL = Resolve(None, "discarded", None)
 
 
 class Pending:
-    """A connection's pending dead letters: their retry counts, oldest first. It carries out bulk commands."""
+    """The pending dead letters of a connection, as retry counts, oldest first. Carries out bulk commands."""
 
     def __init__(self, *retry_counts: int, arriving: int = 0) -> None:
         self.retry_counts = list(retry_counts)

@@ -1,4 +1,4 @@
-"""Bounded decompression gives the same bytes as aiokafka's, or an error if there are more than the bound."""
+"""Bounded decompression gives the bytes that aiokafka compressed, or an error if they exceed the bound."""
 
 import gzip
 import zlib

@@ -33,7 +33,7 @@ async def test_a_failed_condition_reports_its_latest_reason() -> None:
     assert (await get("/readyz", health)).json()["reasons"] == {"partition 3": "the log changed underneath"}
 
 
-def test_a_shared_condition_is_ok_once_each_of_its_sources_is_ok() -> None:
+def test_a_shared_condition_is_ok_when_all_its_sources_are_ok() -> None:
     health = Health()
     health.fail("kafka", "partition 1 has no leader", by="one")
     health.fail("kafka", "partition 2 has no leader", by="other")

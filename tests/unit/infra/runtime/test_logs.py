@@ -1,4 +1,4 @@
-"""Logs: JSON lines on stderr, from Daybook and libraries. Tracebacks in them contain no local variables."""
+"""Logging: JSON lines on stderr, from Daybook and libraries. Tracebacks in them contain no local variables."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""The address that a service logs in with: that of the settings, with the service's login and password."""
+"""The address that a service logs in with: the configured address, with the service's login and password."""
 
 import pytest
 from pydantic import SecretStr

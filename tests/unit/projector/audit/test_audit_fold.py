@@ -1,4 +1,4 @@
-"""The auditors' fold has the same rows as the tests' own fold, for any cut of the log and any entries that cannot be
+"""The auditors' fold has the same rows as the tests' own fold, however the log is cut and whichever entries cannot be
 applied.
 """
 
@@ -33,7 +33,7 @@ from support.second_fold import SecondFold, jcs_rows
 
 LIMITS = st.sampled_from([1, 2, 7, 1000])
 HELD = st.sampled_from([0, 3000, 2**24])
-"""With 0, every row is written to disk at once, and read again when it is needed."""
+"""With 0, every row is written to disk immediately, and read again when it is needed."""
 
 
 @given(logs, LIMITS, HELD)
@@ -145,7 +145,7 @@ def test_memory_is_bounded_if_small_entries_change_large_rows(tmp_path: Path) ->
     with folding(tmp_path, max_held=200_000) as fold:
         for entry in entries_of(log):
             assert fold.take([entry]) == []
-            # One entry beyond the bound.
+            # One entry may exceed the bound.
             assert len(fold._rows._rows[DLQ_EVENTS]) <= 5
             assert fold._rows.held < 300_000
         assert all(b'"retry_count":1' in row for _, row in fold.rows(DLQ_EVENTS))

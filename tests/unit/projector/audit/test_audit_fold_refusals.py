@@ -1,4 +1,4 @@
-"""The auditors' fold of entries that cannot be applied: their orgs no longer change, and all others do."""
+"""An entry that the auditors' fold cannot apply stops its org, and no other org."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -100,7 +100,7 @@ def test_an_entry_is_applied_whole_or_not_at_all() -> None:
 
 
 def test_the_changes_of_an_entry_that_cannot_be_applied_are_undone() -> None:
-    """The rows, unique values and deletions, which could affect entries of other orgs."""
+    """The entry's rows, unique values and deletions could otherwise affect entries of other orgs."""
     log, leaving = founded(), facts.ConnectionDeleted(connection_id=thing(1))
     connect(log)
     log.add(ORG, ANN, letter(thing(1)))

@@ -1,4 +1,4 @@
-"""A run of entries is taken at once as its entries are one by one, or not at all."""
+"""A run of entries is taken as a whole, with the same result as entry by entry, or not at all."""
 
 from random import Random
 from typing import Any
@@ -17,7 +17,7 @@ from support.entry_mutations import mutated
 
 @given(st.integers(0, LENGTH - 1), st.randoms(use_true_random=False))
 @settings(max_examples=300, deadline=None)
-def test_a_run_is_taken_as_its_entries_are_one_by_one_or_not_at_all(at: int, random: Random) -> None:
+def test_a_run_gives_the_same_result_as_entry_by_entry_or_is_not_taken(at: int, random: Random) -> None:
     values = a_log()
     values[at] = mutated(random, values[at])
     alone, each = followed(values)
@@ -30,7 +30,7 @@ def test_a_run_is_taken_as_its_entries_are_one_by_one_or_not_at_all(at: int, ran
         assert state_of(together) == state_of(alone)
 
 
-def test_a_right_log_is_taken_as_one_run() -> None:
+def test_an_honest_log_is_taken_as_one_run() -> None:
     alone, each = followed(a_log())
     together = Chain(0, "export", is_folded=True)
     assert together.extend_all([-1] * LENGTH, a_log()) == each
@@ -61,7 +61,7 @@ def test_a_right_log_is_taken_as_one_run() -> None:
         in_metadata(data={"name": 1}),
     ],
 )
-def test_a_run_is_taken_only_if_every_entry_is_right(change: Change, at: int) -> None:
+def test_a_run_is_taken_only_if_it_has_no_findings(change: Change, at: int) -> None:
     values = altered(change, sealed=True, at=at)
     taken = Chain(0, "export").extend_all([-1] * LENGTH, values)
     assert (taken is None) == bool(findings(values))

@@ -36,7 +36,7 @@ PLACES: Final = {
     "hash": {VoidReason.WRONG_HASH},
 }
 EARLY, LATE = "", "2026-11-22T15:10:13.123456Z"
-"""The last time: none, and that of the samples."""
+"""The time of the entry before: none, or the time of the samples."""
 
 
 def partition_of_sample(value: bytes) -> int:
@@ -63,7 +63,7 @@ def assert_agreed(value: bytes, partition: int, last_time: str) -> str:
     if check in PLACES:
         assert logged in PLACES[check], value
     else:
-        # A redacted entry is valid, although no fold trusts it, because its data cannot be checked.
+        # A redacted entry is valid, but no fold trusts it: its data cannot be checked.
         assert logged == (slow.fault is None and not slow.is_redacted), (value, slow.fault)
     assert_sound(check_quickly([value], partition, GENESIS, last_time, PARTITIONS), value, logged=logged)
     chain = Chain(partition, "export", partitions=PARTITIONS)

@@ -1,4 +1,4 @@
-"""The activity of a connection: what each entry changes in its row, and that a batch changes it at once."""
+"""The activity of a connection: what each entry changes in its row, and that a batch changes the row only once."""
 
 import pytest
 
@@ -55,7 +55,7 @@ def update(values: Row, **added: int) -> Update:
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_each_entry_changes_the_row_by_itself(fact: Fact, expected: list[Change]) -> None:
+def test_a_single_entry_makes_only_the_expected_changes(fact: Fact, expected: list[Change]) -> None:
     assert changes(fact) == expected
 
 

@@ -1,4 +1,4 @@
-"""Each fold of users, orgs, members and projects turns an entry into exactly these row changes."""
+"""Each fold of users, orgs, members and projects turns an entry into exactly the expected row changes."""
 
 import pytest
 from msgspec import UNSET

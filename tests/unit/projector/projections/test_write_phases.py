@@ -75,7 +75,7 @@ def changes_of(owner: str) -> st.SearchStrategy[Owned]:
 
 
 def applicable(changes: list[Owned]) -> list[Owned]:
-    """The changes without those that could not be applied after the ones before them."""
+    """Keeps each change that can be applied after the changes kept so far."""
     tables = RowTables(TABLES)
     return [change for change in changes if tables.try_batches([[change]])]
 

@@ -1,4 +1,4 @@
-"""The hub of the live streams, and the queue of one stream: which entries each stream gets, without a database."""
+"""Tests the hub of the live streams and the queue of a stream without a database: which entries each stream gets."""
 
 import asyncio
 import re
@@ -29,7 +29,7 @@ def at(position: int) -> datetime:
 
 @dataclass(slots=True)
 class Reads:
-    """A log in memory. `meanwhile` is called while news are read, after their snapshot was taken."""
+    """A log in memory. `meanwhile` is called during a read, after its snapshot is taken."""
 
     last: int = 0
     allowed: bool = True

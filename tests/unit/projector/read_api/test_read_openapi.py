@@ -68,7 +68,7 @@ def test_every_endpoint_is_described(document: Json) -> None:
 
 
 def descriptions(operation: Operation) -> Iterator[str]:
-    """All texts that are the read API's own: refusals are described by their codes."""
+    """All texts written for the read API. Refusals are left out: their texts come from their codes."""
     answers = [answer for status, answer in operation["responses"].items() if int(status) < 400]
     headers = [header for answer in answers for header in answer.get("headers", {}).values()]
     for described in (operation, *operation["parameters"], *answers, *headers):

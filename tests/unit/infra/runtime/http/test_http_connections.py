@@ -1,4 +1,4 @@
-"""The limit on connections: which connections are closed, health checks always get an answer, and file descriptors are
+"""At the limit on connections, some connections are closed, health checks still get an answer, and file descriptors are
 kept in reserve.
 """
 
@@ -73,7 +73,7 @@ class Fake:
         self.dropped = reason
 
 
-def test_a_network_with_many_requests_under_way_does_not_close_those_of_others() -> None:
+def test_a_network_with_many_requests_under_way_closes_no_connection_of_others() -> None:
     connections = Connections(HttpLimits(connections=4), HttpMetrics(CollectorRegistry()))
     idle = Fake("bystander", 1.0)
     assert all(connections.admit(each, 2.0) for each in [idle, *(Fake("flood", None) for _ in range(3))])
@@ -128,7 +128,7 @@ def test_addresses_in_one_ipv6_network_count_as_one(one: str, other: str, *, sam
 
 
 def limits_in_process(soft: int, hard: int, settings: str = "") -> str:
-    """The limits on connections and descriptors that a process has if it starts with these limits; or its error."""
+    """The limits on connections and descriptors in a process that starts with these descriptor limits; or its error."""
     program = f"""
 import resource
 resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))

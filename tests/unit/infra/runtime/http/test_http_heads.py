@@ -96,7 +96,7 @@ def test_empty_lines_do_not_keep_a_connection_open(tiny: Tiny) -> None:
             if raw.is_closed(0.1):
                 return
             raw.send(b"\r\n")
-    pytest.fail("it is still open")
+    pytest.fail("the connection is still open")
 
 
 def test_an_idle_connection_is_closed_after_the_idle_time(tiny: Tiny) -> None:
@@ -125,7 +125,7 @@ def test_the_head_of_a_second_request_has_the_same_time_limit(tiny: Tiny) -> Non
         FIRST_LINE + b"transfer-encoding: chunked\r\ncontent-length: 4\r\n\r\n",
     ],
 )
-def test_anything_but_http_1_1_is_answered_with_400(tiny: Tiny, bad: bytes) -> None:
+def test_a_malformed_or_unsupported_request_is_answered_with_400(tiny: Tiny, bad: bytes) -> None:
     with tiny.connect() as raw:
         raw.send(bad)
         answer = raw.answer()

@@ -13,7 +13,7 @@ class NotingTransport(asyncio.Transport):
         super().__init__({"peername": "there"})
         self.calls: list[Any] = []
 
-    def write(self, data: bytes) -> None:  # type: ignore[override]  # as it is called
+    def write(self, data: bytes) -> None:  # type: ignore[override]  # only called with bytes
         self.calls.append(data)
 
     def write_eof(self) -> None:
@@ -79,6 +79,6 @@ async def test_nothing_is_written_after_an_abort(transport: NotingTransport, joi
     assert transport.calls == ["abort"]
 
 
-async def test_all_else_is_the_transports(joined: JoinedWrites) -> None:
+async def test_everything_else_is_left_to_the_transport(joined: JoinedWrites) -> None:
     assert joined.get_extra_info("peername") == "there"
     assert not joined.is_closing()

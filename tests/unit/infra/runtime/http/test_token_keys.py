@@ -83,7 +83,7 @@ async def test_unknown_key_ids_do_not_cause_requests_to_the_provider(by_keys: Au
     assert keys.asked == 1
 
 
-async def test_a_new_key_is_found_once_throttling_ends(by_keys: Authenticator, keys: KeyServer, clock: Clock) -> None:
+async def test_a_new_key_is_found_when_throttling_ends(by_keys: Authenticator, keys: KeyServer, clock: Clock) -> None:
     await status(by_keys, mine())
     keys.publish(public_jwk("EdDSA", "new"))
     clock.now += THROTTLE_SECONDS

@@ -49,7 +49,7 @@ async def test_with_a_service_secret_the_published_keys_verify_users_only(verifi
     assert await status(both, signed_token(claims(), "ES256", "a")) == 200
 
 
-async def test_with_keys_for_services_only_users_are_refused(verifier: Verifier) -> None:
+async def test_users_are_refused_if_only_services_have_a_secret(verifier: Verifier) -> None:
     services = verifier(service_jwt_secret=SERVICE_SECRET)
     assert await status(services, by_secret(billing(), SERVICE_SECRET)) == 200
     assert await status(services, by_secret(claims(), SERVICE_SECRET)) == 401
