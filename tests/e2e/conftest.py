@@ -1,5 +1,5 @@
 """Fixtures with running systems: most tests share one; tests that break something start their own. The report of a
-failed test ends with the last lines of its services' logs.
+failed test ends with the last lines that its services logged.
 """
 
 from collections.abc import AsyncIterator, Generator, Iterator

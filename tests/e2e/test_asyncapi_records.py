@@ -44,7 +44,7 @@ async def test_every_record_is_as_described_except_malformed_commands(
             seen[channel].update(names)
             undescribed += [] if names else [record.value]
     assert undescribed == [malformed.body]
-    # The instance may have decided the tenant's first commands in memory.
+    # The instance may have decided the tenant's first commands without publishing them.
     assert {"RENAME_ORG"} <= seen.pop("commands") <= {"CREATE_ORG", "ADD_MEMBER", "RENAME_ORG"}
     assert seen == {
         "audit_log": {"CREATE_ORG.entry", "ADD_MEMBER.entry", "RENAME_ORG.entry", "failure.entry"},

@@ -29,7 +29,7 @@ from support.processes import System, Systems
 from support.publisher import token
 from support.replay import read_log
 
-# If its start is cancelled, aiokafka forgets its first connection, which closes when it is garbage-collected.
+# An aiokafka client whose start is cancelled leaves its first connection to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:Unclosed AIOKafkaConnection:ResourceWarning")
 
 PARTITIONS = 2
@@ -75,7 +75,7 @@ async def rename(daybook: Daybook, tenant: Tenant, count: int) -> str:
 
 
 async def until(tail: Tail, position: str) -> list[str]:
-    """The positions of the entries that come, up to this one."""
+    """The positions of the next entries of the tail, up to this one."""
     found = list[str]()
     async for entry in tail:
         found.append(entry.position)
@@ -190,7 +190,7 @@ async def test_over_kafka_a_new_connection_continues_after_the_last_entry(system
         await anext(tail.entries())
 
 
-async def test_it_begins_at_the_start_of_the_orgs_log(
+async def test_following_can_begin_at_the_start_of_the_orgs_log(
     system: System, over_http: Daybook, over_kafka: Daybook, tenant: Tenant
 ) -> None:
     last = await rename(over_http, tenant, 2)
@@ -200,7 +200,7 @@ async def test_it_begins_at_the_start_of_the_orgs_log(
             assert await until(tail, last) == expected
 
 
-async def test_a_checkpoint_goes_on_after_its_entry(
+async def test_following_continues_after_the_entry_of_a_checkpoint(
     system: System, over_http: Daybook, over_kafka: Daybook, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     last = await rename(over_http, tenant, 5)
@@ -220,7 +220,7 @@ async def test_a_checkpoint_goes_on_after_its_entry(
         for daybook in (over_kafka, over_http):
             async with aclosing(daybook.tail(tenant.org_id, after=checkpoints[at])) as tail:
                 assert await until(tail, last) == expected[at + 1 :]
-        assert read[0] == offsets[at], "it reads nothing before its checkpoint"
+        assert read[0] == offsets[at], "reading did not begin at the checkpoint"
         read.clear()
     with pytest.raises(LogChanged, match=f"the record at offset {offsets[3]} is not entry"):
         await anext(over_kafka.tail(tenant.org_id, after=checkpoints[3][:-8] + "0" * 8))
@@ -232,7 +232,7 @@ async def test_without_a_position_following_begins_with_the_next_entry(
     for daybook in (over_http, over_kafka):
         async with aclosing(daybook.tail(tenant.org_id)) as tail:
             first = asyncio.create_task(anext(tail))
-            # Entries from before the start is known are not yielded.
+            # The tail does not yield entries that were written before its start was known.
             sent = list[str]()
             while not first.done():
                 sent.append(await rename(daybook, tenant, 1))

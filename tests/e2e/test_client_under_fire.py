@@ -25,7 +25,7 @@ from support.replay import check_chain, read_log
 
 pytestmark = [
     pytest.mark.timeout(600),
-    # If its start is cancelled, aiokafka forgets its first connection, which closes when it is garbage-collected.
+    # An aiokafka client whose start is cancelled leaves its first connection to the garbage collector.
     pytest.mark.filterwarnings("ignore:Unclosed AIOKafkaConnection:ResourceWarning"),
 ]
 

@@ -1,5 +1,5 @@
-"""An instance with a wrong clock reports this and appends nothing; instances with a right clock decide (docs/log.md,
-rule 9).
+"""An instance with a wrong clock reports its clock and appends nothing; instances with a correct clock decide
+(docs/log.md, rule 9).
 """
 
 import asyncio
@@ -73,7 +73,7 @@ async def is_held_by_clock(system: System) -> bool:
     return any("off PostgreSQL's" in reason for name, reason in reasons.items() if name.startswith("partition"))
 
 
-async def test_an_entry_stamped_a_minute_ahead_holds_its_partition_until_the_clock_is_near(systems: Systems) -> None:
+async def test_an_entry_stamped_90_s_ahead_holds_its_partition_until_the_clock_is_near(systems: Systems) -> None:
     system = systems.start(partitions=PARTITIONS, wait_seconds=1)
     settings, (command,) = system.settings, system.commands
     async with doors(settings, command.url) as (door,), open_database(settings) as database:

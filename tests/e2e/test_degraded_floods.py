@@ -123,7 +123,7 @@ async def is_full(service: Service) -> bool:
 
 
 async def slow_body(end: asyncio.Event) -> AsyncIterator[bytes]:
-    """A batch of the largest size whose last byte is sent only after `end`."""
+    """A batch of almost the largest size, whose last byte is sent only after `end`."""
     for _ in range(BATCH_BYTES // CHUNK - 1):
         yield b" " * CHUNK
     await end.wait()

@@ -17,7 +17,7 @@ from support.reports import ask, code_of, health, status, until_ready, until_unr
 pytestmark = pytest.mark.timeout(240)
 PARTITIONS = 2
 MOST_IN_MEMORY = 4
-# One of two partitions may take three quarters of this limit, 9.75 KiB. Four of these entries take 11 KiB, so the
+# One of two partitions may take three quarters of this limit (9.75 KiB). Four of the test's entries take 11 KiB, so the
 # fourth is the last.
 MAX_TAIL_MIB = 13 / 1024
 TAIL, LAG = "daybook_command_tail_entries", "daybook_projector_lag_records"

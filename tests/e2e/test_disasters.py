@@ -50,8 +50,8 @@ class Company:
             await until_projected(database, positions)
 
     async def send(self, *, over: Literal["http", "kafka"] = "http") -> list[str]:
-        """Sends some commands of every tenant. Returns the positions of their entries. Only commands over Kafka are
-        surely in the commands topic.
+        """Sends some commands of every tenant. Returns the positions of their entries. Only commands sent over
+        Kafka are certain to be in the commands topic.
         """
         sends = [tenant.rename(f"{len(self.answers)} {number}") for tenant in self.tenants for number in range(5)]
         sends += [tenant.by(tenant.viewer, "RENAME_ORG", name="no") for tenant in self.tenants]
@@ -77,7 +77,7 @@ async def found_company(systems: Systems) -> Company:
     async with doors(system.settings, system.commands[0].url) as (door,), open_database(system.settings) as database:
         orgs = [org_in(number, PARTITIONS) for number in range(PARTITIONS)]
         company = Company(system, await new_tenants(door, database, orgs, connections=1))
-    # A void record, so that offsets are not positions.
+    # A void record, so that offsets differ from positions.
     await append(system.settings, CUT, [b"a late writer's"])
     await company.work()
     return company
@@ -185,7 +185,7 @@ async def test_a_cut_topic_is_completed_from_audit_log(systems: Systems, tmp_pat
     await until_unready(f"partition {CUT}", "before the checkpoint's", *system.services)
     assert await first_finding(settings) == f"invalid: missing: topic {CUT}.{end - LOST}"
     system.stop()
-    # What is left of the topic has a void record. Without this record, it would be the beginning of audit_log.
+    # The rest of the topic contains a void record. Without that record, the rest would be the beginning of audit_log.
     refused = await restore(settings, *LOSE)
     assert (refused.code, "has other records than audit_log" in refused.stderr) == (1, True), refused
     await lose_topic(settings)

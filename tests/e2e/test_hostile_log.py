@@ -121,7 +121,7 @@ async def test_an_entry_in_a_foreign_partition_quarantines_only_its_org(system: 
 
 
 async def test_an_entry_that_claims_a_huge_number_of_entries_does_not_block_a_repeat(system: System) -> None:
-    """Sends a command again whose forged entry claims to be one of 2^53 - 1 entries."""
+    """Repeats a command whose forged entry claims to be one of 2^53 - 1 entries."""
     settings, (command,) = system.settings, system.commands
     async with doors(settings, command.url) as (door,), open_database(settings) as database:
         poisoned, healthy = await two_orgs(door, database)

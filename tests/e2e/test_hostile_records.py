@@ -20,7 +20,7 @@ MIB = 1024 * 1024
 HUGE = random.Random(1).randbytes(2 * MIB)
 LARGEST = random.Random(2).randbytes(4 * MIB - 1024)
 REPLY = [("reply-partition", b"1"), ("correlation-id", b"unread")]
-# A record with such a header just fits into the commands topic, but its answer and its forwarded copy do not.
+# A record with this header just fits into its topic, but the record's answer and forwarded copy do not fit into theirs.
 ALMOST = random.Random(3).randbytes(4 * MIB - 600)
 VALUE_LEFT_OUT = "(the record is too large to be kept here: it is at its origin alone)"
 ODD_HEADERS = {
@@ -98,7 +98,7 @@ async def test_a_secret_at_the_end_of_a_huge_path_gets_a_dead_letter_with_a_shor
 
 
 @pytest.mark.parametrize("name", ["daybook-reason", "daybook-origin"])
-async def test_a_claimed_dead_letter_gets_its_own_reason_and_origin(publisher: Publisher, name: str) -> None:
+async def test_a_forged_reason_or_origin_is_replaced_in_the_dead_letter(publisher: Publisher, name: str) -> None:
     partition, offset = await publisher.publish_raw("some key", b"{}", [(name, b"claimed")], partition=PARTITION)
     letter = await dead_letter(publisher.settings, partition, offset)
     assert letter.reason.startswith(f"{INVALID}: ")

@@ -1,4 +1,4 @@
-"""Every org keeps an owner, also when two instances get demotions of its last two owners at the same time."""
+"""Every org keeps an owner, even when two instances get demotions of its last two owners at the same time."""
 
 import asyncio
 

@@ -36,7 +36,7 @@ async def apis(system: System) -> AsyncIterator[tuple[ReadApi, ...]]:
 
 @pytest.mark.timeout(180)
 async def test_writers_read_their_own_writes_on_every_instance(door: Door, apis: tuple[ReadApi, ...]) -> None:
-    """Each writer renames its own org and reads it at once. `make bench` does this with more writes."""
+    """Each writer renames its own org and reads it immediately. `make bench-large` does this with more writes."""
     readers = cycle(apis)
 
     async def write_and_read(writer: int) -> None:

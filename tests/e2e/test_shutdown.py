@@ -1,4 +1,4 @@
-"""An instance that is stopped finishes the commands that it has accepted. The other instances take over at once."""
+"""An instance that is stopped finishes the commands that it has accepted. The other instances take over immediately."""
 
 import asyncio
 

@@ -153,7 +153,8 @@ async def test_a_run_ended_at_the_last_moment_is_ended_by_either_its_worker_or_d
         look = "select id::text, started_at from sync_runs where id = any($1::uuid[])"
         rows = await site.database.fetch(look, [*runs])
         due = {row["id"]: row["started_at"] + timedelta(seconds=LIMIT) for row in rows}
-        # Daybook looks for overdue runs every LIMIT / 4 seconds. Workers end their runs at different times around it.
+        # Daybook looks for overdue runs every LIMIT / 4 seconds. Workers end their runs shortly before the limit, or
+        # after it.
         ends = {run: due[run] + timedelta(seconds=LIMIT * (number / 24 - 0.3)) for number, run in enumerate(due)}
         outcomes = await asyncio.gather(*(complete_at(site, runs[run], run, moment) for run, moment in ends.items()))
         await site.wait_until_ended(runs)

@@ -52,7 +52,7 @@ def fresh(brokers: Brokers) -> Iterator[Fresh]:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Two instances of each service, while three kinds of publishers keep sending commands."""
+    """Two instances of each service, while publishers keep sending commands in four ways."""
 
     settings: Settings
     brokers: Brokers
