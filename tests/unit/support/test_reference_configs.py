@@ -1,4 +1,4 @@
-"""The tests' own rules for configs and Daybook's give the same result, for valid configs and for each kind of fault."""
+"""The tests' own rules for configs give the same result as Daybook's, for valid configs and for each kind of fault."""
 
 from random import Random
 

@@ -1,5 +1,5 @@
-"""The random commands cover everything: every command type is accepted and every rejection occurs, in a large workload
-and in the small ones that hypothesis explores.
+"""The random commands cover everything: every command type is accepted, and every rejection but LIMIT_REACHED occurs,
+in a large workload and in the small ones that hypothesis explores.
 """
 
 from collections import Counter
@@ -21,7 +21,7 @@ from support.workload_kinds import WITHOUT_EFFECT
 COMMANDS = 10_000
 CODES = LOGGED - {"LIMIT_REACHED"}
 OFTEN = 25
-"""How often, in ten thousand commands, a case must occur. A rarer one could be missing with another seed."""
+"""How often each type must succeed in ten thousand commands. A rarer one could be missing with another seed."""
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def test_every_command_succeeds_often_enough(workload: Workload) -> None:
     assert min(made.values()) >= OFTEN, made.most_common()[-3:]
 
 
-def test_every_refusal_and_no_other_appears(workload: Workload) -> None:
+def test_exactly_the_expected_codes_appear(workload: Workload) -> None:
     codes = Counter(entry["code"] for entry in workload.entries)
     assert codes.keys() == CODES | {None}
     assert min(codes.values()) >= 5, codes.most_common()[-3:]

@@ -1,4 +1,4 @@
-"""Commands that choose the id of the thing they create: only a service may do so, and no org may have used the id."""
+"""Commands that choose the id of the thing they create: only a service may, and the id must be unused in every org."""
 
 import pytest
 from msgspec import structs

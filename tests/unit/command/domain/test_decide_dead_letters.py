@@ -97,7 +97,7 @@ def test_deleting_a_connection_deletes_its_dead_letters() -> None:
     scene.when(RETRY).then_rejected(Code.DLQ_EVENT_NOT_FOUND)
 
 
-def test_a_dead_letter_left_in_the_tables_after_its_connection_is_deleted_is_not_found() -> None:
+def test_a_dead_letter_left_in_the_tables_by_a_deleted_connection_is_not_found() -> None:
     assert PENDING.org is not None
     orphaned = replace(PENDING.org, connections=PENDING.org.connections.delete(SHOP))
     replace(PENDING, org=orphaned).when(RETRY).then_rejected(Code.DLQ_EVENT_NOT_FOUND)

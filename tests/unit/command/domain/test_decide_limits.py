@@ -1,4 +1,4 @@
-"""Orgs at their limits: the last member, project, connection and secret reference fits, and one more is rejected."""
+"""Orgs at their limits: the last member, project, connection and secret reference fit, and one more is rejected."""
 
 import pytest
 from immutables import Map
@@ -20,7 +20,7 @@ WEB = project(1)
 
 
 def org_of(members: int, projects: int) -> Given:
-    """`members` includes ANN, the owner, and BOB, a member of the org and an editor of every project."""
+    """`members` counts ANN (the owner) and BOB (a member of the org and an editor of every project) too."""
     people: dict[str, Role] = {person(number): "viewer" for number in range(1000, 1000 + members - 2)}
     people |= {ANN: "owner", BOB: "member"}
     editors = Map[str, ProjectRole](((BOB, "editor"),))

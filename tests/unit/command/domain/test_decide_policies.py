@@ -109,7 +109,7 @@ def test_a_critical_alert_is_never_lowered_to_a_warning() -> None:
 
 
 @pytest.mark.parametrize(("before", "again"), [(ONE_FAILED, FAILING), (TWO_FAILED, FAILING_BADLY)])
-def test_the_next_failure_raises_an_alert_again_that_a_user_resolved(
+def test_an_alert_that_a_user_resolved_is_raised_again_by_the_next_failure(
     before: tuple[Fact, ...], again: facts.AlertRaised
 ) -> None:
     scene = given(*HUB, *before, resolved_by_user("sync_failing"), sync_started(9))
@@ -164,7 +164,7 @@ def test_the_hundredth_pending_dead_letter_makes_the_alert_critical() -> None:
 
 
 @pytest.mark.parametrize(("pending", "again"), [(50, BACKLOG), (101, LONG_BACKLOG)])
-def test_the_next_dead_letter_raises_a_backlog_alert_again_that_a_user_resolved(
+def test_a_backlog_alert_that_a_user_resolved_is_raised_again_by_the_next_dead_letter(
     pending: int, again: facts.AlertRaised
 ) -> None:
     with_pending(pending).when(record(1)).then(letter_recorded(1), again)

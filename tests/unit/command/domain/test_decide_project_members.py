@@ -54,7 +54,7 @@ def test_an_org_viewer_can_only_be_viewer_in_a_project(role: ProjectRole) -> Non
     WITH_A_VIEWER.when(raising).then_rejected(Code.FORBIDDEN)
 
 
-def test_the_limit_on_org_viewers_is_checked_before_an_existing_membership() -> None:
+def test_the_rule_for_org_viewers_is_checked_before_an_existing_membership() -> None:
     adding = command("ADD_PROJECT_MEMBER", by=ANN, project_id=WEB, user_id=DAN, role="editor")
     WITH_A_VIEWER.when(adding).then_rejected(Code.FORBIDDEN)
 

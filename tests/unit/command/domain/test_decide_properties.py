@@ -35,7 +35,7 @@ class Replay:
         self._log = Logbook()
 
     def each(self, history: list[Send]) -> Iterator[tuple[Outcome, Org]]:
-        """Each outcome with the org after it, starting once the org exists."""
+        """Each outcome with the org after it, starting when the org exists."""
         for send in history:
             outcome = self.deciders.decide(send)
             for value in append_decision(self._log, outcome):

@@ -91,6 +91,6 @@ def test_a_reference_used_by_a_connection_cannot_be_deleted() -> None:
     [facts.ConnectionDeleted(connection_id=SHOP), facts.ConnectionUpdated(connection_id=SHOP, config=free_json({}))],
     ids=["deleted", "updated"],
 )
-def test_a_reference_can_be_deleted_once_no_connection_uses_it(last: Fact) -> None:
+def test_a_reference_can_be_deleted_when_no_connection_uses_it(last: Fact) -> None:
     freed = given(*USED, last).when(command("DELETE_SECRET_REF", by=ANN, secret_ref_id=TOKEN))
     freed.then(facts.SecretRefDeleted(secret_ref_id=TOKEN))

@@ -1,4 +1,4 @@
-"""START_SYNC, COMPLETE_SYNC, FAIL_SYNC and CANCEL_SYNC. The tests of the policies test the alerts that follow."""
+"""START_SYNC, COMPLETE_SYNC, FAIL_SYNC and CANCEL_SYNC. test_decide_policies.py tests the alerts that follow."""
 
 from typing import Any
 
@@ -109,7 +109,7 @@ def test_an_ended_run_cannot_end_again(type_: str, ended: Fact) -> None:
 
 
 @pytest.mark.parametrize("type_", ENDS)
-def test_a_run_left_in_the_tables_after_its_connection_is_deleted_is_not_found(type_: str) -> None:
+def test_a_run_left_in_the_tables_by_a_deleted_connection_is_not_found(type_: str) -> None:
     assert RUNNING.org is not None
     orphaned = replace(RUNNING.org, connections=RUNNING.org.connections.delete(SHOP))
     replace(RUNNING, org=orphaned).when(end(type_)).then_rejected(Code.SYNC_RUN_NOT_FOUND)

@@ -1,5 +1,5 @@
-"""Commands that name a thing that is not in their org. This is reported before missing rights, and the failure names
-the thing.
+"""Commands that name a thing that is not in their org. The thing is reported before missing rights, and the failure
+names it.
 """
 
 import json

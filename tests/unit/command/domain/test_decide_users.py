@@ -1,4 +1,4 @@
-"""REGISTER_USER: the user itself or a service sends it, if Daybook manages its users. A repeat changes nothing."""
+"""REGISTER_USER: sent by the user itself or by a service, if Daybook manages users. A repeat changes nothing."""
 
 import pytest
 

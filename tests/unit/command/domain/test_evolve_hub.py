@@ -135,7 +135,7 @@ def test_an_entry_that_changes_an_unknown_activity_cannot_be_folded(fact: Fact) 
         folded(without_activity(after()), fact)
 
 
-def test_what_needs_no_activity_is_folded_without_it() -> None:
+def test_an_entry_that_needs_no_activity_is_folded_without_it() -> None:
     told = (facts.ConnectionUpdated(connection_id=SHOP, config=KEYED), facts.ConnectionDeactivated(connection_id=SHOP))
     assert folded(without_activity(after()), *told) == without_activity(after(*told))
 

@@ -1,4 +1,4 @@
-"""A new command needs edits to only five files: a toy command works in a copy of the packages after them."""
+"""A new command needs edits to only five files: with them, a toy command works in a copy of the packages."""
 
 import filecmp
 import os

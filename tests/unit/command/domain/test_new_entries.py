@@ -1,5 +1,5 @@
-"""The entries of a decision. Columns name only things that exist; a failure keeps other ids of its command in
-its data.
+"""The entries of a decision. Columns name only things that exist; the data of a failure keeps the command's
+other ids.
 """
 
 import json
@@ -86,7 +86,7 @@ def test_a_failed_create_of_an_existing_org_is_written_to_that_org() -> None:
     assert columns(refused) == ("org", ORG, ORG, None, EVE)
 
 
-def test_a_user_that_fails_to_register_itself_appears_only_in_the_data() -> None:
+def test_a_user_that_fails_to_register_itself_is_named_as_actor_only_in_the_data() -> None:
     refused = rejected(EMPTY.with_external_users(), Code.FORBIDDEN, "REGISTER_USER", NOBODY, user_id=NOBODY)
     assert columns(refused) == ("user", NOBODY, None, None, None)
     assert data_of(refused) == {"user_id": NOBODY, "actor_user_id": NOBODY}

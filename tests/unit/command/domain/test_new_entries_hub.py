@@ -1,4 +1,4 @@
-"""The columns of the hub's entries and failures. If the org has the thing, its project is that of its connection."""
+"""The columns of the hub's entries and failures. If the org has the thing, they name its connection's project."""
 
 import json
 from typing import Any
@@ -48,7 +48,7 @@ ATTEMPTS: dict[str, tuple[dict[str, Any], str, str | None, str | None]] = {
     "RESOLVE_ALERT": ({"alert_id": ALERT_1}, "integration_alert", ALERT_1, WEB),
     "CREATE_SECRET_REF": ({"key_name": "key", "secret_id_ref": "env:KEY"}, "secret_ref", None, None),
 }
-"""Commands that CAT and strangers may not send: data, entity type, entity id (None: that of the thing it would create),
+"""Commands that CAT and strangers may not send: data, entity type, entity id (None: the id of the thing to create),
 project.
 """
 

@@ -67,7 +67,7 @@ def test_each_cell_gets_the_verdict_of_the_table_of_rights(cell: Cell) -> None:
         case Verdict.ORG_NOT_FOUND:
             outcome.then_rejected(Code.ORG_NOT_FOUND)
         case None:
-            pytest.fail("there is no such case")
+            pytest.fail("this actor cannot send the command")
 
 
 @pytest.mark.parametrize("cell", OF_USERS, ids=str)

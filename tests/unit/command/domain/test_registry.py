@@ -11,7 +11,7 @@ from support.given import ANN, BOB, command, project
 
 CHOSEN = project(1)
 ONLY_A_SERVICE = "Chosen by services only"
-"""Every schema describes an id that may be chosen with these words."""
+"""The words with which every schema describes an id that may be chosen."""
 TABLES = {
     "CREATE_PROJECT": "projects",
     "CREATE_CONNECTION": "source_connections",
@@ -55,7 +55,7 @@ def test_only_a_chosen_id_is_looked_up_in_the_table_of_its_kind(type_: str) -> N
     assert named_by(command(type_, by=ANN, **CREATIONS[type_])).chosen is None
 
 
-def test_every_create_that_can_choose_an_id_is_listed_here() -> None:
+def test_the_creations_are_all_commands_that_can_choose_an_id() -> None:
     choosing = {type_ for type_, model in COMMANDS.items() if ONLY_A_SERVICE in str(model.model_json_schema())}
     assert choosing == set(CREATIONS)
 

@@ -1,4 +1,4 @@
-"""While many local commands wait, few shards work on backlogs at once, and newcomers do not wait for them."""
+"""While many local commands wait, few shards work on backlogs at once, and newcomers do not wait for backlogs."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ MANY = CROWD
 
 @dataclass
 class Paced:
-    """Shards that are paced as the engine paces them. `asked`: the effects of each shard's last event."""
+    """Shards that are paced as the engine paces them. `asked`: the last effects of each shard."""
 
     assignments: dict[int, Assignment] = field(default_factory=dict)
     asked: dict[int, Sequence[Effect]] = field(default_factory=dict)
@@ -83,7 +83,7 @@ def key_of(partition: int, number: int = 0) -> str:
 
 
 def crowd(paced: Paced) -> None:
-    """Every shard has a backlog of one key, and takes a newcomer's batch first."""
+    """Gives every shard a backlog of one key, and finishes the batches that have the newcomers."""
     for partition in range(SHARDS):
         paced.send(partition, key_of(partition), MANY)
     paced.look()
@@ -91,7 +91,7 @@ def crowd(paced: Paced) -> None:
         paced.finish(partition)
 
 
-def test_few_commands_are_decided_at_once(paced: Paced) -> None:
+def test_few_commands_need_no_turns(paced: Paced) -> None:
     for partition in range(SHARDS):
         paced.send(partition, key_of(partition), CROWD // SHARDS)
     paced.look()
@@ -184,7 +184,7 @@ def test_a_shard_that_has_to_wait_gives_its_turn_to_the_next(paced: Paced) -> No
     assert paced.sizes() == dict.fromkeys(range(1, 1 + AT_ONCE), MOST_ON_TURN)
 
 
-def test_no_shard_stays_idle_when_a_crowd_dissolves_with_its_own_batch(paced: Paced) -> None:
+def test_a_shard_whose_own_batch_ends_the_crowd_does_not_stay_idle(paced: Paced) -> None:
     first = paced.assignments[0].shard
     large = [local(next(paced.numbers)) for _ in range(20)]
     first.queue_local(

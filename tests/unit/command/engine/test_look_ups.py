@@ -1,4 +1,4 @@
-"""Loads that are queued during a look-up share the next one. If there are many, it overlaps the first."""
+"""Loads that are queued during a look-up share the next one. If they have many commands, the two look-ups overlap."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping

@@ -1,4 +1,4 @@
-"""A user is ruled out only if its shard is here and knows all commands and entries, and none of them registers it."""
+"""A user is ruled out only if its shard is in this instance and knows all commands and entries, but no registration."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ NOBODY = str(UUID(int=0xF, version=4))
 
 @dataclass
 class Kafka:
-    """`command_end`, `log_end`: where the only partition ends, of the commands topic and of the log."""
+    """`command_end`, `log_end`: the end of the only partition of the commands topic, and of the log."""
 
     command_end: int = 0
     log_end: int = 0

@@ -9,7 +9,7 @@ from daybook_command.engine.turns import Turns
 
 
 async def iterations_of(waiters: int) -> list[int]:
-    """In which iteration of the loop each of some waiters, which come at once, gets its turn."""
+    """The iterations of the loop in which waiters get their turns if all of them come together."""
     shared, iteration, found = Turns(), 0, list[int]()
 
     async def wait() -> None:
@@ -28,7 +28,7 @@ async def test_short_work_of_several_shards_shares_an_iteration() -> None:
     assert len(set(await iterations_of(3))) == 1
 
 
-async def test_a_shard_waits_once_the_time_of_an_iteration_is_used_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_shard_waits_when_the_time_of_an_iteration_is_used_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turns, "TURN_SECONDS", 0.0)
     assert len(set(await iterations_of(4))) == 4
 

@@ -76,7 +76,7 @@ async def test_each_item_without_an_id_gets_its_own(door: DoorAlone) -> None:
     assert ids[0] != ids[1]
 
 
-async def test_commands_of_an_org_wait_from_the_first_one_with_an_unknown_user(door: DoorAlone) -> None:
+async def test_all_commands_of_an_org_wait_if_one_names_an_unknown_user(door: DoorAlone) -> None:
     """A batch may register a user and add this user to an org. The order of an org's commands is kept."""
     door.users.known = {USER}
     register = rename(type="REGISTER_USER", org_id=..., actor_user_id=..., data={"user_id": OTHER})

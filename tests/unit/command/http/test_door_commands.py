@@ -154,7 +154,7 @@ async def test_a_body_without_a_length_is_read_up_to_the_limit_only(door: DoorAl
     assert sent <= 6 * 65_536
 
 
-async def test_a_request_whose_connection_ends_in_its_body_publishes_nothing(door: DoorAlone) -> None:
+async def test_a_request_cut_off_within_its_body_publishes_nothing(door: DoorAlone) -> None:
     torn: Message = {"type": "http.request", "body": b'{"id', "more_body": True}
     messages: list[Message] = [torn, {"type": "http.disconnect"}]
     answered: list[Message] = []

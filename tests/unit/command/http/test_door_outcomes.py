@@ -48,7 +48,7 @@ async def test_an_outcome_is_visible_to_its_sender_owners_admins_and_services(
     assert answer.status_code == status
 
 
-async def test_a_user_can_only_ask_for_its_own_attempts_as_an_outsider(door: DoorAlone) -> None:
+async def test_an_actor_that_a_user_names_is_ignored(door: DoorAlone) -> None:
     await door.outcome(ORG, f"{COMMAND}?actor={OTHER}", f"user:{USER}")
     assert door.outcomes.actors == [USER]
 

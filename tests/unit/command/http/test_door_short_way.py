@@ -48,7 +48,7 @@ def answer(door: DoorAlone, command: SentCommand, envelope: Json) -> None:
 
 
 async def begun(send: Callable[[], Any], shards: HeldShards, count: int = 1) -> "asyncio.Task[Any]":
-    """Starts the request, and returns its task once the door has given the shards `count` more commands."""
+    """Starts the request, and returns its task when the door has given the shards `count` more commands."""
     expected = len(shards.given) + count
     task = asyncio.create_task(send())
     await eventually(lambda: _reached(shards.given, expected))
@@ -155,7 +155,7 @@ async def test_what_is_handed_back_is_published_at_once(shards: HeldShards) -> N
 
 
 @pytest.mark.parametrize(("taken", "text"), [(False, "nothing was done"), (True, "may or may not be decided")])
-async def test_an_answer_says_nothing_was_done_only_if_no_batch_took_the_command(
+async def test_an_answer_says_that_nothing_was_done_only_if_no_batch_took_the_command(
     shards: HeldShards, text: str, *, taken: bool
 ) -> None:
     door = door_with(shards, wait_seconds=0.4)
@@ -182,7 +182,7 @@ async def test_while_a_published_command_is_undecided_later_ones_of_its_key_are_
 
 @dataclass
 class BlockedKafka:
-    """Acknowledges nothing before the test lets it."""
+    """Acknowledges nothing before `released` is set."""
 
     taken: list[CommandToSend] = field(default_factory=list)
     released: asyncio.Event = field(default_factory=asyncio.Event)
@@ -218,7 +218,7 @@ async def test_an_unknown_publish_closes_the_way_for_its_key_until_a_later_one_i
     assert [each.command.id for each in shards.given] == [IDS[2]]
 
 
-async def test_a_published_command_of_a_key_takes_along_those_that_a_shard_holds(shards: HeldShards) -> None:
+async def test_a_published_command_is_preceded_by_those_of_its_key_that_a_shard_holds(shards: HeldShards) -> None:
     door = door_with(shards, wait_seconds=30)
     first = await begun(lambda: door.send(rename(id=IDS[0])), shards)
     await door.send(rename(id=IDS[1]), prefer="respond-async")

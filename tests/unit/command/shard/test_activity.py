@@ -51,7 +51,7 @@ def plant(world: FairWeather, **changes: object) -> None:
     stored(world)[CONNECTION,] = {**stored(world)[CONNECTION,], **changes}
 
 
-def test_the_row_is_read_with_the_copy_and_changed_by_every_later_entry(world: FairWeather) -> None:
+def test_the_activity_is_read_with_the_copy_and_changed_by_every_later_entry(world: FairWeather) -> None:
     record(world, SECOND)
     assert (kept(world).pending, kept(world).running, kept(world).failures) == (2, SECOND, 0)
     world.decide("FAIL_SYNC", sync_run_id=SECOND, error_message="down")

@@ -19,7 +19,7 @@ def test_arrivals_are_numbered_in_their_order() -> None:
     assert [(each.number, each.offset) for each in inbox.queue] == [(0, 70), (1, 75), (2, 90)]
 
 
-def test_refused_commands_are_suspects_by_number() -> None:
+def test_suspects_of_a_refused_append_are_marked_by_number() -> None:
     shard = ready_shard()
     decide_batch(shard, CREATE, command_at(701))
     shard.handle(AppendRefused("too large"))

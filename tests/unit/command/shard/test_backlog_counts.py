@@ -54,7 +54,7 @@ def test_a_connection_that_reuses_a_deleted_id_has_none_of_the_old_dead_letters(
     assert b'"remaining":0' in bytes(entry.metadata_json.data)
 
 
-def test_dead_letters_leave_memory_once_they_are_projected(world: FairWeather) -> None:
+def test_dead_letters_leave_memory_when_they_are_projected(world: FairWeather) -> None:
     for id_ in LETTERS:
         world.decide("RETRY_DLQ_EVENT", dlq_event_id=id_)
     touched = world.shard.memory.cache.orgs[ORG].org

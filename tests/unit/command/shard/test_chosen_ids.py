@@ -63,7 +63,7 @@ def test_no_offset_is_committed_past_a_waiting_command() -> None:
     assert shard.handle(Answered(answer.next_offset)) == [Commit(1)]
 
 
-def test_waiting_commands_are_decided_in_order_once_all_partitions_are_projected() -> None:
+def test_waiting_commands_are_decided_in_order_when_all_partitions_are_projected() -> None:
     shard = taken_over()
     effects = arrive(shard, command_at(0, "CREATE_ORG"), CHOOSES_ID, LATER_IN_ORG, IN_OTHER_ORG)
     shard.handle(loaded_snapshot(effects, next_offsets=BEHIND_END))
@@ -102,7 +102,7 @@ def test_a_user_who_chooses_an_id_is_rejected_at_once() -> None:
     assert len(only_effect(shard.handle(loaded_snapshot(effects, next_offsets=BEHIND_END)), Append).records) == 2
 
 
-def test_only_commands_that_choose_ids_wait_until_the_log_ends_are_known() -> None:
+def test_only_commands_that_choose_ids_wait_until_the_ends_of_the_log_are_known() -> None:
     shard = starting_shard()
     take_over(shard)
     effects = arrive(shard, command_at(0, "CREATE_ORG"), CHOOSES_ID)
@@ -120,7 +120,7 @@ def test_a_revoked_partition_is_not_committed_past_a_waiting_command() -> None:
     assert only_effect(shard.handle(Acknowledged(0)), Answer).next_offset == CHOOSES_ID.offset
 
 
-def test_more_waiting_commands_than_one_batch_parses_do_not_delay_other_orgs() -> None:
+def test_more_than_a_batch_of_waiting_commands_does_not_delay_other_orgs() -> None:
     shard = taken_over()
     ids = [str(UUID(int=at, version=4)) for at in range(1, 900)]
     waiting = [sent(at, "CREATE_PROJECT", name="n" * 200, project_id=id_) for at, id_ in enumerate(ids, start=1)]

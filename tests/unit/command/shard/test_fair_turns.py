@@ -53,7 +53,7 @@ def test_a_command_of_a_quiet_key_is_in_the_next_batch_however_many_another_key_
     assert numbers(inbox.take()[0]) == [1_000, 4, 5, 6]
 
 
-def test_a_key_does_not_save_turns_while_it_sends_nothing() -> None:
+def test_a_key_does_not_save_up_turns_while_it_sends_nothing() -> None:
     inbox = inbox_with(*[ORG] * 100, most=50)
     inbox.take()
     inbox.add_local(of_key(number, QUIET) for number in range(100, 140))
@@ -61,7 +61,7 @@ def test_a_key_does_not_save_turns_while_it_sends_nothing() -> None:
     assert sum(number >= 100 for number in taken) <= len(taken) / 2 + 1
 
 
-def test_turns_of_withdrawn_commands_are_not_held_against_their_key() -> None:
+def test_turns_of_withdrawn_commands_do_not_count_for_their_key() -> None:
     inbox = inbox_with(*[ORG] * 50, *[QUIET] * 20)
     inbox.withdraw({ticket(number) for number in range(50)})
     inbox.add_local([of_key(70, ORG)])
@@ -115,7 +115,7 @@ def test_newcomers_that_are_withdrawn_are_not_counted() -> None:
 
 @given(STEPS)
 def test_the_commands_of_each_key_stay_in_order(steps: list[list[str] | int]) -> None:
-    """Whatever arrives, and whatever is put back: a batch ends early, or its decision crashed."""
+    """Whatever arrives, and whatever is put back because a batch ended early or its decision crashed."""
     inbox, sent, decided = Inbox(0, 1, MOST), defaultdict[str, list[int]](list), defaultdict[str, list[int]](list)
     number = 0
     for step in [*steps, *[0] * 100]:
@@ -136,7 +136,7 @@ def test_the_commands_of_each_key_stay_in_order(steps: list[list[str] | int]) ->
 
 @given(STEPS)
 def test_a_lone_command_is_in_the_next_batch_or_the_one_after(steps: list[list[str] | int]) -> None:
-    """There are fewer other keys than places in two batches, so their numbers of commands do not matter."""
+    """There are fewer other keys than places in two batches, so it does not matter how many commands they have."""
     inbox = Inbox(0, 1, MOST)
     number = 0
     for step in steps:

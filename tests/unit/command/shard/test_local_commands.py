@@ -1,4 +1,4 @@
-"""A shard takes commands from the door, in memory, as well as those of the topic, answers them after their entries are
+"""Besides the topic's commands, a shard takes some from the door, in memory. It answers these after their entries are
 admitted, and hands them back instead of dropping them.
 """
 
@@ -25,7 +25,7 @@ from support.surroundings import START_US
 
 
 def created() -> Shard:
-    """A shard whose org exists. Its next record has the offset 1."""
+    """A shard whose org exists. The next record has the offset 1."""
     shard = open_shard()
     decide_batch(shard, command_at(0, "CREATE_ORG"))
     shard.handle(Acknowledged(0))
@@ -73,7 +73,7 @@ def test_a_local_command_and_its_record_in_one_batch_are_decided_once() -> None:
     assert only_effect(effects, AnswerLocally).replies[0].value == only_effect(effects, Answer).replies[0].value
 
 
-def test_a_filtered_command_is_deferred_only_by_earlier_commands() -> None:
+def test_a_command_with_a_filter_is_deferred_only_by_earlier_commands() -> None:
     connection = "00000000-0000-4000-8000-0000000000cc"
     shard = created()
     decide_batch(shard, command_at(1))
@@ -112,7 +112,7 @@ def test_records_of_the_same_batch_are_not_handed_back() -> None:
     assert [each.offset for each in shard.inbox.queue] == [2]
 
 
-def test_a_partition_that_is_given_away_hands_back_and_may_still_finish_its_batch() -> None:
+def test_a_partition_that_is_given_away_hands_commands_back_and_may_still_finish_its_batch() -> None:
     shard = created()
     shard.handle(loaded_snapshot(arrive_locally(shard, local(1))))
     arrive_locally(shard, local(2))
@@ -122,7 +122,7 @@ def test_a_partition_that_is_given_away_hands_back_and_may_still_finish_its_batc
     ]
 
 
-def test_a_shard_that_stops_hands_back() -> None:
+def test_a_shard_hands_commands_back_when_it_stops() -> None:
     shard = created()
     shard.handle(loaded_snapshot(arrive_locally(shard, local(1))))
     effects = shard.handle(Acknowledged(0))
@@ -188,7 +188,7 @@ def test_the_way_is_closed_while_the_shard_waits() -> None:
 
 
 def lose(shard: Shard, number: int) -> None:
-    """A batch is lost; then the shard has taken over again and read the topic's end."""
+    """Loses a batch. The shard takes over again, reads the topic's end, and decides the batch again."""
     shard.handle(loaded_snapshot(arrive(shard, command_at(number))))
     shard.handle(AppendUnknown())
     effects = take_over(shard)

@@ -120,7 +120,7 @@ def test_an_acknowledgement_below_the_folded_end_stops_the_partition() -> None:
     assert arrive(shard, command_at(2)) == []
 
 
-def test_a_refused_batch_is_retried_one_by_one_and_a_command_that_fails_alone_is_set_aside() -> None:
+def test_commands_of_a_refused_batch_are_retried_one_by_one_and_set_aside_if_they_fail_alone() -> None:
     shard = ready_shard()
     decide_batch(shard, CREATE, command_at(1))
     shard.handle(AppendRefused("too large"))

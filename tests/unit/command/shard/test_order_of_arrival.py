@@ -15,7 +15,7 @@ from support.simulation import CONFIG
 
 @dataclass
 class SeekableConsumer:
-    """A consumer that only records the offsets it is asked to seek to."""
+    """A consumer that only notes the offsets it is asked to seek to."""
 
     sought: list[int] = field(default_factory=list)
 

@@ -14,7 +14,7 @@ def org_of(members: int) -> Org:
 
 
 def cache_of(limit: int, **orgs: int) -> OrgCache:
-    """A cache with orgs of so many members each, the least recently used first."""
+    """A cache of orgs with these numbers of members, the least recently used org first."""
     cache = OrgCache(limit)
     for org_id, members in orgs.items():
         cache.put(org_id, org_of(members), 0)

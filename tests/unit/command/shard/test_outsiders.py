@@ -33,7 +33,7 @@ def sent(offset: int, by: str, envelope: dict[str, Any], id_: str | None = None,
 
 
 def sample(type_: str) -> dict[str, Any]:
-    """The type's golden command without its ids and org; a REGISTER_USER must name no org."""
+    """The type and data of the golden command. A REGISTER_USER must name no org."""
     data = json.loads((SAMPLES / f"{type_}.v1.json").read_text("utf-8"))["data"]
     return {"type": type_, "data": data} | ({"org_id": None} if type_ == "REGISTER_USER" else {})
 

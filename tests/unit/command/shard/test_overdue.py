@@ -1,4 +1,4 @@
-"""When a shard fails overdue runs with its own command, and when it does not."""
+"""When a shard uses its own command to fail overdue runs, and when it does not."""
 
 from uuid import UUID
 

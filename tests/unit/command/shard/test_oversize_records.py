@@ -1,4 +1,4 @@
-"""A record that is larger than any command may be is refused. Only its id is read, and its value is not kept."""
+"""A record that is too large for a command is refused. Only its command id is read, and its value is not kept."""
 
 import json
 from uuid import UUID

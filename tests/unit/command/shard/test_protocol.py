@@ -20,7 +20,7 @@ def test_every_schedule_passes_all_judges(first_seed: int) -> None:
     assert not failed
 
 
-def test_the_schedules_reach_races_voids_and_every_command() -> None:
+def test_the_schedules_reach_races_voids_and_every_command_of_an_org() -> None:
     """Without races, void records, takeovers, holds, takeovers that wait, forwarded commands and reused ids, the
     simulation would prove nothing.
     """

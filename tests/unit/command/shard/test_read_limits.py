@@ -29,7 +29,7 @@ class Silent:
 
 @dataclass
 class PausableConsumer:
-    """A consumer that only records when it is paused and resumed."""
+    """A consumer that only notes the calls of `pause` and `resume`."""
 
     calls: list[str] = field(default_factory=list)
 
@@ -94,7 +94,7 @@ def test_reading_pauses_while_too_many_answers_are_unacknowledged() -> None:
 
 
 @pytest.mark.parametrize(("size", "taken"), [(1, 500), (1_000, 262), (200_000, 1), (4_000_000, 1)])
-def test_a_batch_takes_at_most_one_envelopes_bytes_but_at_least_one_record(size: int, taken: int) -> None:
+def test_a_batch_takes_at_most_the_bytes_of_one_envelope_but_at_least_one_record(size: int, taken: int) -> None:
     inbox = Inbox(0, 1, 500)
     inbox.add([CommandRecord(offset, None, b" " * size, (), 0) for offset in range(600)])
     records, _ = inbox.take()

@@ -55,7 +55,7 @@ def logs(draw: st.DrawFn) -> list[LogRecord]:
 
 
 def read(shard: Shard, records: list[LogRecord], checkpoint: Checkpoint, cuts: set[int]) -> None:
-    """Gives the shard the log in slices that end at `cuts`, as long as it is taking over."""
+    """Gives the shard the log in slices that end at `cuts`, while the shard is taking over."""
     shard.handle(LogOpened(checkpoint, 0, len(records)))
     start = checkpoint.first_to_read
     for end in sorted({cut for cut in cuts if cut > start} | {len(records)}):
@@ -85,7 +85,7 @@ def test_a_shard_that_is_too_far_behind_forgets_what_it_has_folded_and_waits_for
     held = shard.handle(LogRead(records[3:7], 7))
     assert only_effect(held, Hold).reason == "12 entries wait for the projector; none is read"
     assert (len(shard.memory.tail), shard.waits) == (0, True)
-    # It has folded 7 entries before the tail was too long, so it waits until no more than 7 are left.
+    # It had folded 7 entries when the tail became too long, so it waits until no more than 7 are left.
     for projected, phase in ((4, ShardPhase.BEHIND), (5, ShardPhase.TAKING_OVER)):
         assert shard.handle(Tick()) == [TakeOver(waited=True)]
         shard.handle(LogOpened(checkpoint_at(records, projected), 0, COMMANDS))
@@ -94,7 +94,7 @@ def test_a_shard_that_is_too_far_behind_forgets_what_it_has_folded_and_waits_for
     assert (shard.phase, len(shard.memory.tail)) == (ShardPhase.READY, 7)
 
 
-def test_a_shard_that_has_waited_continues_once_the_tail_is_short_enough() -> None:
+def test_a_shard_that_has_waited_continues_when_the_tail_is_short_enough() -> None:
     records = [LogRecord(offset, value) for offset, value in enumerate(entries())]
     shard = starting_shard(LIMITED)
     read(shard, records, NOTHING, {6})

@@ -1,4 +1,4 @@
-"""How a shard reacts to reads it cannot trust: an unexpected PostgreSQL, log or clock, or a poison entry."""
+"""How a shard reacts to reads it cannot trust: a checkpoint, log or clock that is wrong, or a poison entry."""
 
 import pytest
 from msgspec.structs import replace
@@ -138,7 +138,7 @@ def test_a_long_tail_holds_the_shard_until_the_projector_has_caught_up() -> None
     assert only_effect(effects, LoadSnapshot).commands == 1
 
 
-def test_an_idle_shard_drops_what_is_projected_of_a_tail_beyond_its_share() -> None:
+def test_an_idle_shard_drops_the_projected_part_of_a_tail_beyond_its_share() -> None:
     shard = ready_shard(replace(CONFIG, max_tail=8_000))
     append = decide_batch(shard, CREATE, command_at(1))
     assert shard.handle(Acknowledged(0))
