@@ -5,6 +5,7 @@ not run.
 import os
 import re
 import shutil
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,10 @@ import yaml
 from daybook_infra.runtime.kafka.clients import admin
 from daybook_infra.runtime.postgres.logins import COMMAND, PROJECTOR
 from daybook_infra.runtime.settings import Settings
-from daybook_infra.stack.docker import DockerStack
+from daybook_infra.stack.docker import PORT_NAMES, DockerStack
 from daybook_infra.stack.interface import ALL_PARTS, Part, Servers, StackError
 from daybook_infra.stack.places import Home, checkout
+from daybook_infra.stack.ports import LOOPBACK, remembered_ports
 from daybook_infra.stack.processes import Child, run
 from support.containers import containers
 from support.sql import run as run_sql
@@ -125,6 +127,17 @@ def test_a_missing_daemon_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(StackError, match=r"docker compose ps failed: .*is the Docker daemon running") as caught:
         DockerStack(checkout(), Home(tmp_path / "home"), print).start()
     assert "\n" not in str(caught.value)
+
+
+def test_the_ports_of_parts_that_are_not_started_are_left_to_other_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _fake_docker(tmp_path, monkeypatch, volumes="")
+    stack = DockerStack(checkout(), Home(tmp_path / "home"), print)
+    stack.start(frozenset())
+    for port in remembered_ports(stack.home.ports, PORT_NAMES).values():
+        with socket.create_server((LOOPBACK, port)):
+            pass
 
 
 def test_reset_deletes_stopped_containers_volumes_and_the_password(

@@ -16,7 +16,7 @@ import pytest
 
 from daybook_infra.runtime.kafka.clients import admin
 from daybook_infra.runtime.settings import Settings
-from daybook_infra.stack.embedded import EmbeddedStack
+from daybook_infra.stack.embedded import PORT_NAMES, EmbeddedStack
 from daybook_infra.stack.interface import ALL_PARTS, Part, Servers, StackError
 from daybook_infra.stack.places import Home
 from daybook_infra.stack.ports import LOOPBACK, remembered_ports
@@ -115,6 +115,13 @@ def test_a_taken_port_is_a_clear_error(running: EmbeddedStack) -> None:
     with socket.create_server((LOOPBACK, port)), pytest.raises(StackError, match=f"port {port}, .*end that program"):
         running.start(POSTGRES)
     assert running.start(POSTGRES) == POSTGRES
+
+
+def test_the_ports_of_parts_that_are_not_started_are_left_to_other_processes(fresh: EmbeddedStack) -> None:
+    fresh.start(frozenset())
+    for port in remembered_ports(fresh.home.ports, PORT_NAMES).values():
+        with socket.create_server((LOOPBACK, port)):
+            pass
 
 
 @pytest.mark.parametrize(("part", "marker"), [(Part.POSTGRES, "PG_VERSION"), (Part.KAFKA, "meta.properties")])

@@ -95,7 +95,7 @@ class DockerStack:
         ports = remembered_ports(self.home.ports, PORT_NAMES)
         for part in missing:
             check_free(ports[f"docker_{part}"], part.label, self.home.ports)
-            release(ports[f"docker_{part}"])
+        release(*ports.values())
 
     def _running_parts(self) -> frozenset[Part]:
         """Compose prints one JSON object per line, or one array in older versions."""

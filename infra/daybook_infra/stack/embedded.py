@@ -10,7 +10,7 @@ from daybook_infra.stack.interface import ALL_PARTS, Part, Say, Servers
 from daybook_infra.stack.kafka import Cluster, Kafka
 from daybook_infra.stack.lock import lock_or_wait
 from daybook_infra.stack.places import Home
-from daybook_infra.stack.ports import check_free, remembered_ports
+from daybook_infra.stack.ports import check_free, release, remembered_ports
 from daybook_infra.stack.postgres import Postgres
 from daybook_infra.stack.processes import explain_end, read_pid
 
@@ -37,6 +37,8 @@ class EmbeddedStack:
                 self._start_postgres(postgres, undo)
                 started.add(Part.POSTGRES)
             undo.pop_all()
+            # Another process may start the other part.
+            release(kafka.port, *kafka.cluster.controller_ports, postgres.port)
         return frozenset(started)
 
     def servers(self) -> Servers:

@@ -65,10 +65,11 @@ def check_free(port: int, title: str, file: Path) -> None:
 
 
 def release(*ports: int) -> None:
-    """Call it just before a server starts that listens there."""
+    """Call it just before a server starts that listens there, and when none is going to start."""
     for port in ports:
-        if port in _reserved:
-            _reserved.pop(port).close()
+        reservation = _reserved.pop(port, None)
+        if reservation is not None:
+            reservation.close()
 
 
 def _read_ports(file: Path) -> dict[str, int]:
