@@ -34,7 +34,8 @@ from daybook_contracts.topics import COMMAND_EVENT, DOOR_HTTP, event_headers
 Answer = Result | Pending
 T = TypeVar("T")
 S = TypeVar("S")
-# How many commands may wait for their outcome at once, about 2 KB each. Further requests are refused with BUSY.
+# How many commands may wait for their outcome at once. Each takes about 3 KB if it is part of a batch, 7 KB if it came
+# alone. Further requests are refused with BUSY.
 MAX_WAITING = 20_000
 
 NOTHING_DONE = "Kafka cannot be reached now; nothing was done. Send the command again with this id."

@@ -1,6 +1,6 @@
 """Finds repeated commands and reused command ids among earlier entries. Compares identities, not only ids."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 from msgspec import Struct
 
@@ -24,7 +24,7 @@ class EarlierEntries(Struct, frozen=True, gc=False):
     def get(self, identity: Identity | None) -> Entry | None:
         return None if identity is None else self.tail.get(identity) or self.table.get(identity)
 
-    def has_any(self, identities: Iterable[Identity]) -> bool:
+    def has_any(self, identities: Collection[Identity]) -> bool:
         return not (self.tail.keys().isdisjoint(identities) and self.table.keys().isdisjoint(identities))
 
     def entries_of_command(self, first: Identity) -> list[Entry] | None:
