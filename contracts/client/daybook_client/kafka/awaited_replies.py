@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class ReplyRegistry(Protocol):
-    """Hands replies to those who expect them: `Replies`."""
+    """Hands replies to those who expect them, as `Replies` does."""
 
     def listen(self, correlation_id: str, take: Callable[[bytes], None]) -> None: ...
 

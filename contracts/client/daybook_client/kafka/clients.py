@@ -15,8 +15,8 @@ from daybook_client.kafka.outages import OUTAGES
 MAX_REQUEST_BYTES = 5 * MIB
 # The group notices a dead member after this time. Brokers with default settings refuse less than 6 s.
 SESSION_TIMEOUT_MS = 6_000
-# Members learn of a new generation of the group at their next heartbeat. After the session timeout, this is the longest
-# part of a takeover.
+# Members learn of a new generation of the group at their next heartbeat. Except for the session timeout, this is the
+# longest part of a takeover.
 HEARTBEAT_MS = 250
 
 Reset = Literal["earliest", "latest", "none"]
