@@ -31,7 +31,7 @@ ON_TURN: Final = (ShardPhase.LOADING, ShardPhase.PINNING)
 class Backlogs:
     """`look`: lets a shard look at its queue now. `waiting`: the partitions whose shards have a backlog, in order of
     their next turns. `turns`: by partition, the batch of a shard whose turn it is. `queued`: the local commands that
-    wait for a batch. `taken`: by partition, how many the batch in progress has, if it has any.
+    wait for a batch. `taken`: by partition, how many of them its batch in progress has taken.
     """
 
     assignments: Mapping[int, Assignment]
@@ -47,7 +47,7 @@ class Backlogs:
 
     def before_event(self, shard: Shard) -> BatchInFlight | None:
         """Sets how many local commands the shard may take into a batch that it begins on its next event. Returns the
-        present batch if a new one is to be its turn.
+        present batch if the shard's next one may be a turn.
         """
         if not self._is_crowded:
             shard.inbox.most_local = sys.maxsize
@@ -70,7 +70,7 @@ class Backlogs:
             self.turns[partition] = batch
         elif self.turns.get(partition) is not batch or shard.phase not in ON_TURN:
             self.turns.pop(partition, None)
-        # Also without a crowd: it may have dissolved since `before_event`, and then the shard has begun nothing.
+        # Even without a crowd: if it dissolved after `before_event`, the shard may have begun no batch.
         if shard.inbox.local.line:
             self.waiting.setdefault(partition)
         self._give_turns()

@@ -78,7 +78,7 @@ class EffectRunner:
 
     async def read_log(self, partition: int, opened: LogOpened, fold: Callable[[LogRead], bool]) -> None:
         """Gives `fold` one slice of the log after another, until it returns False. Reads the log of one partition at a
-        time, unless Kafka is away for it. Each slice waits for its turn.
+        time, unless Kafka is away for that partition. Each slice waits for its turn.
         """
         position = opened.checkpoint.first_to_read
 
@@ -137,13 +137,13 @@ class EffectRunner:
         self._begin_round()
 
     async def run_rounds(self) -> None:
-        """Rounds are tasks of this one, so that a bug in a round ends it."""
+        """Rounds are subtasks of this task, so that a bug in a round ends this task."""
         async with self._rounds:
             await asyncio.get_running_loop().create_future()
 
     def _begin_round(self) -> None:
-        """Begins a round if it may. It takes its loads in the next iteration of the event loop: those that shards queue
-        at the same moment share it.
+        """Begins a round if one may begin. The round takes its loads in the next iteration of the event loop, so loads
+        that shards queue at the same moment share it.
         """
         if self._loads and not self._round_is_due and self._may_begin_round():
             self._round_is_due = True

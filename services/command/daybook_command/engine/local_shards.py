@@ -88,7 +88,7 @@ class LocalShards:
             self.door.handed_back(effect.queued, effect.taken)
 
     def leave(self, partition: int) -> None:
-        """The partition is given away. The door has its commands, but a batch may have put some back since."""
+        """The partition is given away. Its commands were handed back, but a batch may have requeued some since."""
         self.assignments[partition].shard.inbox.withdraw_all()
         if self.door is not None:
             self.door.leave(partition)

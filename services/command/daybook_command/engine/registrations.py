@@ -33,7 +33,7 @@ class Registrations:
 
     async def ruled_out(self, user_ids: Collection[str]) -> frozenset[str]:
         """Those of the users who are in the tables by now, or will never be, unless somebody sends a registration after
-        this call. Returns none whose partition is owned by another instance, or if Kafka does not answer in time.
+        this call. Omits users whose partition another instance owns, and all users if Kafka does not answer in time.
         """
         # A registration in memory may be published meanwhile, after the ends have been read.
         places = {
@@ -60,8 +60,8 @@ class Registrations:
 
 def _knows_all(shard: Shard, command_end: int, log_end: int) -> bool:
     """Whether the shard has decided all published commands up to `command_end`, and has all entries up to `log_end` in
-    its memory, or had them there until they were projected. Another instance may own the partition already, and the
-    shard not know it yet, but then it lacks the other's entries.
+    its memory, or had them there until they were projected. If another instance already owns the partition, and
+    the shard does not know that yet, the shard lacks that instance's entries.
     """
     return not shard.waits and shard.decided_to >= command_end and shard.memory.end >= log_end
 

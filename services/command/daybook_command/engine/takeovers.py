@@ -45,7 +45,7 @@ class Takeovers:
             return
         if shard.held is None:
             self.report.taken_over(assignment)
-        # At once, so that this partition can decide even if another partition of the log has no leader.
+        # Concurrently, so that this partition can decide even if another partition of the log has no leader.
         await asyncio.gather(self._read_topic_end(assignment, takeover), self._read_log_ends(assignment, takeover))
 
     async def _read_topic_end(self, assignment: Assignment, takeover: int) -> None:

@@ -1,1 +1,1 @@
-"""The HTTP door: publishes the commands of requests, waits for their results, and answers the requests."""
+"""The HTTP door: delivers the commands of requests, waits for their results, and answers the requests."""

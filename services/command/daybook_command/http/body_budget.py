@@ -25,7 +25,7 @@ READ_SECONDS: Final = 30.0
 
 FULL: Final = "The requests in progress here take too much memory; nothing was done. Send the request again."
 SHARE_FULL: Final = (
-    "Your requests in progress here take too much memory; nothing was done. Send this one again after an answer."
+    "Your requests in progress here take too much memory; nothing was done. Send this one again when one is answered."
 )
 
 
@@ -60,7 +60,7 @@ class BodyBudget:
 
 
 class Reservation:
-    """Grows with the bytes that have arrived: a Content-Length alone reserves nothing. To enter it raises
+    """Grows with the bytes that have arrived: a Content-Length alone reserves nothing. Entering it raises
     RequestRefused (503) if the budget is used up.
     """
 
@@ -82,7 +82,7 @@ class Reservation:
         self.size += size
 
     def add_commands(self, count: int) -> None:
-        """Adds the overhead of further commands in a batch. `reserve` has added that of the first command."""
+        """Adds the overhead of further commands in a batch. `__enter__` has added that of the first command."""
         self.add(count * COMMAND_BYTES)
 
 

@@ -86,7 +86,7 @@ class CommandRoutes:
 
     async def _parse(self, body: bytes, given_id: str | None, principal: Principal) -> Command:
         """Raises InvalidCommand. Waits for the turn of the command's org or, for a body above BYTES_PER_TOKEN, for a
-        time slice before each step, and before the caller publishes the command.
+        time slice before each step, and before the caller sends the command.
         """
         if len(body) <= BYTES_PER_TOKEN:
             await self._turns.wait(body)

@@ -34,7 +34,7 @@ class Delivery:
     """One command on its way. `key`: its routing key. `replies`: to its request; None if the caller does not wait.
     `place`: of the command in its request. `partition`, `record` and `sent` must be set before it is delivered. `fate`:
     what is known of the command while it has no answer. `refused`: the queues are full, and nothing was done. `local`:
-    set once a shard holds or held the command. `publishing`: the task that publishes it after all.
+    set if a shard holds or held the command. `publishing`: the task that publishes it after all.
     """
 
     command: Command

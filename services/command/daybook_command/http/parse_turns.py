@@ -1,7 +1,7 @@
 """Limits how many single commands are parsed in one iteration of the event loop. Orgs take turns.
 
-After a burst of requests, other tasks would otherwise wait until all of them are parsed. The org is read from the body
-before it is parsed; if the body is not valid, this only changes when it is refused.
+After a burst of requests, other tasks would otherwise wait until all of them are parsed. The org is read before
+the body is parsed; if the body is not valid, this only changes when it is refused.
 """
 
 import asyncio

@@ -17,7 +17,7 @@ class RoundRobin:
         return waiter
 
     def wake_next(self) -> bool:
-        """Whether there was a waiter to wake."""
+        """Wakes the next waiter. Returns whether there was one."""
         while self._waiting:
             key = next(iter(self._waiting))
             queue = self._waiting.pop(key)

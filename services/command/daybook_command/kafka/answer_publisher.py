@@ -40,7 +40,7 @@ class AnswerPublisher:
         await asyncio.gather(self._results.stop(), self._commands.stop())
 
     async def publish(self, partition: int, answer: Answer) -> None:
-        """Returns when all records are acknowledged; raises KafkaAway if some may not be. A record that is too large is
+        """Returns when all records are acknowledged; raises KafkaAway if any is not. A record that is too large is
         replaced or dropped, because retrying it would block its partition for ever.
         """
         remote = tuple(reply for reply in answer.replies if not self.resolve_here(reply))

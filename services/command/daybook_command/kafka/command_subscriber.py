@@ -113,7 +113,7 @@ class CommandSubscriber(ConsumerRebalanceListener):
             await self._shards.revoke([place.partition for place in revoked])
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        """Pauses before any await, because records can arrive while this still runs (aiokafka, 738)."""
+        """Pauses before any await, because records can arrive while this still runs."""
         places = list(assigned)
         if self._consumer is not None and self._shards is not None:
             self._consumer.pause(*places)
@@ -188,7 +188,7 @@ def _broker(settings: Settings) -> KafkaBroker:
 
 def command_record(record: ConsumerRecord[bytes, bytes]) -> CommandRecord:
     # Ignores headers without a value, which Kafka allows although aiokafka's types do not. Also ignores headers that
-    # are too large to be repeated in an answer: one fetch may have hundreds of records with 64 MiB of headers.
+    # are too large to be repeated in an answer: one fetch may have hundreds of records with 64 MiB of headers each.
     headers: Iterable[tuple[str, bytes | None]] = record.headers
     given = tuple((name, value) for name, value in headers if value is not None and len(value) <= DEAD_LETTER_BYTES)
     value: bytes | None = record.value

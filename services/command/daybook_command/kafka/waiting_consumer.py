@@ -10,8 +10,8 @@ LONGEST_WAIT_MS: Final = 100
 
 
 class WaitingConsumer(AIOKafkaConsumer):
-    """FastStream polls: if a poll returns no records, it sleeps as long as the poll waited. So records that arrive then
-    wait, and an idle service polls all the time. With this consumer, a poll ends when records arrive.
+    """FastStream polls: if a poll returns no records, it sleeps as long as the poll waited. So records that arrive
+    meanwhile wait, and an idle service polls all the time. With this consumer, a poll ends when records arrive.
     """
 
     async def getmany(

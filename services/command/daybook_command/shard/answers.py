@@ -18,7 +18,7 @@ _CODES = frozenset(code.value for code in Code)
 
 @dataclass(slots=True)
 class Answers:
-    """`local`: replies to local commands. `after_dead_letters`: those to give once their dead letters are published."""
+    """`local`: replies to local commands. `after_dead_letters`: those to give after publishing their dead letters."""
 
     partition: int
     replies: list[Reply] = field(default_factory=list)
@@ -51,7 +51,7 @@ class Answers:
         self.forwards.append(Forward(item.partition, item.record))
 
     def seal(self, next_offset: int | None) -> Answer | None:
-        """What must be published; None if nothing was published to the shard, and nothing must be."""
+        """What must be published; None if there is nothing to publish, and no offset to commit."""
         if next_offset is None and not self.refused:
             return None
         published = tuple(self.replies), tuple(self.forwards), tuple(self.refused)

@@ -32,7 +32,7 @@ class Arrival(Struct, frozen=True, gc=False, order=True, kw_only=True):
 
     @property
     def ticket(self) -> bytes | None:
-        """By which the door knows a local command: its correlation id. None for a record."""
+        """The correlation id, by which the door knows a local command; None for a record."""
         return None if isinstance(self.content, CommandRecord) else self.content.reply_to.correlation_id
 
 

@@ -63,7 +63,7 @@ class BatchDecision:
     """A batch that is being decided. Each entry is folded into `memory` immediately, before Kafka acknowledges it.
 
     `done`: how many commands are handled. `failed`: whether a decider raised an exception for the next command; the
-    batch ends before this command. `doomed`: the places in the batch of commands that were tried alone and failed.
+    batch ends before this command. `doomed`: commands that were tried alone and failed, as places in the batch.
     `named_users`: external users to whom the entries' rows refer. They must not be deleted before the entries are
     projected.
     `known_users`: the users who exist. `earlier`: the entries that the batch's commands may have already.
@@ -216,7 +216,7 @@ class BatchDecision:
         return (chosen.id,) if (key, chosen.id) in self.snapshot.taken_ids else ()
 
     def _was_looked_up(self, letters: PendingLetters, command: Command, org: Org | None) -> bool:
-        """Whether the matches of the command's filter were read, as far as it needs them. They were not read if the
+        """Whether the matches of the command's filter were read, or are not needed. They were not read if the
         actor was no member in the copy of the org that the shard had before the snapshot, but is one now. The command
         then gets a batch without other commands of its org.
         """

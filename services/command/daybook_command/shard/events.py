@@ -30,7 +30,7 @@ class LogRead(Struct, frozen=True, gc=False):
 
 
 class EndsRead(Struct, frozen=True, gc=False):
-    """The end of each partition of the log, read after the shard's takeover with the number `takeover` began."""
+    """The end of each partition of the log, read after the shard began its takeover number `takeover`."""
 
     takeover: int
     ends: Mapping[int, int]
@@ -45,7 +45,7 @@ class LocalArrived(Struct, frozen=True, gc=False):
 
 
 class TopicRead(Struct, frozen=True, gc=False):
-    """The end of the partition's commands topic, read after the shard's takeover with the number `takeover` began. All
+    """The end of the partition of the commands topic, read after the shard began its takeover number `takeover`. All
     commands below the offset `position` have been given to the shard, or are decided.
     """
 

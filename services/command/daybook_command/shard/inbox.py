@@ -22,9 +22,9 @@ from daybook_contracts.commands.registry import Command
 from daybook_contracts.limits import ENVELOPE_BYTES
 from daybook_contracts.senders.sender_rules import NO_RULES, SenderRules
 
-# Rows that one batch looks up by id. A snapshot reads about this many in a tenth of a second.
+# Dead letters that one batch looks up, at most. A snapshot reads about this many in a tenth of a second.
 MAX_NAMED = 5_000
-# A batch is parsed without a pause, which blocks the event loop: at most as long as for an envelope of maximum size.
+# Parsing a batch blocks the event loop: with this limit, about as long as parsing one envelope of maximum size.
 MAX_TAKEN_BYTES = ENVELOPE_BYTES
 # Failing an overdue run makes at most three entries.
 MAX_OVERDUE = 100
@@ -206,7 +206,7 @@ class Inbox:
         return True
 
     def requeue_aside(self) -> None:
-        """Queue the commands that were set aside again, at their places."""
+        """Put the commands that were set aside back into the queues, at their places."""
         if self.aside:
             self._requeue(self.aside)
             self.aside.clear()

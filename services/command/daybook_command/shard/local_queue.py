@@ -11,7 +11,7 @@ from itertools import islice
 from daybook_command.shard.arrivals import Arrival
 from daybook_command.shard.intake import SentCommand
 
-# When this many keys have had turns, and again whenever their number has doubled, those that do not matter are dropped.
+# When this many keys have had turns, and whenever their number has doubled, those that affect no turn are dropped.
 KEYS_KEPT = 1_000
 
 
@@ -25,10 +25,10 @@ class Waiting:
 
 @dataclass(slots=True)
 class LocalQueue:
-    """`line`: the queued commands, by turn and number. `turn`: the latest turn of which a batch has taken a command.
+    """`line`: the queued commands, by turn and number. `turn`: the latest turn from which a batch has taken a command.
     `last_turns`: by key, the turn of its last command; keys with earlier turns than `turn - 1` may be missing.
-    `newcomers`: how many commands of the line arrived when none of their key was waiting. They are at the front.
-    `prune_at`: at how many keys `last_turns` is pruned next.
+    `newcomers`: how many commands of the line arrived when none of their key was waiting. They are at the front, unless
+    their key has just had a turn. `prune_at`: at how many keys `last_turns` is pruned next.
 
     `count` and `size`: of the commands that wait, queued or set aside; `counts` and `sizes` have them by key, and
     `of_process` has those of all shards together.
@@ -47,7 +47,7 @@ class LocalQueue:
 
     def add(self, number: int, command: SentCommand, size: int) -> None:
         """Start-time fair queueing with equal weights (Goyal, Vin and Cheng, 1996). All other commands of the line have
-        the turn `turn` or a later one, so a newcomer gets ahead of them.
+        the turn `turn` or a later one, so a newcomer gets ahead of them, unless its key has just had a turn.
         """
         key = command.command.key
         self.newcomers += key not in self.counts
@@ -73,7 +73,7 @@ class LocalQueue:
             del self.counts[key], self.sizes[key]
 
     def remove(self, tickets: Collection[bytes]) -> None:
-        """Take these commands out of the line. The turns of keys that have none left are not held against them."""
+        """Take these commands out of the line. Keys that have none left get their unused turns back."""
         keys = {each.key for each in self.line if each.ticket in tickets}
         self.newcomers -= sum(each.ticket in tickets for each in islice(self.line, self.newcomers))
         self.line = deque(each for each in self.line if each.ticket not in tickets)

@@ -8,7 +8,7 @@ from daybook_command.shard.effects import Effect, HandBack
 from daybook_command.shard.inbox import Inbox
 from daybook_command.shard.state import BatchInFlight
 
-# Losses of a shard in a row, without a batch that stands between them, that close the way.
+# So many losses in a row, without an admitted batch between them, close the way.
 MAX_LOSSES = 2
 # The reasons to take over again that count as losses: another process seems to write this partition's log, or Kafka
 # does not say what became of a batch.

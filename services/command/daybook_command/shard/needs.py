@@ -59,7 +59,7 @@ def _org_needs(org_id: str, asked: Sequence[SentCommand | OwnCommand], memory: M
 
 
 def _parents(org: Org, named: Iterable[ChildRef]) -> set[ChildRef]:
-    """The connections of the named runs and dead letters in memory, which may not be projected yet."""
+    """The connections of the named runs and dead letters in memory, which are perhaps not projected yet."""
     children = [org.runs.get(ref.id) if ref.kind is ChildKind.RUN else org.dead_letters.get(ref.id) for ref in named]
     return {ChildRef(ChildKind.CONNECTION, child.connection_id) for child in children if child is not None}
 

@@ -19,7 +19,7 @@ from daybook_command.shard.records import DoorRecord
 UNKNOWN_OFFSET = sys.maxsize
 """The offset of a command of which it is unknown whether and where it was published."""
 KEYS_KEPT = 1_000
-"""When a partition has this many keys in `published_to`, those that are decided are dropped."""
+"""When a partition has this many keys in `published_to`, those whose commands are decided are dropped."""
 
 
 class OwnShards(Protocol):
@@ -31,7 +31,7 @@ class OwnShards(Protocol):
         """The offset below which all commands of the topic are decided; None if another instance owns the partition."""
 
     def has_room(self, partition: int, key: str, commands: int, size: int) -> bool:
-        """Whether so many more commands of the key, of this size together, may be queued."""
+        """Whether `commands` more commands of the key, of `size` bytes together, may be queued."""
 
     def queue_local(self, partition: int, commands: Sequence[SentCommand]) -> None: ...
 
@@ -49,8 +49,8 @@ class Offer(Enum):
 
 @dataclass(slots=True, eq=False)
 class LocalCommand:
-    """A command that a shard holds. `withdrawn`: the shard gave it back before a batch took it, so that nothing was
-    done about it.
+    """A command that a shard holds. `withdrawn`: the shard gave it back before a batch took it, so nothing was done
+    about it.
     """
 
     partition: int
@@ -136,7 +136,7 @@ class ShortWay:
         if not self.publishing[key]:
             del self.publishing[key]
         if not offsets or self.shards.decided_to(partition) is None:
-            return  # the way opens only after the commands that are in the topic by then
+            return  # after a takeover, the way opens only when the topic's commands are decided
         keys = self.published_to[partition]
         if len(keys) >= KEYS_KEPT and key not in keys:
             for each in [each for each, offset in keys.items() if self._is_decided(partition, offset)]:

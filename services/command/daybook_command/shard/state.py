@@ -26,7 +26,7 @@ from daybook_command.shard.tail import TailLimit
 from daybook_contracts.log.head import GENESIS, Head
 from daybook_contracts.senders.sender_rules import NO_RULES, SenderRules
 
-# Of a batch. The event loop stands still while a batch is parsed or decided, for up to 0.15 ms for a command.
+# Of a batch. Parsing or deciding a batch blocks the event loop, for up to 0.15 ms per command.
 MAX_COMMANDS: Final = 128
 
 

@@ -16,11 +16,11 @@ from daybook_contracts.timestamps import microseconds
 
 @dataclass(slots=True)
 class Takeover:
-    """The takeovers of a shard, one after another. `memory` has folded the log up to the offset `read_to`; all is
-    folded at `log_end`.
+    """The takeovers of a shard, one after another. `memory` has folded the log up to the offset `read_to`; a
+    takeover is complete at `log_end`.
 
     `most_behind`: how many offsets after the checkpoint were folded when the tail turned out to be too long; None if it
-    has not. Until the checkpoint is no further behind than that, no more is read.
+    did not. While the checkpoint is further behind than that, nothing is read.
     """
 
     partition: int
@@ -54,7 +54,7 @@ class Takeover:
         return self.log_end - self.checkpoint.next_offset
 
     def advance(self, event: LogOpened | LogRead) -> list[Report]:
-        """Begin, or fold the next slice. Drop the memory once the tail turns out to be too long. Raises LogChanged if
+        """Begin, or fold the next slice. Drop the memory if the tail turns out to be too long. Raises LogChanged if
         the log and the checkpoint contradict each other.
         """
         reports: list[Report] = []

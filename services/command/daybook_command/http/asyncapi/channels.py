@@ -17,7 +17,9 @@ DESCRIPTIONS: Final[dict[Channel, str]] = {
         "Replies to commands that asked for one with the header `reply-partition`. A command may be answered more than "
         "once, each time with the same outcome."
     ),
-    "commands_dlq": "Commands that came over Kafka and were refused without an entry.",
+    "commands_dlq": (
+        "Commands that were refused without an entry. Of commands sent over HTTP, only those refused with `INTERNAL`."
+    ),
 }
 
 
