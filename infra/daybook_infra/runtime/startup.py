@@ -11,8 +11,8 @@ from daybook_infra.runtime.settings import Settings
 
 
 async def verify_servers(settings: Settings, required: Sequence[RequiredPrivilege], group: str) -> None:
-    """Waits for Kafka and PostgreSQL. Then checks this role's privileges, the access to the consumer group, the topics
-    and the schema. Raises the `DaybookError` of the first check that fails.
+    """Waits for Kafka and PostgreSQL. Then checks this role's privileges, the topics, the access to the consumer group
+    and the schema, in this order. Raises the `DaybookError` of the first check that fails.
     """
     await retry_at_start(lambda: verify_privileges(settings, required))
     await retry_at_start(lambda: verify_topics(settings, group))

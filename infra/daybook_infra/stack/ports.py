@@ -60,7 +60,7 @@ def check_free(port: int, title: str, file: Path) -> None:
     if not is_free(port):
         raise StackError(
             f"port {port}, remembered for {title} in {file}, is taken{_holder_text(port)}: "
-            f"end that program, or run `daybook stack down`, delete {file}, and new ports are chosen"
+            f"end that program; or run `daybook stack down` and delete {file}, and new ports are chosen"
         )
 
 

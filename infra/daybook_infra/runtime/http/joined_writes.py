@@ -5,8 +5,8 @@ separately; each would be a system call, and wake the client.
 import asyncio
 from typing import Any, Final
 
-# More bytes than this do not wait here. The transport can pause an app whose client does not read only if it has the
-# bytes.
+# More bytes than this do not wait here. If a client does not read, the transport pauses the app, but for this it must
+# have the bytes.
 MOST_BYTES: Final = 16 * 1024
 
 

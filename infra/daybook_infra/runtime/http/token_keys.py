@@ -15,8 +15,7 @@ from daybook_infra.runtime.logs import get_logger
 SHARED_ALGORITHM: Final = "HS256"
 PUBLISHED_ALGORITHMS: Final = ("RS256", "ES256", "EdDSA")
 FETCH_SECONDS: Final = 5.0
-# Fetched keys are fetched again after this time. A revoked key is accepted for at most this time plus auth's
-# TRUST_SECONDS.
+# The keys are fetched again after this time. A revoked key is accepted for at most this time plus auth's TRUST_SECONDS.
 FRESH_SECONDS: Final = 600.0
 # While the provider is unreachable, the keys of the last fetch are accepted for this time, even if one was revoked.
 TRUSTED_SECONDS: Final = 86_400.0

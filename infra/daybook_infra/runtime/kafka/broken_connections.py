@@ -1,6 +1,6 @@
 """Reports a broken connection as an error of Kafka. If a connection is reset, uvloop closes its transport at once, but
-aiokafka hears of it a moment later. If it sends a request in between, uvloop raises a RuntimeError, which it does not
-expect: a consumer would stop fetching.
+aiokafka hears of this a moment later. If aiokafka sends a request in between, uvloop raises a RuntimeError, which
+aiokafka does not expect: a consumer would stop fetching.
 """
 
 from typing import Any

@@ -1,6 +1,6 @@
 """Limits how much a consumer decompresses before other tasks get a turn, and serves its partitions in turn. aiokafka
 fetches compressed batches and decompresses them when records are asked for. One response of a few MiB can hold hundreds
-of batches, each of which decompresses to just below its bound.
+of batches that each decompress to just below MAX_DECOMPRESSED_BYTES.
 """
 
 import asyncio

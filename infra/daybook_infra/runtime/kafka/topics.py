@@ -92,8 +92,8 @@ def _new_topic(settings: Settings, spec: TopicSpec) -> NewTopic:
 
 
 async def _wait_until_settled(client: AIOKafkaAdminClient, settings: Settings, made: Sequence[str]) -> None:
-    """Waits until the brokers that are asked, one at random each time, know the new topics, their settings and their
-    leaders. Raises `TopicMismatch` after SETTLE_SECONDS if topics or settings are still missing.
+    """Asks a random broker each time, until the answers have the new topics, their settings and their leaders. Raises
+    `TopicMismatch` after SETTLE_SECONDS if topics or settings are still missing.
     """
     deadline = asyncio.get_running_loop().time() + SETTLE_SECONDS if made else 0
     while True:

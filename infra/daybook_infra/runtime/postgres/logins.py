@@ -1,8 +1,8 @@
 """Makes a login for each service: the settings' passwords in, the logins' names out. Also gives the address with which
 a service logs in.
 
-A service acts as its role from the moment it logs in, because BYPASSRLS is an attribute of the role that its members do
-not inherit.
+A service acts as its role from the moment it logs in: a login that is only a member of the role would not inherit the
+role's attribute BYPASSRLS.
 """
 
 from dataclasses import dataclass

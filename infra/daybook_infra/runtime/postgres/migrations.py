@@ -60,7 +60,7 @@ async def migrate(settings: Settings, folder: Path | None = None) -> tuple[str, 
         for migration in missing:
             await _apply(connection, migration, login)
         await _act_as(connection, login)
-        # A newer version may have granted more.
+        # If a newer version has run here, leave its grants as they are: it may have granted more.
         is_newest = applied.keys() <= {migration.number for migration in known}
         if missing or (is_newest and await are_roles_due(connection)):
             for migration in known:

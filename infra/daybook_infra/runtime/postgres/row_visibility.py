@@ -1,4 +1,4 @@
-"""Lets auditors read every row although row-level security applies to them: an open transaction in. It checks that the
+"""Lets auditors read every row although row-level security applies to them: an open transaction in. Checks that the
 auditors' policies hide no row; from then on, the transaction reads under these policies.
 
 Connections are opened with row_security off, so that a statement fails if rows could be hidden from it. An auditor's

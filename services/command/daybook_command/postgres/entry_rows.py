@@ -38,7 +38,7 @@ async def _fetch(
     id_of: Callable[[Identity], str],
     found: FoundEntries,
 ) -> list[Identity]:
-    """Adds entries to `found`. Returns the identities whose id another entry's row has."""
+    """Adds entries to `found`. Returns the identities whose id belongs to the row of another entry."""
     asked: defaultdict[str, list[Identity]] = defaultdict(list)
     for identity in identities:
         asked[id_of(identity)].append(identity)

@@ -113,7 +113,7 @@ class SnapshotReader:
             await connection.execute(sql.RESERVE, [each[0] for each in chosen], [each[1] for each in chosen])
 
     async def pin(self, user_ids: AbstractSet[str]) -> frozenset[str]:
-        """Protects the users from deletion until they are projected. Returns those who are deleted already."""
+        """Pins the users until the entries that name them are projected. Returns those who are deleted already."""
         asked = sorted(user_ids)
         with translated():
             try:

@@ -15,8 +15,8 @@ RESERVE: Final = """
     ON CONFLICT DO NOTHING
 """
 
-# Runs after the decision, if an identity provider manages the users. A pinned user cannot be deleted before it is
-# projected.
+# Runs after the decision, if an identity provider manages the users. A pinned user cannot be deleted before the entries
+# that name the user are projected.
 PIN_USERS: Final = """
     INSERT INTO daybook.known_users (user_id)
     SELECT id FROM auth.users WHERE id = ANY($1::uuid[])

@@ -1,6 +1,6 @@
-"""Writes the ready batches of several partitions in one transaction: batches from the workers in; whether they are
-written out. While one group is written, the next batches wait for it and form the next group, so groups grow with the
-load, and a lone batch never waits.
+"""Writes the ready batches of several partitions in one transaction, and tells each worker whether its batch was
+written. While one group is written, the next batches wait for it and form the next group, so groups grow with the load,
+and a lone batch never waits.
 """
 
 import asyncio
@@ -13,8 +13,9 @@ from daybook_projector.partition.machine import Batch
 from daybook_projector.postgres.writer import Writer
 
 GROUP_ENTRIES = 5_000
-# Several groups at a time, so that Python and PostgreSQL work at the same time: with two, PostgreSQL waits half of the
-# time. But further groups only if they are this large, because for small groups one larger transaction costs less.
+# Several groups are written at a time, so that Python and PostgreSQL both have work: with two groups, PostgreSQL waits
+# half of the time. A further group begins only when FURTHER_GROUP_ENTRIES entries wait, because one large transaction
+# costs less than several small ones.
 GROUPS = 4
 FURTHER_GROUP_ENTRIES = 1_000
 
@@ -26,8 +27,8 @@ class _Waiting:
 
 
 class GroupCommit:
-    """Its tasks write the groups, not the workers. So a worker that is cancelled leaves the queue, or abandons its
-    batch to a transaction that goes on for the others: that is harmless, because the batch's checkpoint is compared.
+    """Writes the groups in tasks of its own. If a worker is cancelled, its batch leaves the queue, or is still written
+    with the others of its group. That is harmless, because the batch's checkpoint is compared.
     """
 
     def __init__(self, writer: Writer, tasks: asyncio.TaskGroup) -> None:
@@ -38,8 +39,9 @@ class GroupCommit:
         self._started = set[asyncio.Task[None]]()
 
     async def write(self, batch: Batch) -> bool:
-        """Whether the batch was written, without poison. If not, its group failed or its checkpoint is locked or lost:
-        write it alone. After an outage it may have been written all the same: then its checkpoint is lost.
+        """Returns True if the batch was written; then it had no poison entry. Otherwise its group failed, or its
+        checkpoint is locked or lost: write the batch alone. After an outage the batch may have been written all the
+        same: then its checkpoint is lost.
         """
         waiting = _Waiting(batch, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
@@ -60,15 +62,15 @@ class GroupCommit:
         self._running -= 1
 
     def _is_group_due(self, others: int) -> bool:
-        """Whether to write a group now, while `others` are being written."""
+        """Whether to write a group now, while so many others are being written."""
         if others == 0:
             return bool(self._waiting)
         return others < GROUPS and _count_entries(self._waiting) >= FURTHER_GROUP_ENTRIES
 
     def _take_group(self) -> list[_Waiting]:
-        """The first batches that together have at most GROUP_ENTRIES entries, without those of cancelled workers. One
-        batch may have more. A partition has two batches if it was given away and has come back: they never share a
-        group.
+        """The first batches that together have at most GROUP_ENTRIES entries, without those of cancelled workers. A
+        batch with more entries is a group by itself. A partition that was given away and has come back may have two
+        batches: they never share a group.
         """
         group: list[_Waiting] = []
         left: list[_Waiting] = []

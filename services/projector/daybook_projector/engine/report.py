@@ -16,7 +16,7 @@ NAMED_ORGS = 10
 
 
 class ProjectorReport:
-    """Once created, the process is not ready until it has joined its consumer group."""
+    """Makes the process unready until it has joined its consumer group."""
 
     def __init__(self, health: Health, metrics: Metrics) -> None:
         self._health = health

@@ -38,7 +38,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
-    """What the workers of a process share. `write_slots` limits how many of them write alone at the same time."""
+    """What the workers of a process share. `write_slots` limits how many batches are written outside of groups at the
+    same time.
+    """
 
     bounds: LogBounds
     writer: Writer
@@ -147,7 +149,7 @@ class Worker:
             self._report.quarantined(self.partition, poison)
 
     async def _write_alone(self, batch: Batch) -> list[Poison]:
-        """So that no other partition suffers from what this one waits for."""
+        """Writes the batch in its own transaction, so that no other partition waits for what this one waits for."""
         async with self._context.write_slots:
             return await self._retry(lambda: self._context.writer.write(batch))
 

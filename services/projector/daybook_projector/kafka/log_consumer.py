@@ -79,7 +79,7 @@ class LogConsumer(ConsumerRebalanceListener):
             await self._drain()
 
     async def _fetch(self) -> Mapping[TopicPartition, list[ConsumerRecord[bytes, bytes]]]:
-        """Fetches records; none while an ACL is missing. Once the ACL is granted, the consumer recovers by itself. It
+        """Fetches records; none while an ACL is missing. When the ACL is granted, the consumer recovers by itself. It
         does not recover from any other error, so such an error ends the process.
         """
         try:
@@ -124,7 +124,7 @@ class LogConsumer(ConsumerRebalanceListener):
                 self._tasks[source.partition] = self._group.create_task(worker.run())
 
     async def _drain(self) -> None:
-        # From now on, no worker starts: partitions that are assigned to this instance soon go to another one.
+        # From now on, no worker starts: a partition that is assigned now will soon belong to another instance.
         self._group = None
         for worker in self._workers.values():
             worker.feed.finish()

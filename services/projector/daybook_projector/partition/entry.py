@@ -23,8 +23,8 @@ from daybook_projector.projections.rule import Columns
 
 class PartitionEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """`head` is the log's head after this entry. `columns` is None if the entry cannot become a row of `audit_log`.
-    `fact` is what a success entry states. A poison entry has its fact too, if it can be read; only the fact's keys are
-    used.
+    `fact` is what a success entry states. A poison entry has its fact too, if the fact can be read. Such
+    a fact is used only for the rows to which `audit_log` refers, and for chosen ids.
     """
 
     offset: int
@@ -52,7 +52,7 @@ _LOOSE_METADATA = msgspec.json.Decoder(_LooseMetadata)
 
 def read_partition_entries(run: Sequence[tuple[int, Admitted]]) -> list[PartitionEntry]:
     """Reads the records, given with their offsets, as `read_partition_entry` does, but faster: the checks are made for
-    the whole run at once. Only if one of them fails, the entries are checked one by one.
+    the whole run at once. If one of them fails, the entries are checked one by one.
     """
     entries = [admitted.entry for _, admitted in run if admitted.entry is not None]
     try:

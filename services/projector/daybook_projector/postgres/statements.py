@@ -22,9 +22,9 @@ def insert_missing(table: Table) -> str:
 
 @cache
 def update(table: Table, columns: tuple[str, ...]) -> str:
-    """The parameters are arrays, in this order: key columns; which of `columns` get a new value, a bit for each, the
-    first one lowest; the new values of each column. In a column of integers, a row without a new value gives the amount
-    to add.
+    """The parameters are arrays, in this order: key columns; bits that say which of `columns` get a new value, the
+    first column's bit lowest; the new values of each column. In a column of integers, a row without a new value gives
+    the amount to add.
     """
     changes = ", ".join(
         f"{column} = CASE WHEN news.changed & {1 << at} <> 0 THEN news.{column} ELSE {_unset(table, column)} END"
