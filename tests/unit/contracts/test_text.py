@@ -1,6 +1,5 @@
 """Ids and names: what publishers may write, and how Daybook stores it."""
 
-import time
 import unicodedata
 
 import pytest
@@ -65,12 +64,10 @@ def test_an_empty_or_too_long_name_or_one_with_control_characters_is_refused(tex
         name_text(text)
 
 
-def test_a_long_name_of_combining_marks_is_refused_quickly() -> None:
-    """To normalise such a name would take minutes, because Python's time is quadratic in the length."""
-    started = time.process_time()
+def test_a_long_name_of_combining_marks_is_refused_without_normalising_it() -> None:
+    """To normalise it would take longer than a test may, because Python's time is quadratic in the length."""
     with pytest.raises(ValueError, match="must"):
-        name_text("a" + "\u0315\u0300" * 60_000)
-    assert time.process_time() - started < 1
+        name_text("a" + "\u0315\u0300" * 400_000)
 
 
 @given(st.text(max_size=30))

@@ -51,9 +51,7 @@ def test_other_clients_are_answered_during_a_flood_of_connections(tiny: Tiny, da
         with flooding(tiny, 5 * LIMIT, data):
             assert tiny.process.num_fds() < LIMIT + 30
             for _ in range(20):
-                started = time.monotonic()
                 assert tiny.get("/echo", seconds=5).status == 200
-                assert time.monotonic() - started < 5
             assert idle.ask("GET", "/livez").status == 200
             assert tiny.metric("daybook_http_cut_total", reason="made_room") - closed_before >= 4 * LIMIT
 
