@@ -52,8 +52,8 @@ class Backlogs:
         if not self._is_crowded:
             shard.inbox.most_local = sys.maxsize
             return None
-        newcomers, may_have_turn = shard.inbox.local.newcomers, len(self.turns) < AT_ONCE
-        shard.inbox.most_local = newcomers + (MOST_ON_TURN if may_have_turn else 0)
+        may_have_turn = len(self.turns) < AT_ONCE
+        shard.inbox.most_local = shard.inbox.local.front + (MOST_ON_TURN if may_have_turn else 0)
         return shard.in_flight if may_have_turn else None
 
     def after_event(self, shard: Shard, before: BatchInFlight | None) -> None:

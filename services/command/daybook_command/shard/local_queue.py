@@ -2,7 +2,7 @@
 keys wait, only one of each is ahead of a key's next command. The commands of a key stay in the order of their arrival.
 """
 
-from bisect import insort
+from bisect import bisect
 from collections import deque
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
@@ -27,8 +27,8 @@ class Waiting:
 class LocalQueue:
     """`line`: the queued commands, by turn and number. `turn`: the latest turn from which a batch has taken a command.
     `last_turns`: by key, the turn of its last command; keys with earlier turns than `turn - 1` may be missing.
-    `newcomers`: how many commands of the line arrived when none of their key was waiting. They are at the front, unless
-    their key has just had a turn. `prune_at`: at how many keys `last_turns` is pruned next.
+    `front`: how many commands of the line there are up to its last newcomer, which is a command that arrived when none
+    of its key was waiting. `prune_at`: at how many keys `last_turns` is pruned next.
 
     `count` and `size`: of the commands that wait, queued or set aside; `counts` and `sizes` have them by key, and
     `of_process` has those of all shards together.
@@ -37,7 +37,7 @@ class LocalQueue:
     line: deque[Arrival] = field(default_factory=deque)
     turn: int = 0
     last_turns: dict[str, int] = field(default_factory=dict)
-    newcomers: int = 0
+    front: int = 0
     prune_at: int = KEYS_KEPT
     count: int = 0
     size: int = 0
@@ -47,17 +47,23 @@ class LocalQueue:
 
     def add(self, number: int, command: SentCommand, size: int) -> None:
         """Start-time fair queueing with equal weights (Goyal, Vin and Cheng, 1996). All other commands of the line have
-        the turn `turn` or a later one, so a newcomer gets ahead of them, unless its key has just had a turn.
+        the turn `turn` or a later one, so a newcomer gets ahead of them. If its own key has just had a turn, at most
+        two commands of each other key are ahead of it.
         """
         key = command.command.key
-        self.newcomers += key not in self.counts
         turn = self.last_turns[key] = max(self.turn - 1, self.last_turns.get(key, -1) + 1)
         arrival = Arrival(turn=turn, number=number, content=command, size=size, key=key)
-        self.requeue(arrival)
+        place = self.requeue(arrival)
+        if key not in self.counts:
+            self.front = max(self.front, place + 1)
         self.charge(arrival, 1)
 
-    def requeue(self, arrival: Arrival) -> None:
-        insort(self.line, arrival)
+    def requeue(self, arrival: Arrival) -> int:
+        """Returns the command's place in the line."""
+        place = bisect(self.line, arrival)
+        self.line.insert(place, arrival)
+        self.front += place < self.front
+        return place
 
     def charge(self, arrival: Arrival, sign: int) -> None:
         """A command begins (1) or ceases (-1) to wait."""
@@ -75,7 +81,7 @@ class LocalQueue:
     def remove(self, tickets: Collection[bytes]) -> None:
         """Take these commands out of the line. Keys that have none left get their unused turns back."""
         keys = {each.key for each in self.line if each.ticket in tickets}
-        self.newcomers -= sum(each.ticket in tickets for each in islice(self.line, self.newcomers))
+        self.front -= sum(each.ticket in tickets for each in islice(self.line, self.front))
         self.line = deque(each for each in self.line if each.ticket not in tickets)
         for key in self.last_turns.keys() & keys - {each.key for each in self.line}:
             self.last_turns[key] = min(self.last_turns[key], self.turn)
@@ -84,7 +90,7 @@ class LocalQueue:
         """A batch has taken these commands from the line."""
         turns = [each.turn for each in arrivals if each.offset is None]
         self.turn = max([self.turn, *turns])
-        self.newcomers = min(max(0, self.newcomers - len(turns)), len(self.line))
+        self.front = min(max(0, self.front - len(turns)), len(self.line))
         if not self.line:
             self.turn += 1  # so that keys without a second command are forgotten too
         if len(self.last_turns) >= self.prune_at:

@@ -108,9 +108,20 @@ def test_a_command_whose_key_was_forgotten_can_be_put_back_and_withdrawn() -> No
 
 def test_newcomers_that_are_withdrawn_are_not_counted() -> None:
     inbox = inbox_with(*KEYS, *[ORG] * 3)
-    assert inbox.local.newcomers == len(KEYS) + 1
+    assert inbox.local.front == len(KEYS) + 1
     inbox.withdraw({ticket(number) for number in range(len(KEYS))})
-    assert inbox.local.newcomers == 1
+    assert inbox.local.front == 1
+
+
+def test_a_key_that_sends_one_command_after_another_waits_for_one_command_of_the_other_key_at_most() -> None:
+    inbox = inbox_with(*[ORG] * 100)
+    inbox.take()
+    for number in range(100, 120):
+        inbox.add_local([of_key(number, QUIET)])
+        inbox.most_local = inbox.local.front
+        taken = numbers(inbox.take()[0])
+        assert taken[-1] == number
+        assert len(taken) <= 2
 
 
 @given(STEPS)
