@@ -35,8 +35,8 @@ FORWARDED = Counter("daybook_command_forwarded_total", "Commands forwarded to th
 TAIL = Gauge("daybook_command_tail_entries", "Entries that PostgreSQL has not projected yet.", ["partition"])
 TAIL_BYTES = Gauge("daybook_command_tail_bytes", "About how much memory these entries take.", ["partition"])
 CACHED_ORGS = Gauge("daybook_command_cached_orgs", "Orgs in memory.", ["partition"])
-QUEUED = Gauge("daybook_command_queued_commands", "Commands taken and not decided yet.", ["partition"])
-QUEUED_BYTES = Gauge("daybook_command_queued_bytes", "Bytes of the commands taken and not decided yet.", ["partition"])
+QUEUED = Gauge("daybook_command_queued_commands", "Commands that wait for a batch.", ["partition"])
+QUEUED_BYTES = Gauge("daybook_command_queued_bytes", "Bytes of the commands that wait for a batch.", ["partition"])
 PARTITION_GAUGES = (TAIL, TAIL_BYTES, CACHED_ORGS, QUEUED, QUEUED_BYTES)
 ASSIGNED_PARTITIONS = Gauge("daybook_command_partitions", "Partitions that this instance owns.")
 

@@ -130,7 +130,7 @@ class Shard:
         self.memory = self.takeover.memory
         if self.takeover.too_far_behind:
             self.phase = ShardPhase.BEHIND
-            return [*reports, *self._hold(f"{self.takeover.behind} entries wait for the projector; none is read")]
+            return [*reports, *self._hold(f"{self.takeover.behind} entries wait for the projector; no command is read")]
         if self.takeover.is_complete:
             self.phase = ShardPhase.READY
         return [*reports, *self._start_batch()]

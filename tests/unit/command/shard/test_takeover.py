@@ -83,7 +83,7 @@ def test_a_shard_that_is_too_far_behind_forgets_what_it_has_folded_and_waits_for
     shard.handle(LogOpened(NOTHING, 0, COMMANDS))
     assert shard.handle(LogRead(records[:3], 3)) == []
     held = shard.handle(LogRead(records[3:7], 7))
-    assert only_effect(held, Hold).reason == "12 entries wait for the projector; none is read"
+    assert only_effect(held, Hold).reason == "12 entries wait for the projector; no command is read"
     assert (len(shard.memory.tail), shard.waits) == (0, True)
     # It had folded 7 entries when the tail became too long, so it waits until no more than 7 are left.
     for projected, phase in ((4, ShardPhase.BEHIND), (5, ShardPhase.TAKING_OVER)):
