@@ -1,4 +1,6 @@
-"""`daybook audit export` on real servers: both sources give the same bytes, up to one moment and without gaps."""
+"""`daybook audit export` on real servers: both sources give the same bytes, up to one moment and without gaps.
+Over 250 lines, because all tests share one log.
+"""
 
 import csv
 import json

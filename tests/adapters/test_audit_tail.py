@@ -1,4 +1,6 @@
-"""`daybook audit tail` on real servers: which entries it shows, where it begins, and how it ends."""
+"""`daybook audit tail` on real servers: which entries it shows, where it begins, and how it ends.
+Over 250 lines, because each test needs a log and a process that follows it.
+"""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Checks names and file sizes in the product's code."""
+"""Checks names in the product's code, and file sizes in all code."""
 
 import ast
 from collections import defaultdict
@@ -6,13 +6,16 @@ from collections import defaultdict
 from support.documents import ROOT
 
 LONGEST = 250
-SOURCES = [path for folder in ("contracts", "infra", "services") for path in sorted((ROOT / folder).rglob("*.py"))]
+PRODUCT = ("contracts", "infra", "services")
+FOUND = [path for folder in (*PRODUCT, "tests") for path in sorted((ROOT / folder).rglob("*.py"))]
+SOURCES = [path for path in FOUND if "node_modules" not in path.parts]
 
 
 def test_no_public_class_name_stands_for_two_things() -> None:
     places: defaultdict[str, list[str]] = defaultdict(list)
     # The client gives commands and outcomes the names that they have in the contracts.
-    for path in [path for path in SOURCES if "client" not in path.parts]:
+    of_product = [path for path in SOURCES if path.relative_to(ROOT).parts[0] in PRODUCT]
+    for path in [path for path in of_product if "client" not in path.parts]:
         for node in ast.parse(path.read_text("utf-8")).body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places[node.name].append(str(path.relative_to(ROOT)))
