@@ -185,7 +185,7 @@ async def test_a_cut_topic_is_completed_from_audit_log(systems: Systems, tmp_pat
     await until_unready(f"partition {CUT}", "before the checkpoint's", *system.services)
     assert await first_finding(settings) == f"invalid: missing: topic {CUT}.{end - LOST}"
     system.stop()
-    # The rest of the topic contains a void record. Without that record, the rest would be the beginning of audit_log.
+    # What is left of the topic has a void record. Without that, the command would add only the lost entries.
     refused = await restore(settings, *LOSE)
     assert (refused.code, "has other records than audit_log" in refused.stderr) == (1, True), refused
     await lose_topic(settings)

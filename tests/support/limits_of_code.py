@@ -120,7 +120,7 @@ def _reading() -> list[Row]:
             f"{database.CONNECTIONS} PostgreSQL connections, {_seconds(database.STATEMENT_SECONDS)}",
         ),
         (
-            "read API connections of one caller; time a request waits for one",
+            "PostgreSQL connections of one caller; time a request waits for one",
             f"{database.CALLER_CONNECTIONS}; {_seconds(database.ACQUIRE_SECONDS)}",
         ),
         ("open streams, per instance; of one user", f"{hub.MAX_STREAMS:,}; {hub.MAX_STREAMS_OF_ONE}"),

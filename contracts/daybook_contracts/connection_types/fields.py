@@ -14,7 +14,7 @@ from daybook_contracts.commands.fields import STRICT
 _Item = TypeVar("_Item", bound=Hashable)
 
 _DAY: Final = "(?!0000)[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
-# No leap seconds: most calendars have none.
+# No leap seconds: most programs lack them.
 _CLOCK: Final = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?"
 _OFFSET: Final = "([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
 _TIME: Final = f"{_DAY}[Tt]{_CLOCK}{_OFFSET}"
@@ -57,7 +57,7 @@ Time = Annotated[
 Digits = Annotated[str, StringConstraints(pattern="^[0-9]+$")]
 Distinct = Annotated[
     tuple[_Item, ...],
-    # pydantic's own `min_length` would also report a list whose items are wrong.
+    # If an item is wrong, pydantic's own `min_length` would add a second error.
     Field(strict=False, json_schema_extra={"minItems": 1, "uniqueItems": True}),
     AfterValidator(_check_distinct),
 ]

@@ -113,18 +113,18 @@ class CommandSubscriber(ConsumerRebalanceListener):
             await self._shards.revoke([place.partition for place in revoked])
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        """Pauses before any await, because records can arrive while this still runs."""
+        """Must pause before it awaits anything, because records can arrive meanwhile."""
         places = list(assigned)
         if self._consumer is not None and self._shards is not None:
             self._consumer.pause(*places)
             self._shards.assign([place.partition for place in places])
 
     async def committed(self, partition: int) -> int:
-        """The offset at which reading continues: the committed one or, if there is none, the partition's first. Raises
-        KafkaAway.
+        """The offset at which reading continues: the committed one or, if there is none, the partition's first. 0 if
+        the partition is not assigned. Raises KafkaAway.
         """
         place = TopicPartition(self._topic, partition)
-        problem = f"no committed offset of partition {partition}"
+        problem = f"cannot read the committed offset of partition {partition}"
         async with translated(self._settings, problem, seconds=CALL_SECONDS):
             consumer = self._consumer_of(place)
             if consumer is None:

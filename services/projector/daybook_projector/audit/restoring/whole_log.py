@@ -25,10 +25,10 @@ async def whole_log(
 ) -> AsyncGenerator[list[Followed], None]:
     """`last`: the checkpoint's head. Raises `Refused` at the first entry that is missing, redacted, altered or surplus.
 
-    An entry that no fold can apply is restored too: only its place, its hash and its commit show whether it is the
-    entry that was written.
+    An entry that no fold can apply is restored too. If its place, its hash and its commit are right, it is the entry
+    that was written.
     """
-    chain = Chain(partition, "audit_log", partitions=partitions, is_folded=True)  # the writer keeps commands whole
+    chain = Chain(partition, "audit_log", partitions=partitions, is_folded=True)  # gives the writer command ids
     async with aclosing(table.read(partition, chain.head)) as pages:
         async for page in pages:
             yield [_checked(chain, row, last) for row in page]
