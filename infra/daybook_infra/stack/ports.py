@@ -1,5 +1,6 @@
 """Finds free ports. Stores the servers' ports in a file, so that addresses stay valid after a restart."""
 
+import atexit
 import errno
 import json
 import random
@@ -70,6 +71,11 @@ def release(*ports: int) -> None:
         reservation = _reserved.pop(port, None)
         if reservation is not None:
             reservation.close()
+
+
+@atexit.register
+def _release_all() -> None:
+    release(*list(_reserved))
 
 
 def _read_ports(file: Path) -> dict[str, int]:
