@@ -101,7 +101,7 @@ async def test_with_org_only_the_partition_of_the_org_is_read(
     assert found.history.row is not None
 
 
-async def test_a_row_of_no_entry_is_searched_in_all_partitions(settings: Settings) -> None:
+async def test_a_row_that_no_entry_made_is_searched_in_all_partitions(settings: Settings) -> None:
     missing = await run(settings, "dlq_events", NOBODY, "--from", "audit_log")
     assert (missing.code, missing.stdout) == (1, "")
     assert missing.stderr == (

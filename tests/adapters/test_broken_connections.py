@@ -1,4 +1,4 @@
-"""A request on a connection to a real Kafka that was reset a moment ago, in the event loop that the services use."""
+"""A connection to a real Kafka is reset, and a request follows at once, in the event loop that the services use."""
 
 import asyncio
 

@@ -95,7 +95,7 @@ async def test_each_request_waits_a_second_for_a_missing_user(pool: Pool) -> Non
 
 
 class RulesOut:
-    """Rules out all users. `meanwhile` is called in between."""
+    """Rules out all users, each time after a call of `meanwhile`."""
 
     def __init__(self, meanwhile: Callable[[], Awaitable[None]]) -> None:
         self.meanwhile = meanwhile

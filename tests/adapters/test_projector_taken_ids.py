@@ -57,7 +57,7 @@ def log_with_renaming(org_id: str = ORG) -> tuple[Logbook, Place]:
 
 
 async def assert_complete(pool: Pool, log: Logbook, seconds: int) -> None:
-    """Asserts that the tables equal the fold of the log, and that `seconds` rows have their second id."""
+    """Asserts that the tables equal the fold of the log, and that this many (`seconds`) rows have their second id."""
     assert await second_ids(pool, log) == seconds
     assert differences({**expected_tables(log), "audit_log": {}}, await other_tables(pool)) == []
     assert await checkpoints(pool) == {number: len(values) for number, values in enumerate(log.records) if values}

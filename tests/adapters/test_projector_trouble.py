@@ -70,7 +70,7 @@ async def publish_one_more(settings: Settings, pool: Pool, log: Logbook) -> None
 async def test_an_idle_projector_notices_a_restored_postgresql(
     settings: Settings, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No new entries come, because shards may wait for the projector's checkpoint before they append."""
+    """The test adds no new entries: shards may wait for the projector's checkpoint before they append."""
     monkeypatch.setattr("daybook_projector.engine.worker.IDLE_SECONDS", 0.2)
     log = log_with(ORG)
     async with projecting(settings):

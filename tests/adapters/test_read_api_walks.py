@@ -17,7 +17,7 @@ ROWS = 300
 
 
 async def walk_while(api: ReadApi, path: str, org: ReadOrg, change: "asyncio.Task[None]") -> list[Counter[str]]:
-    """How often each client visited each row. Some clients started before the changes ended."""
+    """How often each client visited each row while `change` was running. Cancels `change` at the end."""
     limits = [random.Random(at).randint(7, 120) for at in range(CLIENTS)]
     walks = [asyncio.create_task(api.walk(f"{org.path}/{path}", f"user:{org.owner}", limit=limit)) for limit in limits]
     found = [Counter(item["id"] for item in await walk) for walk in walks]

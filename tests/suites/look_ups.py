@@ -138,7 +138,7 @@ class LookUpsContract:
         known = await database.children(OrgNeeds(ORG, 0, children(**named), known_activities=frozenset({SHOP})))
         assert (known.activities, known.alerts) == ({}, found.alerts)
 
-    async def test_touched_children_are_read_only_with_the_org(self, database: Database) -> None:
+    async def test_touched_children_are_not_read_without_the_org(self, database: Database) -> None:
         await database.has(sync_started(1), sync_completed(1))
         touched, known = children(runs=[sync_run(1)]), frozenset({SHOP})
         assert await database.children(OrgNeeds(ORG, 0, touched=touched, known_activities=known)) == Children()

@@ -41,7 +41,7 @@ class Judged:
                 if partition != world.lost
             }
         self.asked = list(self._asked())
-        # Also counts commands sent to a partition whose log lost records: it may have forwarded them before.
+        # Also counts commands sent to a partition whose log lost records: they may have been forwarded before the loss.
         self.times_sent = Counter(parse_command(record.value or b"").id for record in world.sent)
         self.decided = {identity_of(group[0]): group for entries in self.logs.values() for group in by_command(entries)}
 

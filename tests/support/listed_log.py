@@ -16,7 +16,7 @@ from support.logbook import Logbook, org_in, project, user_in
 MADE_AT = "2026-11-22T15:10:13.123456Z"
 PARTITIONS = 4
 EMPTY = 2
-"""The partition of `a_log` without entries."""
+"""The partition that has no entries in `a_log`."""
 
 
 @dataclass(slots=True)

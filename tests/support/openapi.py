@@ -24,8 +24,8 @@ class Target:
 
 
 async def report_of_random_requests(target: Target, phases: str, folder: Path) -> str:
-    """Schemathesis's report; empty if all answers were as documented. It sends requests that the document allows and
-    requests that it does not allow. Of the `phases`, `coverage` sends thousands. It writes its own files to `folder`.
+    """Schemathesis's report; empty if all answers were as documented. Schemathesis sends requests that the document
+    allows and others; in the phase `coverage`, thousands. It writes its own files to `folder`.
     """
     running = await asyncio.create_subprocess_exec(
         *(str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(TESTS / "schemathesis.toml")),

@@ -14,7 +14,7 @@ import pytest
 
 
 class NotRemoved(AssertionError):
-    """The patch did not remove the protection, so it must be adapted to the code."""
+    """The patch did not remove the protection: adapt the patch to the code."""
 
 
 class Patch:

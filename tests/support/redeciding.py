@@ -20,7 +20,7 @@ from daybook_contracts.topics import PRINCIPAL
 from support.deciding import Deciders
 
 Sent = Mapping[str, Sequence[tuple[Command, Principal]]]
-"""The sent commands by id. A used id has more than one command."""
+"""The sent commands by id. An id that was used again has more than one command."""
 
 
 def sent_commands(records: Iterable[CommandRecord]) -> Sent:

@@ -88,7 +88,7 @@ class Writer:
             self.tell(events.Tick(self.shard.config.max_tail // 2 * (around.now_us % 2)))
 
     def tell(self, event: events.Event) -> None:
-        """Now and then the engine lets the shard take few local commands or none, and look at the others later."""
+        """Lets the next batch take none, one or all of the local commands, as the engine may. The others wait."""
         self.shard.inbox.most_local = (0, 1, sys.maxsize)[self.door.around.now_us % 3]
         self._accept(self.shard.handle(event))
         if self.shard.phase is ShardPhase.READY and self.shard.inbox.local.line and not self.todo:

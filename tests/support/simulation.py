@@ -222,7 +222,7 @@ class World:
         writer.door.post(sent, waits=draw.random() < 0.9)
 
     def _revoke(self) -> None:
-        """A partition is taken from an instance; or, if it was, assigned to it again. The instance lives on."""
+        """Takes a partition from an instance, or assigns it again if it was taken. The instance keeps running."""
         partition, which = self._somewhere(), self.around.draw.randrange(2)
         if self.writers[partition][which].reads:
             self.writers[partition][which].leave()

@@ -105,7 +105,7 @@ def _clear(home: Home) -> None:
 
 
 def remove(home: Home) -> None:
-    """Deletes the stack's folder, and its data even if they are outside the folder. The servers must have stopped."""
+    """Deletes the stack's folder and its data, which may be outside the folder. The servers must have stopped."""
     if home.data.is_symlink():
         shutil.rmtree(home.data.resolve(), ignore_errors=True)
     shutil.rmtree(home.folder, ignore_errors=True)

@@ -69,8 +69,8 @@ class Surroundings:
     """`topics`, `committed` and `logs` are by partition. `answers` maps a sent command's number to all its answers.
     `answered` has the correlation ids of all answers. `forwarded` has (partition, correlation id) for each command that
     the partition forwarded, or refused because of a quarantine. `refused`: by partition, the commands to send again
-    after their orgs are healed, by correlation id. `reports` counts the shards' reports, by kind, their holds, and the
-    ways of local commands.
+    after their orgs are healed, by correlation id. `reports` counts what shards report, how often they are on hold, and
+    how local commands are sent.
 
     Of the clients of the doors: `requests` are to be sent. `gave_up`: numbers of commands whose clients heard that
     nothing was done. `unsure`: numbers of commands whose client, at least one time, did not hear what was done.
@@ -107,8 +107,8 @@ class Surroundings:
         topic.append(replace(record, offset=len(topic)))
 
     def publish(self, partition: int, answer: Answer) -> None:
-        """Publishes an answer's replies, and forwards commands of other partitions, as AnswerPublisher does. Keeps
-        no reply that an org is in quarantine, because its sender sends the command again.
+        """Publishes an answer's replies, and forwards commands of other partitions, as AnswerPublisher does. Drops
+        replies that refuse a command because of a quarantine: the sender repeats the command later.
         """
         for refused in answer.refused:
             if refused.reason.startswith(Code.ORG_QUARANTINED) and isinstance(refused.record, CommandRecord):
@@ -136,7 +136,7 @@ class Surroundings:
                 raise Failed("admitted", f"{answer} was given, but the log has {found} there")
 
     def publish_from_door(self, partition: int, record: CommandRecord) -> tuple[Publishing, int]:
-        """The offset counts only with PUBLISHED."""
+        """What the door learns, and the offset of the record: -1 unless PUBLISHED."""
         fate = self.draw.random()
         if fate < self.weather.away:
             return Publishing.NOTHING_DONE, -1

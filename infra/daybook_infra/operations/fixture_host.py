@@ -179,7 +179,7 @@ def _addresses(settings: Settings) -> dict[str, str]:
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    """A service's variables. Clears those of the host that name secret files, a port or a service policy."""
+    """A service's variables. Clears inherited ones that name secret files, a port or a service policy."""
     cleared = ("DATABASE_URL_FILE", "JWT_SECRET_FILE", "ADMIN_PORT", "SERVICES")
     named = {"DAYBOOK_PARTITIONS": str(settings.partitions)}
     addresses = {f"DAYBOOK_{name.upper()}": value for name, value in _addresses(settings).items()}

@@ -32,7 +32,7 @@ def progress(total: int, word: str) -> Iterator[Advance]:
 
 
 def _rate_since(begun: float) -> Callable[[int | None], str | None]:
-    """What the bar shows of the amount that is done."""
+    """Returns a function that turns the amount done into the rate that the bar shows."""
 
     def rate(done: int | None) -> str | None:
         seconds = time.monotonic() - begun

@@ -162,7 +162,7 @@ def order_of_closing(connections: Iterable[ClientConnection]) -> list[ClientConn
             waiting[connection.network].append((since, connection))
     ranked: list[tuple[int, float, ClientConnection]] = []
     for network, members in waiting.items():
-        # A connection's rank is the number of connections that its network keeps if it and older waiting ones close.
+        # A connection's rank: how many connections its network keeps if it and those that wait longer are closed.
         members.sort(key=lambda member: -member[0])
         ranked += [(-rank, since, connection) for rank, (since, connection) in enumerate(members, working[network])]
     ranked.sort(key=lambda one: one[:2])

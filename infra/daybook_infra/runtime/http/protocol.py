@@ -188,7 +188,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def _feed(self, data: bytes | memoryview) -> bool:
         """Whether to parse the next slice too."""
         self._slice_bytes, self._made_progress = len(data), False
-        in_body = self._phase in (Phase.BODY, Phase.DISCARD)  # a set would hash them, in Python
+        in_body = self._phase in (Phase.BODY, Phase.DISCARD)  # not a set: hashing an Enum member is slow
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:

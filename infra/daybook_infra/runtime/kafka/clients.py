@@ -27,7 +27,7 @@ __all__ = [
 def producer(
     settings: Settings, client_id: str, *, batch_bytes: int = 512 * 1024, compressed: bool = True
 ) -> AIOKafkaProducer:
-    """The client's `producer`."""
+    """The producer of `daybook_client`."""
     return clients.producer(connection_of(settings), client_id, batch_bytes=batch_bytes, compressed=compressed)
 
 
@@ -39,7 +39,7 @@ def consumer(
     bulk: bool = False,
     reset: clients.Reset = "earliest",
 ) -> AIOKafkaConsumer:
-    """The client's `consumer`."""
+    """The consumer of `daybook_client`."""
     return clients.consumer(connection_of(settings), client_id, *topics, group=group, bulk=bulk, reset=reset)
 
 

@@ -1,4 +1,4 @@
-"""Turns settings into the client's connection to Kafka, and into keyword arguments of aiokafka's clients."""
+"""Turns settings into a `KafkaConnection` of `daybook_client`, and into keyword arguments of aiokafka's clients."""
 
 from typing import Any
 

@@ -17,5 +17,5 @@ def translated(
     seconds: float | None = None,
     passing: tuple[type[Exception], ...] = (),
 ) -> AbstractAsyncContextManager[None]:
-    """The client's `translated`, for the Kafka that the settings name."""
+    """Like `translated` of `daybook_client`, for the Kafka that the settings name."""
     return outages.translated(connection_of(settings), problem, seconds=seconds, passing=passing)

@@ -16,8 +16,8 @@ from daybook_infra.runtime.settings import Settings, env_name, require_database
 
 CONNECT_SECONDS = 10.0
 STATEMENT_SECONDS = 30.0
-# The client's deadline is this much later than the server's statement timeout. It passes only if the network loses the
-# server's answer.
+# The client waits this much longer than the server's statement timeout. So the client times out only if the network
+# loses the server's answer.
 GRACE_SECONDS = 5.0
 
 if TYPE_CHECKING:

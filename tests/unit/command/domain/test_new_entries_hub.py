@@ -1,4 +1,4 @@
-"""The columns of the hub's entries and failures. If the org has the thing, they name its connection's project."""
+"""The columns of the hub's entries. They name the project of an existing thing, except in strangers' failures."""
 
 import json
 from typing import Any

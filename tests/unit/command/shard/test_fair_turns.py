@@ -113,7 +113,7 @@ def test_newcomers_that_are_withdrawn_are_not_counted() -> None:
     assert inbox.local.front == 1
 
 
-def test_a_key_that_sends_one_command_after_another_waits_for_one_command_of_the_other_key_at_most() -> None:
+def test_a_key_that_sends_one_command_after_another_waits_for_at_most_one_command_of_the_other_key() -> None:
     inbox = inbox_with(*[ORG] * 100)
     inbox.take()
     for number in range(100, 120):

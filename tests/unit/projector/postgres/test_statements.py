@@ -33,7 +33,7 @@ RUN: Row = {
 }
 
 
-def test_inserts_come_parents_first_then_updates_deletes_children_first_and_replacements() -> None:
+def test_parents_are_inserted_before_and_deleted_after_children_with_updates_in_between_and_replacements_last() -> None:
     changes: list[NetChange] = [
         Replace(ORG_MEMBERS, MEMBER),
         Delete(SOURCE_CONNECTIONS, ("d",)),

@@ -23,7 +23,7 @@ Operation = dict[str, Any]
 
 @pytest.fixture
 async def document() -> AsyncIterator[Json]:
-    """Needs no server, because the first request would open the connections."""
+    """Needs no server: the app opens connections only at the first request."""
     settings = Settings.model_validate(
         {"jwt_secret": SecretStr(SECRET), "database_url": SecretStr("postgresql://nobody:x@localhost:1/none")}
     )
