@@ -24,7 +24,7 @@ _FIRST_CHAR_OUT_OF_ORDER: Final = "\ue000"
 """For keys with this or a later character, UTF-16 order (JCS) and code point order (orjson) may differ."""
 
 _SMALLEST_PLAIN, _FIRST_NOT_PLAIN = 1e-5, 2.0**53
-"""Between these, orjson and JCS write a float with a fraction alike, without an exponent. Larger floats are whole."""
+"""Between these, orjson writes a float with a fraction as JCS does, without an exponent. Larger floats are whole."""
 
 _SMALLEST_PLAIN_POWER, _LARGEST_PLAIN_POWER = -6, 20
 """Powers of ten between which ECMAScript writes a number without an exponent."""

@@ -1,4 +1,4 @@
-"""Waits for the replies to several commands, with one future: one for each reply would take longer than reading it."""
+"""Waits for the replies to several commands, with one future: a future for each would take longer than reading it."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence

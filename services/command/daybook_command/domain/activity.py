@@ -1,5 +1,5 @@
-"""A connection's activity: a summary of its runs and dead letters, on which policies decide. The projector keeps it as
-rows of `daybook.connection_activity`.
+"""A connection's activity: a summary of its runs and dead letters. Policies decide on this summary. The projector keeps
+it as rows of `daybook.connection_activity`.
 """
 
 from collections.abc import Callable

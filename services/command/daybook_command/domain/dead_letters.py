@@ -54,7 +54,7 @@ def _find_letter(command: RetryDlqEvent | ResolveDlqEvent, org: Org) -> DeadLett
 
 
 def record_dlq_event(command: RecordDlqEvent, org: Org, _: Connection, context: DecisionContext) -> Ruling:
-    """The connection may be inactive: events of it may still arrive."""
+    """The connection may be inactive: its events may still arrive."""
     data = command.data
     dlq_event_id = data.dlq_event_id or context.new_id
     if is_taken(dlq_event_id, org.dead_letters, context):

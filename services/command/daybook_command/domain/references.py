@@ -78,12 +78,12 @@ class Named(Struct, frozen=True, gc=False):
 
     @property
     def most_letters(self) -> int:
-        """The most dead letters that are looked up for the command; at least 1."""
+        """How many dead letters the look-up for the command may return; at least 1."""
         return BULK_IDS if self.filter is not None else max(1, len(self.dead_letters))
 
 
 def with_alerts(refs: Iterable[ChildRef]) -> frozenset[ChildRef]:
-    """The references, and those of the alerts that policies may have raised for the connections among them."""
+    """Adds to `refs` the alerts that policies may have raised for the connections in `refs`."""
     named = frozenset(refs)
     alerts = [_alerts_of(ref.id) for ref in named if ref.kind is ChildKind.CONNECTION]
     return named.union(*alerts) if alerts else named

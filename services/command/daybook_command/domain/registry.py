@@ -60,7 +60,7 @@ def named_by(command: Command) -> Named:
 
 
 def users_named(command: Command, named: Named) -> tuple[str, ...]:
-    """The actor and the users that the data names, each once. `named`: by the command."""
+    """The actor and the users that the data names, each once. `named`: what the command names."""
     actor = command.actor_user_id
     return named.users if actor is None or actor in named.users else (actor, *named.users)
 

@@ -25,7 +25,8 @@ READ_SECONDS: Final = 30.0
 
 FULL: Final = "The requests in progress here take too much memory; nothing was done. Send the request again."
 SHARE_FULL: Final = (
-    "Your requests in progress here take too much memory; nothing was done. Send this one again when one is answered."
+    "Your requests in progress here take too much memory; nothing was done. "
+    "Send this one again when another is answered."
 )
 
 

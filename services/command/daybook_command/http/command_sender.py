@@ -94,8 +94,8 @@ class CommandSender:
                 replies.end()
 
     async def _deliver(self, deliveries: Sequence[Delivery]) -> None:
-        """Delivers the commands. A command that names a user who is not in the tables yet first waits briefly for that
-        user. The other commands with its routing key wait too, to keep their order.
+        """Delivers the commands. If a command names a user who is not in the tables yet, the command waits briefly for
+        that user. The other commands with its routing key wait too, to keep their order.
         """
         users = self._deps.users
         required = [_required_users(each.sent) for each in deliveries]

@@ -85,8 +85,8 @@ class CommandRoutes:
         return Caller(principal, trace_context(headers.traceparent), wait=not wants_no_wait(headers))
 
     async def _parse(self, body: bytes, given_id: str | None, principal: Principal) -> Command:
-        """Raises InvalidCommand. Waits for the turn of the command's org or, for a body above BYTES_PER_TOKEN, for a
-        time slice before each step, and before the caller sends the command.
+        """Raises InvalidCommand. A body of at most BYTES_PER_TOKEN waits for the turn of its org. A larger body waits
+        for a time slice before each step, and again before this returns, because the caller then sends the command.
         """
         if len(body) <= BYTES_PER_TOKEN:
             await self._turns.wait(body)

@@ -48,7 +48,7 @@ def _commands() -> dict[str, Schema]:
 
 
 def _nullable(schema: Schema) -> Schema:
-    """The same schema, or null. Its title and description stay outside."""
+    """The same schema, or null. The title and the description stay outside the `anyOf`."""
     inside = dict(schema)
     outside: Schema = {name: inside.pop(name) for name in ("description", "title") if name in schema}
     return {"anyOf": [inside, {"type": "null"}], **outside}
@@ -133,7 +133,7 @@ def _body(schema: Schema, named: Schema) -> Schema:
 
 
 def _problems_of_a_command() -> dict[int | str, Schema]:
-    """The conflict's example is a decided rejection; the others have no entry in the log."""
+    """The conflict has one more example, a decided rejection. All other examples have no entry in the log."""
     responses = problems(*(code for code in Code if code not in _NEVER_FOR_A_COMMAND))
     responses["409"]["content"][PROBLEM_JSON]["examples"][Code.ALREADY_MEMBER.value] = {"value": examples.REJECTED}
     return responses

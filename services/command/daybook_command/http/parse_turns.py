@@ -1,7 +1,7 @@
 """Limits how many single commands are parsed in one iteration of the event loop. Orgs take turns.
 
 After a burst of requests, other tasks would otherwise wait until all of them are parsed. The org is read before
-the body is parsed; if the body is not valid, this only changes when it is refused.
+the body is parsed. A wrong org in an invalid body affects only the time at which the body is refused.
 """
 
 import asyncio

@@ -82,8 +82,8 @@ class LogReader:
             yield consumer
 
     async def _read_on(self, consumer: AIOKafkaConsumer, place: TopicPartition, start: int, stop: int) -> LogRead:
-        """Waits until the consumer's position has moved. Records do not tell this: some offsets have no record, such as
-        those of a transaction's markers.
+        """Waits until the consumer's position has moved. The records do not show this: some offsets have no record,
+        such as those of a transaction's markers.
         """
         stalled_at = asyncio.get_running_loop().time() + STALL_SECONDS
         while True:

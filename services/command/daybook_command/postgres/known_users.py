@@ -21,9 +21,9 @@ WAIT_SECONDS = 1.0
 POLL_SECONDS = 0.05
 # This many ids take about 20 MB. A user who is evicted costs one look-up.
 MAX_REMEMBERED = 100_000
-# The most ids in one look-up. Further ids wait for the next look-up.
+# Maximum number of ids in one look-up. Further ids wait for the next look-up.
 MAX_ASKED = 10_000
-# The most users to rule out in one step, which takes a few milliseconds.
+# Maximum number of users to rule out in one step, which takes a few milliseconds.
 MAX_RULED_OUT = 1_000
 KNOWN: Final = "SELECT id::text FROM auth.users WHERE id = ANY($1::uuid[])"
 

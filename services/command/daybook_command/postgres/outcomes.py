@@ -13,7 +13,7 @@ from daybook_contracts.entries.identity import Identity
 from daybook_contracts.results import Result
 from daybook_infra.runtime.postgres.connections import Pool, translated
 
-# The most that a look-up may take, including the wait for one of the door's connections. A caller may wait for three
+# The time limit of a look-up, including the wait for one of the door's connections. A caller may wait for three
 # look-ups.
 MAX_LOOKUP_SECONDS = 5.0
 

@@ -133,8 +133,8 @@ def classify(record: CommandRecord, partition: int, partitions: int, rules: Send
 def sent_command(
     record: CommandRecord | DoorRecord, reply_to: ReplyAddress, command: Command, principal: Principal
 ) -> SentCommand:
-    """A checked command of this shard's partition. The door makes one of each command: it must be what `classify` would
-    make of the record if it were published.
+    """A checked command of this shard's partition. The door calls this for each of its commands. The result must be
+    what `classify` would return for the published record.
     """
     identity, outsider_identity = own_identity(command), _outsider_identity(command)
     return SentCommand(record, reply_to, command, named_by(command), principal, identity, outsider_identity)

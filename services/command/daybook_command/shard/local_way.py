@@ -8,7 +8,7 @@ from daybook_command.shard.effects import Effect, HandBack
 from daybook_command.shard.inbox import Inbox
 from daybook_command.shard.state import BatchInFlight
 
-# So many losses in a row, without an admitted batch between them, close the way.
+# After this many losses in a row, without an admitted batch between them, the way stays closed.
 MAX_LOSSES = 2
 # The reasons to take over again that count as losses: another process seems to write this partition's log, or Kafka
 # does not say what became of a batch.

@@ -166,8 +166,8 @@ class Shard:
         return [effects.Hold(reason)] if changed else []
 
     def _tick(self) -> list[effects.Effect]:
-        """If the shard waits, load a snapshot, because it may wait for the clock or the checkpoint. Also if its tail
-        takes memory that others may need: much of the tail may be projected by now.
+        """If the shard waits, load a snapshot, because it may wait for the clock or the checkpoint. Do the same if its
+        tail takes memory that others may need, because much of the tail may be projected by now.
         """
         if self.phase is ShardPhase.BEHIND:
             self.phase = ShardPhase.TAKING_OVER

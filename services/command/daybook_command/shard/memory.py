@@ -28,8 +28,8 @@ class Memory:
     """`end`: the offset after the last folded record. `head_offset`: the offset of the last entry that is known to be
     in the log, or -1. `last_us`: created_at of the last admitted entry, in microseconds.
 
-    `loaded`: for each org, the children read for the batch in flight. `awaited`: for each partition that is not yet
-    projected up to its end at the takeover, this end; None until the ends are known.
+    `loaded`: for each org, the children read for the batch in flight. `awaited`: the partitions that are not yet
+    projected up to the end that they had at the takeover, each with this end; None until the ends are known.
     """
 
     partition: int

@@ -60,7 +60,7 @@ class OrgCache:
             self.weight -= self.orgs.pop(org_id).weight
 
     def _least_used(self, weight: int, dirty: Container[str]) -> Iterator[str]:
-        """Orgs to evict that weigh this much together, or all that may be evicted."""
+        """Orgs to evict: enough of them to free `weight` bytes, or all that may be evicted."""
         last_used = next(reversed(self.orgs), None)
         for org_id, cached in self.orgs.items():
             if weight <= 0:

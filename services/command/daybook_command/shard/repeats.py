@@ -54,8 +54,8 @@ def find_repeat(item: SentCommand, earlier: EarlierEntries) -> Identity | None:
 
 
 def is_id_reused(item: SentCommand, first_identity: Identity, earlier: EarlierEntries) -> bool:
-    """Whether another command has used this command's id: either its entry has the identity that this command's first
-    entry would get, or it was the same actor's command.
+    """Whether another command has used this command's id: either an entry of the other command has the identity that
+    this command's first entry would get, or the same actor sent both.
     """
     if earlier.has(first_identity) or earlier.has(item.outsider_identity):
         return True

@@ -1,8 +1,8 @@
 """The door's side of the short way: which commands go to a shard of this instance in memory, and which are published. A
 plain state machine: no I/O, no clock.
 
-The commands of a key stay in order. While one of them is published and undecided, later ones are published too; and if
-one that a shard holds must be published, all unanswered ones of its key are, in order.
+The commands of a key stay in order. While one of them is published and undecided, later ones are published too. If
+a shard holds a command that must be published, all unanswered commands of its key are published, in order.
 """
 
 import sys
@@ -17,7 +17,7 @@ from daybook_command.shard.intake import SentCommand
 from daybook_command.shard.records import DoorRecord
 
 UNKNOWN_OFFSET = sys.maxsize
-"""The offset of a command of which it is unknown whether and where it was published."""
+"""The offset of a command if it is not known whether, or where, the command was published."""
 KEYS_KEPT = 1_000
 """When a partition has this many keys in `published_to`, those whose commands are decided are dropped."""
 

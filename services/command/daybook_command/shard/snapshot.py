@@ -28,8 +28,9 @@ class Snapshot(Struct, frozen=True, gc=False):
     """Everything that a batch is decided on, from one PostgreSQL snapshot (times in microseconds since the epoch).
 
     `entries`: earlier entries of the batch's commands; None for an entry that this version cannot read. `pinned_users`:
-    the `known_users` who cannot be deleted. `taken_ids`: pairs of an org's id and an id that its command chose but
-    another org has. `next_offsets`: `next_offset` of every partition's checkpoint, if the needs ask for it.
+    the `known_users` who cannot be deleted. `taken_ids`: pairs of an org's id and an id that a command of this org
+    chose, but that another org has. `next_offsets`: `next_offset` of every partition's checkpoint, if the needs ask for
+    it.
     """
 
     checkpoint: Checkpoint

@@ -3,8 +3,8 @@
 from daybook_command.shard.memory import Memory
 from daybook_contracts.log.head import Checkpoint
 
-# The shard appends nothing if its clock differs from PostgreSQL's by more than the first value, or if the time of the
-# log's last entry is further ahead of the clock than the second.
+# The shard appends nothing if its clock differs from PostgreSQL's by more than MAX_CLOCK_SKEW_US, or if the time of the
+# log's last entry is ahead of its clock by more than MAX_STAMP_AHEAD_US.
 MAX_CLOCK_SKEW_US = 5_000_000
 MAX_STAMP_AHEAD_US = 60_000_000
 

@@ -62,7 +62,7 @@ class GroupCommit:
         self._running -= 1
 
     def _is_group_due(self, others: int) -> bool:
-        """Whether to write a group now, while so many others are being written."""
+        """Whether to write a group now, while `others` groups are being written."""
         if others == 0:
             return bool(self._waiting)
         return others < GROUPS and _count_entries(self._waiting) >= FURTHER_GROUP_ENTRIES
@@ -94,7 +94,7 @@ class GroupCommit:
             if group:
                 written = await self._writer.write_together([each.batch for each in group])
         except DatabaseAway:
-            # Each worker learns of the outage when it writes its batch alone, or that its checkpoint has moved.
+            # Each worker then writes its batch alone, and learns of the outage, or that its checkpoint has moved.
             pass
         for each in group:
             if not each.is_written.done():

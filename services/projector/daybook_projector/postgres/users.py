@@ -54,8 +54,8 @@ class AuthUsers:
         self._known.clear()
 
     async def wait_until_known(self, user_id: str, waiting_partition: int) -> bool:
-        """Returns True once the user exists, or False once it is certain that the user never will. It is certain at the
-        latest when the user's own partition is projected up to its present end. Raises `DatabaseAway`.
+        """Returns True when the user exists, or False when it is certain that the user never will. This is certain at
+        the latest when the user's own partition is projected up to its present end. Raises `DatabaseAway`.
         """
         home = partition_of(user_id, self._partitions)
         end = await self._log_end(home) if self._managed and home != waiting_partition else 0

@@ -1,5 +1,6 @@
-"""connection_activity: one row per connection, with what the command service would otherwise have to count: its pending
-dead letters, how many of its last finished runs failed in a row, not counting cancelled ones, and its running run.
+"""connection_activity: one row per connection, with its running run, the number of its pending dead letters, and how
+many of its last finished runs failed in a row (cancelled runs do not count). Without these rows, the command service
+would have to count.
 """
 
 from collections.abc import Iterable

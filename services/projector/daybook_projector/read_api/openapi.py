@@ -27,7 +27,7 @@ IF_NONE_MATCH: Final[Schema] = {
 }
 ANSWER_HEADERS: Final[Schema] = {
     "Daybook-Position": {
-        "description": "The last projected position of the org's partition. A page of orgs has those of all its orgs.",
+        "description": "The last projected position of the org's partition; for a page of orgs, of all theirs.",
         "schema": {"type": "string"},
         "example": POSITION,
     },

@@ -61,7 +61,7 @@ _OF_A_COMMAND: Final = {
     ),
     DOOR: _text("Set by the HTTP door alone.", enum=[DOOR_HTTP.decode()]),
     REPLY_PARTITION: _text(
-        "The partition of the results topic for the reply; without it there is none.", pattern=_NUMBER
+        "The partition of the results topic for the reply. Without this header, there is no reply.", pattern=_NUMBER
     ),
     CORRELATION_ID: _CORRELATION,
     TRACEPARENT: _TRACE,

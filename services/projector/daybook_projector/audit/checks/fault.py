@@ -8,7 +8,7 @@ from daybook_projector.audit.checks.finding import Check
 
 
 class Fault(NamedTuple):
-    """`expected` and `found` are JSON values. `field` names the wrong column. A finding leaves out what is UNSET."""
+    """`expected` and `found` are JSON values. `field`: the wrong column's name. A finding leaves out what is UNSET."""
 
     check: Check
     expected: Any = UNSET

@@ -31,7 +31,9 @@ _DATA: Final = b',"data":'
 _HASH: Final = b',"hash":"'
 _SALT: Final = b',"salt":"'
 _DATA_SEARCH_START: Final = 300
-"""No trusted entry has its data earlier: three ids, a time and the commit come before, each with its name."""
+"""In a trusted entry, `data` never begins before this index: three ids, a time and the commit come first, each with its
+name.
+"""
 _HASH_MEMBER_LENGTH: Final = len(_HASH) + 64 + 1
 _SALT_MEMBER_LENGTH: Final = len(_SALT) + 32 + 1
 _WITH_FREE_JSON: Final = frozenset(

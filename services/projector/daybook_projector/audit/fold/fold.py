@@ -29,8 +29,8 @@ NO_ORG: Final = ""
 """The org of a `Poison` whose entry names none. Such an entry quarantines no org, but stops the projector."""
 
 MAX_HELD: Final = 8 * 1024 * 1024
-"""The most characters of entries and rows in memory. The metadata of an entry holds all values of the rows that it
-inserts.
+"""When entries and rows in memory have more characters than this, the rows are written to disk. The metadata of an
+entry holds all values of the rows that it inserts.
 """
 
 

@@ -1,6 +1,6 @@
 """The rows that a fold works on, in memory between reads and writes of its store. Changes come in one by one, and each
-is refused as PostgreSQL refuses it: a taken key or unique value, a missing row or parent, a value that no column holds.
-Memory is bounded.
+is refused as PostgreSQL refuses it: a taken key or unique value, a missing row or parent, a value that its column
+cannot hold. Memory is bounded.
 """
 
 from collections.abc import Mapping

@@ -120,8 +120,8 @@ class PastFold:
         return PastPartition(self._task.partition, self._position, self._time, self._entries, tuple(self._unapplied))
 
     def _until_moment(self, page: list[PartitionEntry]) -> list[PartitionEntry]:
-        """The entries up to the moment. The first entry after the moment ends the past. Only in a log that was tampered
-        with can an entry from before the moment follow.
+        """The entries up to the moment. The first entry after the moment ends the past. An entry from before the moment
+        can follow only in a log that was tampered with.
         """
         for at, entry in enumerate(page):
             time = self._time if entry.columns is None else microseconds(entry.columns.created_at)

@@ -129,9 +129,9 @@ class TopicEntries:
 
 
 class _Break:
-    """The first void record after the last entry of the log that claims a later position than this entry. The records
-    of a late writer claim earlier positions, and a record that claims none does not show where the log continues.
-    `voids`: how many void records come before it.
+    """Of the void records after the log's last entry, the first one that claims a later position than this entry. The
+    records of a late writer claim earlier positions, and a record that claims none does not show where the log
+    continues. `voids`: how many void records come before it.
     """
 
     def __init__(self) -> None:

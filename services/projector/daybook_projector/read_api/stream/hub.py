@@ -42,8 +42,8 @@ class TooManyStreams(Exception):
 
 @dataclass(slots=True)
 class _Channel:
-    """The streams of one org. `since`: the next read begins at this time, at the latest that of the last entry read.
-    `behind`: later entries may exist.
+    """The streams of one org. `since`: the next read takes the entries after this time, which is never later than the
+    time of the last entry read. `behind`: later entries may exist.
     """
 
     partition: int
@@ -162,7 +162,7 @@ class Hub:
             if channel is None:
                 continue
             # The rights of streams that joined during this tick are not known yet. So the next tick reads these entries
-            # again for them.
+            # again for these streams.
             asked_all = channel.streams <= asked
             channel.behind = news.cut or not asked_all
             for row in news.entries.get(org_id, ()):

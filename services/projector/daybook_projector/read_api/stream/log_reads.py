@@ -16,10 +16,10 @@ from daybook_projector.read_api.stream.events import COLUMNS
 Pair = tuple[str, str]
 """A user and an org."""
 
-# The most rows of one read of missed entries, and of one org on one tick.
+# Maximum number of rows of one read of missed entries, and of one org on one tick.
 MISSED_ROWS: Final = 200
 NEW_ROWS: Final = 500
-# The most bytes of one tick: a larger burst could overflow the queues of clients that keep reading.
+# Maximum number of bytes of one tick: a larger burst could overflow the queues of clients that keep reading.
 NEW_BYTES: Final = 512 * 1024
 _POSITION: Final = "(t.metadata_json->>'position')::bigint AS position"
 LAST_ENTRY: Final = (

@@ -29,7 +29,7 @@ class End(StrEnum):
 
 @dataclass(slots=True, eq=False)
 class OpenStream:
-    """`last`: the position of the last entry that the client has. It only gets later entries."""
+    """`last`: the position of the last entry that the client has. The stream gets only later entries."""
 
     reader: Reader
     org_id: str
