@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from functools import partial
 from typing import Any, assert_never
 
 from daybook_command.engine.assignment import Assignment, CommandConsumer
@@ -127,8 +128,8 @@ class Engine:
         """Lets the shard look at its local commands."""
         self._deliver(assignment, LocalArrived())
 
-    async def _deliver_result(self, assignment: Assignment, work: Coroutine[Any, Any, Event]) -> None:
-        event = await work
+    async def _deliver_result(self, assignment: Assignment, work: Callable[[], Awaitable[Event]]) -> None:
+        event = await work()
         await self._effects.turns.wait()
         self._deliver(assignment, event)
 
@@ -147,12 +148,12 @@ class Engine:
                 self.local.queues_shrank()
                 runner.queue_load(partition, effect, lambda event: self._deliver(assignment, event))
             case effects.Pin():
-                self._spawn(assignment, self._deliver_result(assignment, runner.pin(effect)))
+                self._spawn(assignment, self._deliver_result(assignment, partial(runner.pin, effect)))
             case effects.Append():
                 self._report.append_started(partition, len(effect.records))
-                self._spawn(assignment, self._deliver_result(assignment, runner.append(partition, effect)))
+                self._spawn(assignment, self._deliver_result(assignment, partial(runner.append, partition, effect)))
             case effects.ReadGap():
-                self._spawn(assignment, self._deliver_result(assignment, runner.read_gap(partition, effect)))
+                self._spawn(assignment, self._deliver_result(assignment, partial(runner.read_gap, partition, effect)))
             case effects.Answer() | effects.AnswerLocally():
                 assignment.retakes = 0
                 self._answer(assignment, effect)
