@@ -11,7 +11,7 @@ from daybook_infra.runtime.kafka import clients as kafka
 from daybook_infra.runtime.settings import Settings
 
 
-def test_a_request_after_a_reset_raises_an_error_of_kafka_and_the_client_connects_again(settings: Settings) -> None:
+def test_a_request_after_a_reset_raises_a_kafka_error_and_the_client_connects_again(settings: Settings) -> None:
     async def send_after_reset() -> None:
         async with kafka.consumer(settings, "reset") as consumer:
             await consumer.topics()

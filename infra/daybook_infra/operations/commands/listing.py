@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # Fits a row of ids. A narrower terminal wraps the line, so that no id is cut.
 MIN_WIDTH = 120
-# Lines are not wrapped in a pipe.
+# Lines in a pipe are not wrapped.
 PIPE_WIDTH = 1000
 MAX_TEXT = 300
 

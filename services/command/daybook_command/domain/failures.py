@@ -51,7 +51,7 @@ def _existing_project(org: Org | None, target: Target) -> str | None:
 
 
 def failure_data(command: Command, claimed: dict[str, str]) -> bytes:
-    """The JCS of the command's data and of `claimed`: ids of the command that the entry's columns lack. `claimed` needs
+    """The JCS of the command's data and of `claimed`, the command's ids that the entry's columns lack. `claimed` needs
     no `project_id`, because the command's data has it.
     """
     kept = {name: value for name, value in command.data.to_json().items() if name not in _NOT_IN_FAILURES}

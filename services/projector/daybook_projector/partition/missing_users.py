@@ -1,4 +1,4 @@
-"""The users that must be in `auth.users` before a batch can be written, in log order (docs/log.md, rule 12). Pure."""
+"""In log order, the users that must be in `auth.users` before a batch can be written (docs/log.md, rule 12). Pure."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -9,7 +9,7 @@ from daybook_projector.projections.required_users import registered_user, requir
 
 
 class RequiredUser(Struct, frozen=True, gc=False):
-    """A user whom the batch's entry `index` names first, as its actor or only in the rows that it changes."""
+    """A user first named by the batch's entry `index`, as its actor or only in the rows that it changes."""
 
     index: int
     user_id: str
@@ -17,8 +17,8 @@ class RequiredUser(Struct, frozen=True, gc=False):
 
 
 def required_users(entries: Sequence[PartitionEntry]) -> dict[str, RequiredUser]:
-    """The users whom the entries name, by id, in the order in which they are first named; except users whom the same or
-    an earlier entry registers. Of a poison entry, only the actor.
+    """The users whom the entries name, by id, in the order in which they are first named; except users whom that entry
+    or an earlier one registers. Of a poison entry, only the actor.
     """
     named: dict[str, RequiredUser] = {}
     made: set[str] = set()

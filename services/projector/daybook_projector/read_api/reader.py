@@ -25,7 +25,7 @@ class Reader:
 
     @property
     def user_id(self) -> str | None:
-        """The user whom the policies confine; None for a service, which sees everything."""
+        """The user whom row-level security confines; None for a service, which sees everything."""
         return self.principal.user_id if isinstance(self.principal, User) else None
 
     def may_ask_for(self, org_id: str) -> bool:

@@ -83,7 +83,7 @@ def test_a_member_made_viewer_becomes_viewer_in_all_its_projects() -> None:
     assert after.projects[APP].members[CAT] == "admin"
 
 
-def test_making_a_member_without_projects_a_viewer_lists_no_projects() -> None:
+def test_a_member_without_projects_who_becomes_a_viewer_lists_no_projects() -> None:
     lowered = SOLE_OWNER.when(command("UPDATE_MEMBER", by=ANN, user_id=CAT, role="viewer"))
     lowered.then(facts.MemberUpdated(user_id=CAT, role="viewer", project_ids=()))
 
