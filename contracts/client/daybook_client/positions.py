@@ -20,7 +20,7 @@ _PLACE: Final = re.compile(r"(\d{1,5})\.(?:(-1|\d{1,18})|(\d{1,18}):(\d{1,18}):(
 
 @dataclass(frozen=True, slots=True)
 class After:
-    """The last entry that is not given: its number, and its offset and hash if they are known."""
+    """The last entry that is not yielded: its number, and its offset and hash if they are known."""
 
     number: int
     offset: int | None = None

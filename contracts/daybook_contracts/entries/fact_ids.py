@@ -1,4 +1,4 @@
-"""Where the ids in a fact are: a class of facts in, a function that reads the ids of such a fact out."""
+"""Where the ids in a fact are: takes a class of facts, and returns a function that reads the ids of such a fact."""
 
 from collections.abc import Callable, Sequence
 from operator import attrgetter

@@ -1,5 +1,5 @@
-"""Plans bulk commands over a connection's pending dead letters: their number by retry count in, one filter after
-another out. No I/O.
+"""Plans bulk commands over a connection's pending dead letters: takes their number by retry count, and yields one
+filter after another. No I/O.
 """
 
 from collections.abc import Mapping, Sequence

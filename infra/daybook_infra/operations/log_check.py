@@ -1,5 +1,5 @@
-"""Checks that the log is still the one that was projected: checkpoints in, a fault for each partition whose log is not.
-`daybook status` uses this module; services do the same check when they take a partition over. Read-only.
+"""Checks that the log is still the one that was projected: checkpoints in, the faults of partitions out. `daybook
+status` uses this module; services do the same check when they take a partition over. Read-only.
 """
 
 import asyncio

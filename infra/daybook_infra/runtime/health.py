@@ -91,7 +91,7 @@ class Readiness(BaseModel):
 
 
 def health_router(health: Health, registry: CollectorRegistry = REGISTRY, *, details: bool = True) -> APIRouter:
-    """Without `details` there are no reasons and no metrics, for a port that strangers can reach."""
+    """`details` is False for a port that strangers can reach: then there are no reasons and no metrics."""
     router = APIRouter(tags=["health"])
     alive = Liveness(status="alive")
 

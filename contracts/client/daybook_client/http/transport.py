@@ -49,7 +49,7 @@ class HttpTransport:
             verdicts = batch_verdicts([command for command, _ in part], answer, self.visible)
             if verdicts is not None:
                 return verdicts
-        command, body = part[0]  # alone, or the batch as such was refused: then the others follow one by one
+        command, body = part[0]  # the other commands of a refused batch follow one by one
         alone = await self._ask(SINGLE, body, seconds)
         return [alone if isinstance(alone, Again) else verdict(command, alone, self.visible)]
 

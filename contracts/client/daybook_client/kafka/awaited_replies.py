@@ -1,4 +1,6 @@
-"""Waits for the replies to several commands, with one future: a future for each would take longer than reading it."""
+"""Waits for the replies to several commands, with one future: a future for each would take longer than reading the
+reply.
+"""
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence

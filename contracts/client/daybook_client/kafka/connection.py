@@ -1,4 +1,4 @@
-"""How to connect to Kafka: servers, security and login in, keyword arguments for aiokafka's clients out."""
+"""How to connect to Kafka: takes servers, security and login, and makes keyword arguments for aiokafka's clients."""
 
 import ssl
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Content-Security-Policy headers for pages: what a page may load and run in, the header out."""
+"""Content-Security-Policy headers for pages: takes what a page may load and run, and returns the header."""
 
 import base64
 import hashlib

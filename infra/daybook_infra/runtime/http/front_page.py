@@ -30,7 +30,7 @@ _PATHS: Final = {
 
 
 def mount(app: FastAPI, description: str, health: Health, *, details: bool) -> None:
-    """For a port that strangers can reach: without `details` the page does not say why the service is unready."""
+    """`details` is False for a port that strangers can reach: then the page does not say why the service is unready."""
 
     @app.head("/", include_in_schema=False)
     @app.get("/", include_in_schema=False)

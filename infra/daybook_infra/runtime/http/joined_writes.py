@@ -5,8 +5,8 @@ separately; each would be a system call, and wake the client.
 import asyncio
 from typing import Any, Final
 
-# More bytes than this are written at once. If a client does not read, the transport must pause the app, and it does so
-# only when it has the bytes.
+# More bytes than this are written immediately. If a client does not read, the transport must pause the app, and it does
+# so only when it has the bytes.
 MOST_BYTES: Final = 16 * 1024
 
 

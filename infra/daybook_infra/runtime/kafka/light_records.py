@@ -1,5 +1,5 @@
 """Reads the fetched batches of a partition piece by piece: batches in, light records out. aiokafka passes each record
-through several generators and makes an object with eleven attributes of it, which takes most of the time of reading a
+through several generators and turns it into an object with eleven attributes, which takes most of the time of reading a
 long log.
 """
 

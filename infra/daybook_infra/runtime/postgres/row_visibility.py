@@ -1,5 +1,5 @@
-"""Lets auditors read every row although row-level security applies to them: an open transaction in. Checks that the
-auditors' policies hide no row; from then on, the transaction reads under these policies.
+"""Lets auditors read every row although row-level security applies to them. Takes an open transaction, and checks that
+the auditors' policies hide no row; from then on, the transaction reads under these policies.
 
 Connections are opened with row_security off, so that a statement fails if rows could be hidden from it. An auditor's
 role has no BYPASSRLS, and its policies hide nothing, but PostgreSQL does not know that.

@@ -1,4 +1,4 @@
-"""Commands on many dead letters of a connection, chosen by ids or a filter. The entry lists each that it changes."""
+"""Commands on many dead letters of a connection, chosen by ids or a filter. The entry lists the changed ones."""
 
 from typing import Final, NamedTuple
 

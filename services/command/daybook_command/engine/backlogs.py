@@ -1,7 +1,8 @@
 """Paces the shards while many local commands wait, so that a key's only command need not wait for others' backlogs.
 
 A command that arrived when none of its key was waiting is decided as soon as its shard can begin a batch. The others
-are the backlog: shards take turns with it. Few of them work at the same time, on batches of a limited size.
+are the backlog: shards take turns with it. At most AT_ONCE of them work on it at the same time, in batches of a limited
+size.
 """
 
 import sys
@@ -70,7 +71,7 @@ class Backlogs:
             self.turns[partition] = batch
         elif self.turns.get(partition) is not batch or shard.phase not in ON_TURN:
             self.turns.pop(partition, None)
-        # Even without a crowd: if it dissolved after `before_event`, the shard may have begun no batch.
+        # Not only in a crowd: if the crowd has dissolved since `before_event`, the shard may have begun no batch.
         if shard.inbox.local.line:
             self.waiting.setdefault(partition)
         self._give_turns()

@@ -18,7 +18,7 @@ _CODES = frozenset(code.value for code in Code)
 
 @dataclass(slots=True)
 class Answers:
-    """`local`: replies to local commands. `after_dead_letters`: those to give after publishing their dead letters."""
+    """`local`: replies to local commands. `after_dead_letters`: those to give when their dead letters are published."""
 
     partition: int
     replies: list[Reply] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Which commands of a batch have to wait for the next one, because of a filter among them."""
+"""Which commands have to wait for the next batch, because they or earlier commands have a filter."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,9 +12,9 @@ IsOutsider = Callable[[Command], bool]
 
 @dataclass(slots=True)
 class Deferred:
-    """Commands that wait for the next batch: a filter is decided after all earlier commands of its org, and commands of
-    other orgs do not wait for it. `seen`: keys that have a command in the batch. `closed`: keys of which the batch
-    takes no more commands.
+    """Commands that wait for the next batch: a command with a filter is decided after all earlier commands of its org,
+    and commands of other orgs do not wait for it. `seen`: keys that have a command in the batch. `closed`: keys of
+    which the batch takes no more commands.
     """
 
     is_outsider: IsOutsider

@@ -1,7 +1,7 @@
 """The queues of a shard: records of the commands topic, local commands, and overdue sync runs. Makes the next batch.
 
-Keys take turns in the queue of local commands only. Some commands must be alone in their batch, and a batch with large
-commands has fewer of them.
+Keys take turns only in the queue of local commands. Some commands must be alone in their batch, and a batch with large
+commands has fewer commands.
 """
 
 import sys
@@ -142,7 +142,8 @@ class Inbox:
     ) -> tuple[list[Arrival], list[TakenCommand]]:
         """The next batch: what has arrived, and the commands made from it. Takes records and local commands in turn,
         beginning with what arrived first. A suspect is alone in its batch. A command with a filter is the only one of
-        its org (`Deferred`). With `set_aside`, commands that choose ids are set aside, and later ones of their orgs.
+        its org (`Deferred`). With `set_aside`, commands that choose ids are set aside, and so are later commands with
+        their keys.
         """
         arrivals: list[Arrival] = []
         taken: list[TakenCommand] = []
@@ -223,7 +224,7 @@ class Inbox:
         return min([self.decided_to, *self.waiting_offsets(), *abandoned])
 
     def waiting_offsets(self) -> list[int]:
-        """The offsets of the records that were set aside, and of the first in the queue."""
+        """The offsets of the records that were set aside, and of the first record in the queue."""
         return offsets_of((*self.aside, *islice(self.queue, 1)))
 
     def mark_suspect(self, number: int) -> None:

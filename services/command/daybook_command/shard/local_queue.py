@@ -1,5 +1,6 @@
-"""The queue of local commands, in the order in which batches take them. Keys take turns: however many commands of other
-keys wait, only one of each is ahead of a key's next command. The commands of a key stay in the order of their arrival.
+"""The queue of local commands, in the order in which batches take them. Keys take turns: however many commands another
+key has waiting, only one of them is ahead of a key's next command. The commands of a key stay in the order of their
+arrival.
 """
 
 from bisect import bisect

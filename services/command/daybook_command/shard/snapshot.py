@@ -47,7 +47,7 @@ class OrgNeeds(Struct, frozen=True, gc=False):
     """What a batch needs of one org.
 
     `generation`: the org's generation when the cached copy was read. The org is read again if PostgreSQL has another
-    one, or if this is None because there is no copy.
+    generation, or if this is None because there is no copy.
     `named`: children to read in any case, together with the activity of their connections.
     `touched`: children that entries of the tail touched. They are read only if the org is read.
     `known_activities`: connections whose activity is in the copy.

@@ -80,7 +80,7 @@ EXPECTED_PHASE: Final[dict[type[Event], ShardPhase]] = {
 class BatchInFlight:
     """`arrivals`: the arrivals of the commands `taken`; empty for the shard's own commands. `first_offset`: the offset
     of the first record among them, even if it was put back into the queue; None if there was none. `base`: the log's
-    head when the batch was decided. `projected`: the position up to which PostgreSQL was projected then. `local`: the
+    head when the batch was decided. `projected`: the position up to which the log was projected then. `local`: the
     replies to local commands. `local_count`: how many of the arrivals are local commands.
     """
 

@@ -1,6 +1,6 @@
 """Writes the ready batches of several partitions in one transaction, and tells each worker whether its batch was
-written. While one group is written, the next batches wait for it and form the next group, so groups grow with the load,
-and a lone batch never waits.
+written. While a group is written, the next batches wait and form the next group, so groups grow with the load, and a
+lone batch never waits.
 """
 
 import asyncio

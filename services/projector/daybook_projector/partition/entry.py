@@ -90,8 +90,8 @@ def trusted_partition_entry(offset: int, head: Head, value: bytes, entry: Entry,
 
 
 def poison_if_misplaced(entry: PartitionEntry, partition: int, partitions: int) -> PartitionEntry:
-    """The entry, marked as poison if its org belongs to another partition: it has no place in the order of the org's
-    entries, and the shard that decides for the org does not see it.
+    """The entry, marked as poison if its org belongs to another partition. Such an entry has no place in the order of
+    the org's entries, and the shard that decides for the org does not see it.
     """
     if entry.org_id is None or entry.poison is not None:
         return entry

@@ -1,4 +1,4 @@
-"""In log order, the users that must be in `auth.users` before a batch can be written (docs/log.md, rule 12). Pure."""
+"""Finds the users that must be in `auth.users` before a batch can be written (docs/log.md, rule 12). Pure."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -17,8 +17,8 @@ class RequiredUser(Struct, frozen=True, gc=False):
 
 
 def required_users(entries: Sequence[PartitionEntry]) -> dict[str, RequiredUser]:
-    """The users whom the entries name, by id, in the order in which they are first named; except users whom that entry
-    or an earlier one registers. Of a poison entry, only the actor.
+    """By id, the users whom the entries name, in the order in which they are first named. Leaves out a user who is
+    registered by an earlier entry, or by the entry that names the user first. Of a poison entry, only the actor.
     """
     named: dict[str, RequiredUser] = {}
     made: set[str] = set()

@@ -1,4 +1,4 @@
-"""Row changes and their net effect: changes in log order in, at most one per row out (docs/log.md, rule 14)."""
+"""Row changes and their net effect: takes changes in log order, returns at most one per row (docs/log.md, rule 14)."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

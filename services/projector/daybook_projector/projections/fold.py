@@ -38,7 +38,7 @@ TABLES: Final[tuple[Table, ...]] = (
 """All tables that the folds write, parents before children."""
 
 AUDITED_TABLES: Final = tuple(table for table in TABLES if table is not connection_activity.CONNECTION_ACTIVITY)
-"""The tables that auditors compare with the log, replay and explain. `connection_activity` follows from the others."""
+"""The tables that auditors replay, explain and compare with the log. `connection_activity` follows from the others."""
 
 RULES: Final[tuple[Rules, ...]] = (
     orgs.RULES,

@@ -11,7 +11,7 @@ def required_actor(columns: Columns, fact: Fact | None) -> str | None:
 
 
 def required_member(fact: Fact | None) -> str | None:
-    """The user to whom a new row of another table refers. For a new org this is the actor, so None is returned."""
+    """The user to whom a new row outside `audit_log` refers. For a new org this is the actor, so None is returned."""
     match fact:
         case MemberAdded() | ProjectMemberAdded():
             return fact.user_id

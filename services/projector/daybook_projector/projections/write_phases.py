@@ -1,5 +1,5 @@
-"""Splits changes in log order into phases whose net effects are written one after another.
-Within a phase, inserts and updates run before deletes. A change that may need a delete to run first gets a later phase.
+"""Takes changes in log order, and splits them into phases whose net effects are written one after another. Within a
+phase, inserts and updates run before deletes. A change that may need a delete to run first gets a later phase.
 """
 
 from collections.abc import Iterable

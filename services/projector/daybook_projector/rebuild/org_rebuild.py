@@ -75,7 +75,7 @@ class OrgRebuild:
         return self._state.entries_read
 
     async def is_quarantined(self, *, lock: bool = False) -> bool:
-        """With `lock`, another rebuild of the same org, if it is in quarantine, waits until this one ends."""
+        """With `lock`, if the org is in quarantine, another rebuild of the org waits until this one ends."""
         query = f"{IN_QUARANTINE} FOR UPDATE" if lock else IN_QUARANTINE
         return await self._connection.fetchrow(query, self._org_id) is not None
 

@@ -55,8 +55,8 @@ _OF_A_COMMAND: Final = {
         default="service:unnamed",
     ),
     SIGNATURE: _text(
-        "HMAC-SHA256, in hex, of the principal, a newline, the door, a newline and the value. Required with a service "
-        "policy, otherwise ignored.",
+        f"HMAC-SHA256, in hex, of the principal, a newline, the header `{DOOR}` (empty if absent), a newline and the "
+        "record's value. Required with a service policy, otherwise ignored.",
         pattern="^[0-9a-f]{64}$",
     ),
     DOOR: _text("Set by the HTTP door alone.", enum=[DOOR_HTTP.decode()]),

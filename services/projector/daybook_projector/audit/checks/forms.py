@@ -1,4 +1,4 @@
-"""The forms of values that docs/verify.md names: any JSON value in, whether it has the form out."""
+"""The forms of values that docs/verify.md names: takes any JSON value, and says whether it has the form."""
 
 import re
 from typing import Any, Final, TypeGuard

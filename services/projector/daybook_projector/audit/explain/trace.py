@@ -1,5 +1,5 @@
-"""Traces one row through the log: entries in log order in; the row's history, and the entry that set each column, out.
-Entries are applied by the projections only. Pure.
+"""Traces one row through the log: takes entries in log order; returns the row's history, and the entry that set each
+column. Only the projections apply entries. Pure.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Opens a source of the log, cut at the checkpoints of one snapshot: settings in; a source and its cut out."""
+"""Opens a source of the log: takes settings, and yields the source and its cut at the checkpoints of one snapshot."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""Finds where to begin to follow the log: the positions asked for in, a place for each partition out. With a stored
+"""Finds where to begin to follow the log: the requested positions in, a place for each partition out. With a stored
 checkpoint, the log need not be read from its beginning.
 """
 

@@ -1,4 +1,4 @@
-"""Writes an export's folder: entries in order in; one file for each partition, then the manifest, out (docs/verify.md).
+"""Writes an export's folder: ordered entries in; one file for each partition, then the manifest, out (docs/verify.md).
 The manifest comes last, so a folder without one is not whole. Memory is bounded by a page.
 """
 

@@ -1,5 +1,5 @@
-"""Compares a live table with the fold of the log: both, in key order, in; findings, row count and digest out. Memory is
-bounded, because neither is ever held whole.
+"""Compares a live table with the fold of the log: takes both in key order, and returns findings, row count and digest.
+Memory is bounded, because neither is ever held whole.
 """
 
 from collections.abc import AsyncIterable, Iterable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""The entries of one partition as a fold takes them: the topic or `audit_log` in, pages of entries in log order out. A
+"""The entries of one partition as a fold takes them: the topic or `audit_log` in, ordered pages of entries out. A
 record that does not extend the log is void in the topic, and is skipped. In `audit_log` such a record is an error.
 """
 

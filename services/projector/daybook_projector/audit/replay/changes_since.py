@@ -1,5 +1,5 @@
-"""What changed in a table between a past state and the live one: both, in key order, in; counts and the first changes
-out. Memory is bounded.
+"""What changed in a table between a past state and the live one: takes both in key order, and returns counts and the
+first changes. Memory is bounded.
 """
 
 from collections.abc import AsyncIterable, Iterator, Mapping, Sequence

@@ -1,5 +1,5 @@
-"""The past state of one partition: its entries up to a moment in; rows, spilled entries and the last position out. Runs
-in a process for each core, so tasks and results can be sent to another process.
+"""The past state of one partition: takes its entries up to a moment; returns rows, spilled entries and the last
+position. Runs in a process for each core, so tasks and results can be sent to another process.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The rows of a past state: the scratch files of its partitions in; each table's rows in key order out."""
+"""The rows of a past state: the scratch files of its partitions in; each table's rows, in key order, out."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack

@@ -1,5 +1,5 @@
-"""The entries of `audit_log` as the lost topic had them: a partition and its checkpoint in; its entries, from the first
-to the checkpoint's, each with the bytes that were admitted, out. Memory is bounded.
+"""The entries of `audit_log` as the lost topic had them: a partition's entries from the first to the checkpoint's, each
+with the bytes that were admitted. Memory is bounded.
 """
 
 from collections.abc import AsyncGenerator
