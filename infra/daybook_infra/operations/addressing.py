@@ -36,7 +36,7 @@ class _Data(msgspec.Struct):
 
 
 def address(raw: bytes) -> AddressedCommand | Rejected:
-    """Reads the id and the key of one command. Returns a rejection (INVALID_COMMAND) if it cannot be published: it is
+    """Reads one command's id and key. Returns a rejection (INVALID_COMMAND) if the command cannot be published: it is
     too large, is not JSON, or lacks an id or a routing key.
     """
     if len(raw) > ENVELOPE_BYTES:

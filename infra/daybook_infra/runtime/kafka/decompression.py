@@ -17,8 +17,8 @@ from aiokafka.record import default_records, legacy_records
 MAX_DECOMPRESSED_BYTES: Final = 64 * 1024 * 1024
 """The limit of one batch. Daybook's own batches have at most about 1 MiB, and no topic accepts more than 5 MiB."""
 
-# Batches of JSON decompress to 3 to 6 times their size. A batch that needs more is decompressed again into a larger
-# buffer.
+# Batches of JSON decompress to 3 to 6 times their size. A batch that needs more than the first guess is decompressed
+# again into a larger buffer.
 _FIRST_GUESS = 8
 _SMALLEST_GUESS = 64 * 1024
 _GUESS_GROWTH = 8
@@ -47,8 +47,8 @@ class BatchTooLarge(Exception):
 
 
 def install() -> None:
-    """Affects every consumer of this process. aiokafka imports its decoders by name into each module that reads
-    batches, compiled ones included.
+    """Affects every consumer of this process. aiokafka imports its decoders by name into each module, compiled
+    or not, that reads batches.
     """
     decoders = {"gzip": decompress_gzip, "snappy": decompress_snappy, "lz4": decompress_lz4, "zstd": decompress_zstd}
     for module in _modules_that_read_batches():
@@ -74,7 +74,7 @@ def _with_counting(decode: _Decode) -> _Decode:
 
 
 def _modules_that_read_batches() -> list[Any]:
-    """The modules of aiokafka's readers: those in Python and, if aiokafka was built with them, the compiled ones."""
+    """The modules of aiokafka's readers: those in Python, and the compiled ones if aiokafka was built with them."""
     readers = (default_records.DefaultRecordBatch, legacy_records.LegacyRecordBatch)
     return [default_records, legacy_records, *(sys.modules[reader.__module__] for reader in readers)]
 

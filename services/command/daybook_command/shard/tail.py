@@ -23,8 +23,8 @@ REF_BYTES: Final = 170
 class TailLimit(Struct, frozen=True):
     """`total`: how many bytes the tails of a process may take together.
 
-    Half of them are shares, one for each partition of the log, and the other half is for the tails that outgrow their
-    shares. So a partition whose projection stands still does not stop the others, and may take more than a fair part
+    Half of `total` is shares, one for each partition of the log, and the other half is for the tails that outgrow
+    theirs. So a partition whose projection stands still does not stop the others, and may take more than a fair part
     while the others need less.
     """
 
@@ -32,7 +32,7 @@ class TailLimit(Struct, frozen=True):
     partitions: int
 
     def excess(self, *weights: int) -> int:
-        """What tails of these weights take beyond their shares."""
+        """How far tails of these weights exceed their shares."""
         share = self.total // 2 // self.partitions
         return sum([weight - share for weight in weights if weight > share])
 

@@ -25,7 +25,7 @@ NEW: Row = {"connection_id": LINK, "pending": 0, "failed_in_a_row": 0, "running_
 
 
 def changes(*made: Fact) -> list[Change]:
-    """The changes of the activity by successful entries with these facts."""
+    """How successful entries with these facts change the activity."""
     log, rules = Logbook(), folds(managed_users=True)
     for fact in made:
         log.add(ORG, ANN, fact)

@@ -127,7 +127,7 @@ class PartitionCheck:
         return Finding(check="data", place=self._place, partition=self._task.partition, position=position, found=reason)
 
     async def _check_displaced(self, table: TableLog) -> None:
-        """A row may have its second id only where another row has the first one (docs/log.md, rule 19)."""
+        """A row may have its second id only if its first id is another row's (docs/log.md, rule 19)."""
         for each in await table.needlessly_displaced():
             self._findings.add(
                 Finding(
@@ -163,7 +163,7 @@ class PartitionCheck:
 
 
 def _is_redacted_success(entry: PartitionEntry) -> bool:
-    """A failure changes no row, so nothing is lost with its data."""
+    """A failure changes no row, so a fold does not need its data."""
     if entry.poison is None or entry.columns is None or entry.columns.result == "failure":
         return False
     return is_redacted({"metadata_json": orjson.loads(entry.metadata)})
