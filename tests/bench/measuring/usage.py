@@ -12,13 +12,12 @@ from pathlib import Path
 TICK = os.sysconf("SC_CLK_TCK")
 BENCH = "bench"
 """The name of this process and of its descendants without a name: generators, yardsticks' clients, psql."""
-_YIELDING = "processes of SCHED_IDLE"
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
     """`cpu`: seconds by name. `peak`: the largest resident memory by name, in bytes, without descendants. `others`: how
-    many cores everybody else used, without processes of SCHED_IDLE, which yield to all others.
+    many cores everybody else used.
     """
 
     seconds: float
@@ -31,7 +30,6 @@ class Usage:
 class _Process:
     parent: int
     ticks: int
-    yields: bool
 
 
 class Watch:
@@ -47,16 +45,16 @@ class Watch:
         seconds = time.perf_counter() - self._began
         now = self._ticks()
         cpu = {name: (ticks - self._cpu[name]) / TICK for name, ticks in now.items()}
-        busy = (_busy_ticks() - self._busy) / TICK - cpu.pop(_YIELDING)
+        busy = (_busy_ticks() - self._busy) / TICK
         peak = {name: peak_of(pid) for pid, name in self._names.items()}
         return Usage(seconds, cpu, peak, max(0.0, busy - sum(cpu.values())) / seconds)
 
     def _ticks(self) -> dict[str, int]:
         """CPU ticks by name. Includes descendants that have ended and been waited for: the parent's time has theirs."""
         found = _processes()
-        ticks = dict.fromkeys((*self._names.values(), _YIELDING), 0)
+        ticks = dict.fromkeys(self._names.values(), 0)
         for pid, process in found.items():
-            name = _YIELDING if process.yields else self._name_of(pid, found)
+            name = self._name_of(pid, found)
             if name is not None:
                 ticks[name] += process.ticks
         return ticks
@@ -75,7 +73,7 @@ def _processes() -> dict[int, _Process]:
         with suppress(OSError):  # it has ended
             # The fields from the third on; the second one is a name in brackets.
             stat = (folder / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-            found[int(folder.name)] = _Process(int(stat[1]), sum(map(int, stat[11:15])), int(stat[38]) == os.SCHED_IDLE)
+            found[int(folder.name)] = _Process(int(stat[1]), sum(map(int, stat[11:15])))
     return found
 
 
