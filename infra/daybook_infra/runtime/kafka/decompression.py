@@ -47,8 +47,8 @@ class BatchTooLarge(Exception):
 
 
 def install() -> None:
-    """Affects every consumer of this process. aiokafka imports its decoders by name into each module, compiled
-    or not, that reads batches.
+    """Affects every consumer of this process. aiokafka imports its decoders by name into each module, compiled or not,
+    that reads batches.
     """
     decoders = {"gzip": decompress_gzip, "snappy": decompress_snappy, "lz4": decompress_lz4, "zstd": decompress_zstd}
     for module in _modules_that_read_batches():

@@ -28,8 +28,8 @@ Watched = (
 """The facts on which policies act."""
 
 Severities = Mapping[Rule, Severity | None]
-"""For each rule, the severity that its alert should have, or None if no alert should be open. The alert entries
-of a command are in the order of this mapping.
+"""For each rule, the severity that its alert should have, or None if no alert should be open. The alert entries of a
+command are in the order of this mapping.
 """
 
 CRITICAL_FAILURES: Final = 3

@@ -21,8 +21,8 @@ CROWD: Final = MAX_COMMANDS
 # How many shards may look up or decide a batch of the backlog. Batches that wait for Kafka do not count, so that a slow
 # acknowledgement does not leave the event loop idle.
 AT_ONCE: Final = 1
-# How many local commands such a batch may have besides newcomers: 2 to 3 ms of deciding. With 16,
-# each command costs a tenth more.
+# How many local commands such a batch may have besides newcomers: 2 to 3 ms of deciding. With 16, each
+# command costs a tenth more.
 MOST_ON_TURN: Final = 24
 # The phases of a turn.
 ON_TURN: Final = (ShardPhase.LOADING, ShardPhase.PINNING)

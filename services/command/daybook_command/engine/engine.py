@@ -23,8 +23,8 @@ from daybook_infra.runtime.health import Health
 
 TICK_SECONDS = 0.25
 IDLE_POLL_SECONDS = 0.01
-# A commit costs as much as ten commands. After a crash, the commands answered since the last commit are read
-# again as repeats.
+# A commit costs as much as ten commands. After a crash, the commands answered since the last commit are read again as
+# repeats.
 COMMIT_PAUSE_SECONDS = 0.05
 # How long a rebalance waits for a batch in progress. The consumer's session would end after 6 s.
 REVOKE_SECONDS = 2.0

@@ -142,8 +142,7 @@ class Inbox:
     ) -> tuple[list[Arrival], list[TakenCommand]]:
         """The next batch: what has arrived, and the commands made from it. Takes records and local commands in turn,
         beginning with what arrived first. A suspect is alone in its batch. A command with a filter is the only one of
-        its org (`Deferred`). With `set_aside`, commands that choose ids are set aside, and so are later commands with
-        their keys.
+        its org (`Deferred`). With `set_aside`, commands that choose ids, and later ones with their keys, are set aside.
         """
         arrivals: list[Arrival] = []
         taken: list[TakenCommand] = []

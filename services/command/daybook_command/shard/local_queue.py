@@ -1,5 +1,5 @@
 """The queue of local commands, in the order in which batches take them. Keys take turns: however many commands another
-key has waiting, only one of them is ahead of a key's next command. The commands of a key stay in the order of their
+key has waiting, at most two of them are ahead of a key's only command. The commands of a key stay in the order of their
 arrival.
 """
 

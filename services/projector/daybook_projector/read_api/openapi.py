@@ -27,7 +27,7 @@ IF_NONE_MATCH: Final[Schema] = {
 }
 ANSWER_HEADERS: Final[Schema] = {
     "Daybook-Position": {
-        "description": "The last projected position of the org's partition; for a page of orgs, of all theirs.",
+        "description": "The last projected position of the org's partition, or of each org's partition for a page.",
         "schema": {"type": "string"},
         "example": POSITION,
     },
