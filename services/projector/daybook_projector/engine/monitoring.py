@@ -33,13 +33,14 @@ async def _poll_kafka(consumer: LogConsumer, bounds: LogBounds, report: Projecto
         if not consumer.projected_to:
             await bounds.require_topic()
         ends = await bounds.read_ends(consumer.projected_to)
+        for partition, projected_to in consumer.projected_to.items():
+            if partition in ends:
+                report.lag(partition, max(0, ends[partition] - projected_to))
+        await bounds.require_leaders()
     except KafkaAway as away:
         report.server_away(away)
         return
     report.server_back(KafkaAway)
-    for partition, projected_to in consumer.projected_to.items():
-        if partition in ends:
-            report.lag(partition, max(0, ends[partition] - projected_to))
     await consumer.commit()
 
 

@@ -39,6 +39,10 @@ class LogBounds:
     async def read_end(self, partition: int) -> int:
         return (await self.read_ends([partition]))[partition]
 
+    async def require_leaders(self) -> None:
+        """Asks the leaders of all partitions, and not only of those that this instance has."""
+        await self.read_ends(range(self._settings.partitions))
+
     async def read_ends(self, partitions: Iterable[int]) -> dict[int, int]:
         """The offsets after the last records."""
         sources = [TopicPartition(self._topic, partition) for partition in partitions]
