@@ -1,9 +1,12 @@
 """Connections to real servers: options, deadlines and translated errors."""
 
 import asyncio
+import gc
+from typing import Any
 
 import asyncpg
 import pytest
+from aiokafka import AIOKafkaProducer
 from aiokafka.admin import NewTopic
 from aiokafka.errors import KafkaError
 from pydantic import SecretStr
@@ -12,6 +15,7 @@ from daybook_infra.runtime.errors import DatabaseAway
 from daybook_infra.runtime.kafka.clients import admin, close_quietly, producer
 from daybook_infra.runtime.postgres.connections import close_pool, connect, open_pool, translated
 from daybook_infra.runtime.settings import Settings
+from support.driving import fresh_id
 
 OPTIONS = ("application_name", "timezone", "statement_timeout", "jit")
 TERMINATE = "SELECT pg_terminate_backend(pg_backend_pid())"
@@ -92,15 +96,36 @@ async def test_a_wrong_password_is_a_clear_error_that_does_not_show_it(settings:
 
 
 async def test_a_producer_that_cannot_deliver_is_closed_at_the_deadline(settings: Settings) -> None:
-    topic = f"{settings.topic_prefix}no-such-topic"
-    async with admin(settings) as client:
-        await client.create_topics([NewTopic(topic, 1, 1)])
-        stuck = producer(settings, "test")
-        await stuck.start()
-        await stuck.send_and_wait(topic, b"delivered", partition=0)
-        await client.delete_topics([topic])
-    pending = await stuck.send(topic, b"never delivered", partition=0)
-    async with asyncio.timeout(10):
-        await close_quietly(stuck, seconds=0.2)
+    (pending,) = await sent_to_a_deleted_topic(settings, producer(settings, "test"), 1)
     with pytest.raises(KafkaError):
         await pending
+
+
+async def test_a_producer_that_is_closed_while_it_retries_reports_no_errors(settings: Settings) -> None:
+    reported: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+    for pause in (0.0, 0.03, 0.06, 0.09, 0.12):  # the producer is closed in different steps of a retry
+        await sent_to_a_deleted_topic(settings, producer(settings, "test"), 12, pause)
+    gc.collect()
+    await asyncio.sleep(0.2)
+    assert reported == []
+
+
+async def sent_to_a_deleted_topic(
+    settings: Settings, stuck: AIOKafkaProducer, partitions: int, pause: float = 0
+) -> list[asyncio.Future[Any]]:
+    """Sends a record to each partition, and closes the producer. Returns the futures of the records, all failed."""
+    topic = f"{settings.topic_prefix}deleted-{fresh_id()}"
+    async with admin(settings) as client:
+        await client.create_topics([NewTopic(topic, partitions, 1)])
+        await stuck.start()
+        for partition in range(partitions):
+            await stuck.send_and_wait(topic, b"delivered", partition=partition)
+        await client.delete_topics([topic])
+    pending = [await stuck.send(topic, b"never delivered", partition=partition) for partition in range(partitions)]
+    await asyncio.sleep(pause)
+    async with asyncio.timeout(10):
+        await close_quietly(stuck, seconds=0.1)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert all(isinstance(each.exception(), KafkaError) for each in pending)
+    return pending

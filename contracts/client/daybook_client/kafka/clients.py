@@ -110,16 +110,40 @@ def _stop_fault(stopping: "asyncio.Task[None]") -> str | None:
 async def _close_at_once(producer: AIOKafkaProducer, seconds: float) -> None:
     # Uses private attributes, because aiokafka has no public way to close a producer at once. Its sender task would go
     # on retrying, and could append to a log that other writers have extended meanwhile.
-    accumulator = producer._message_accumulator  # noqa: SLF001 - as said above
-    accumulator.fail_all(KafkaTimeoutError("closed before it was acknowledged"))
-    for batch in itertools.chain(accumulator._pending_batches, *accumulator._batches.values()):  # noqa: SLF001 - as above
-        if batch._drain_waiter.done():  # noqa: SLF001 - as above
-            batch._drain_waiter.exception()  # noqa: SLF001 - asyncio logs every error that nobody retrieves
-    sender = producer._sender.sender_task  # noqa: SLF001 - as above
+    sender, client = producer._sender.sender_task, producer.client  # noqa: SLF001 - as said above
+    _fail_all_batches(producer)
+    client._maybe_wait_metadata = _nothing_to_wait_for  # type: ignore[method-assign] # noqa: SLF001 - as above
     if sender is not None:
-        sender.cancel()
+        sender.cancel()  # then it waits until its requests end, which happens when their connections are closed
     try:
         async with asyncio.timeout(seconds):
-            await producer.client.close()
+            await client.close()
+            refresh = client._md_update_fut  # noqa: SLF001 - as above
+            if refresh is not None and not refresh.done():
+                refresh.set_result(False)
+            if sender is not None:
+                await asyncio.wait([sender])
+                await client.close()  # the requests may have opened connections
     except OUTAGES as error:
         log.warning("kafka_connection_abandoned", extra={"reason": str(error) or "deadline passed"})
+
+
+def _fail_all_batches(producer: AIOKafkaProducer) -> None:
+    accumulator = producer._message_accumulator  # noqa: SLF001 - for `_close_at_once`
+    unsent, sent = accumulator._batches, accumulator._pending_batches  # noqa: SLF001 - for `_close_at_once`
+    batches = [*sent, *itertools.chain.from_iterable(unsent.values())]
+    sent.update(batches)  # a batch that was sent once removes itself from `sent` when it fails
+    unsent.clear()
+    accumulator.reenqueue = _drop  # type: ignore[method-assign] # instead of retrying a request that fails
+    accumulator.fail_all(KafkaTimeoutError("closed before it was acknowledged"))
+    for batch in batches:
+        results = [result for result, _ in batch._msg_futures]  # noqa: SLF001 - for `_close_at_once`
+        for future in (batch.future, batch._drain_waiter, *results):  # noqa: SLF001 - for `_close_at_once`
+            if not future.cancelled():
+                future.exception()  # asyncio logs every error that nobody retrieves
+
+
+def _drop(_batch: object) -> None: ...
+
+
+async def _nothing_to_wait_for() -> None: ...
