@@ -33,7 +33,11 @@ REPORTS = Counter(
 DEAD_LETTERS = Counter("daybook_command_dead_letters_total", "Commands written to the dead-letter topic.", ["code"])
 FORWARDED = Counter("daybook_command_forwarded_total", "Commands forwarded to the partition that they belong to.")
 TAIL = Gauge("daybook_command_tail_entries", "Entries that are not projected yet.", ["partition"])
-TAIL_BYTES = Gauge("daybook_command_tail_bytes", "About how much memory the unprojected entries take.", ["partition"])
+TAIL_BYTES = Gauge(
+    "daybook_command_tail_bytes",
+    "About how much memory the unprojected entries take, and their orgs beyond the partition's cache.",
+    ["partition"],
+)
 CACHED_ORGS = Gauge("daybook_command_cached_orgs", "Orgs in memory.", ["partition"])
 QUEUED = Gauge("daybook_command_queued_commands", "Commands that wait for a batch.", ["partition"])
 QUEUED_BYTES = Gauge("daybook_command_queued_bytes", "Bytes of the commands that wait for a batch.", ["partition"])

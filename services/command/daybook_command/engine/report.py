@@ -97,7 +97,7 @@ class EngineReport:
         partition, memory, inbox = assignment.partition, assignment.shard.memory, assignment.shard.inbox
         self._health.note(condition_name(partition), IDS_WAIT if inbox.aside else None)
         _gauge_of(metrics.TAIL, partition).set(len(memory.tail))
-        _gauge_of(metrics.TAIL_BYTES, partition).set(memory.tail.weight)
+        _gauge_of(metrics.TAIL_BYTES, partition).set(memory.unprojected_bytes)
         _gauge_of(metrics.CACHED_ORGS, partition).set(len(memory.cache))
         _gauge_of(metrics.QUEUED, partition).set(len(inbox.queue) + len(inbox.aside) + len(inbox.local.line))
         _gauge_of(metrics.QUEUED_BYTES, partition).set(inbox.size + inbox.local.size)

@@ -13,6 +13,6 @@ class Tails:
     limit: TailLimit
 
     def elsewhere(self, partition: int) -> int:
-        """How many bytes the tails of all other partitions take beyond their shares."""
-        others = [each.shard.memory.tail.weight for at, each in self.assignments.items() if at != partition]
+        """How many bytes all other partitions take beyond their shares."""
+        others = [each.shard.memory.unprojected_bytes for at, each in self.assignments.items() if at != partition]
         return self.limit.excess(*others)

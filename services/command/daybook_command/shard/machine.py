@@ -158,7 +158,7 @@ class Shard:
         return [effects.LoadSnapshot(self.in_flight.needs, len(self.in_flight.taken))]
 
     def _tail_is_full(self) -> bool:
-        return self.config.tail_limit.is_exceeded(self.memory.tail.weight, self.elsewhere)
+        return self.config.tail_limit.is_exceeded(self.memory.unprojected_bytes, self.elsewhere)
 
     def _hold(self, reason: str) -> list[effects.Effect]:
         changed = reason != self.held
@@ -167,12 +167,13 @@ class Shard:
 
     def _tick(self) -> list[effects.Effect]:
         """If the shard waits, load a snapshot, because it may wait for the clock or the checkpoint. Do the same if its
-        tail takes memory that others may need, because much of the tail may be projected by now.
+        unprojected entries take memory that others may need, because many of them may be projected by now.
         """
         if self.phase is ShardPhase.BEHIND:
             self.phase = ShardPhase.TAKING_OVER
             return [effects.TakeOver(waited=True)]
-        checks = self.held is not None or self.inbox.aside or self.config.tail_limit.excess(self.memory.tail.weight)
+        large = self.config.tail_limit.excess(self.memory.unprojected_bytes)
+        checks = self.held is not None or self.inbox.aside or large
         if self.phase is not ShardPhase.READY or not checks:
             return []
         return self._look_up_progress()
@@ -202,6 +203,7 @@ class Shard:
     def _resume(self) -> list[effects.Effect]:
         """After a look-up without commands: drop the projected entries, and continue if the shard waited for this."""
         self.memory.settle(self.in_flight.projected)
+        self.memory.cache.evict([], self.memory.tail.by_org)
         self.phase = ShardPhase.READY
         if self._tail_is_full():
             return self._hold(f"{len(self.memory.tail)} entries wait for the projector")

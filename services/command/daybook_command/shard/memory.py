@@ -43,6 +43,14 @@ class Memory:
     loaded: dict[str, list[ChildRef]] = field(default_factory=dict)
     awaited: Mapping[int, int] | None = None
 
+    @property
+    def unprojected_bytes(self) -> int:
+        """The memory that waits for the projector: the tail, and what orgs take beyond the cache's limit, because orgs
+        with entries in the tail cannot be evicted.
+        """
+        beyond = self.cache.weight - self.cache.limit if self.tail.by_org else 0
+        return self.tail.weight + max(0, beyond)
+
     def fold(self, records: Iterable[LogRecord]) -> list[Report]:
         """Apply the admission rule to the log's next records. Records that do not extend the log are reported as void.
         Raises LogChanged after too many voids in a row.

@@ -21,7 +21,7 @@ REF_BYTES: Final = 170
 
 
 class TailLimit(Struct, frozen=True):
-    """`total`: how many bytes the tails of a process may take together.
+    """`total`: how many bytes the tails of a process may take together, with the orgs that they keep in memory.
 
     Half of `total` is shares, one for each partition of the log, and the other half is for the tails that outgrow
     theirs. So a partition whose projection stands still does not stop the others, and may take more than a fair part

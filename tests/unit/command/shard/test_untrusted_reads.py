@@ -125,10 +125,14 @@ def test_a_shard_whose_log_is_far_ahead_of_its_clock_appends_nothing() -> None:
     assert "past this clock" in (only_effect(effects, Hold).reason or "")
 
 
-def test_a_long_tail_holds_the_shard_until_the_projector_has_caught_up() -> None:
-    shard = ready_shard(replace(CONFIG, max_tail=5_000))
+@pytest.mark.parametrize(("max_tail", "cache_bytes"), [(5_000, CONFIG.cache_bytes), (6_500, 1)])
+def test_a_long_tail_or_its_large_orgs_hold_the_shard_until_the_projector_has_caught_up(
+    max_tail: int, cache_bytes: int
+) -> None:
+    shard = ready_shard(replace(CONFIG, max_tail=max_tail, cache_bytes=cache_bytes))
     append = decide_batch(shard, CREATE, command_at(1))
     shard.handle(Acknowledged(0))
+    assert (shard.memory.tail.weight < max_tail) == (cache_bytes == 1)
     assert only_effect(arrive(shard, command_at(2)), Hold).reason == "2 entries wait for the projector"
     assert shard.handle(loaded_snapshot(shard.handle(Tick()))) == []
     head = head_of(0, append.records[1].value)
