@@ -3,8 +3,8 @@
 
 Orgs of 20 members and 5 connections are put into the log and projected. Then a new instance decides many commands on a
 few of them, so that its queues and buffers have grown before anything counts. Then it decides one command on each other
-org: first on as many as DAYBOOK_CACHE_MIB can certainly hold, then on all others. It gets them in portions, each after
-the one before is projected, because orgs with unprojected entries count for DAYBOOK_MAX_TAIL_MIB. Two figures:
+org: first on as many as DAYBOOK_CACHE_MIB can certainly hold, then on all others. The commands come in portions, each
+after the one before is projected, because orgs with unprojected entries count for DAYBOOK_MAX_TAIL_MIB. Two figures:
 
 - KiB for each cached org: what the resident memory grows by in the first part;
 - the growth of the resident memory after all orgs, as a multiple of DAYBOOK_CACHE_MIB (goal: at most 1.2).

@@ -32,7 +32,8 @@ from support.workload import SERVICE, registration
 
 pytestmark = pytest.mark.timeout(400)
 REPLICATION: dict[str, Any] = {"replication_factor": 3, "min_insync_replicas": 2}
-# The brokers lead one partition each, so one of the two projectors has no partition whose leader dies in the outage.
+# At first each broker leads one partition. When two are dead, one of the two projectors has only partitions that the
+# third one leads.
 PARTITIONS = 3
 ANSWERS = 40
 SECONDS = 90

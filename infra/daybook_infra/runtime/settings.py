@@ -121,7 +121,8 @@ class Settings(BaseSettings):
     burst: Positive = Field(200, description="HTTP rate limit: how many tokens a user can save up")
     cache_mib: Annotated[float, Gt(0)] = Field(256.0, description="MiB of fully projected orgs in memory, per process")
     max_tail_mib: Annotated[float, Gt(0)] = Field(
-        256.0, description="MiB of unprojected entries in memory, per process; beyond it, partitions pause"
+        256.0,
+        description="MiB of entries and orgs that wait for the projector, per process; beyond it, partitions pause",
     )
     sync_max_seconds: Positive = Field(86_400, description="seconds until a running sync fails as `TIMED_OUT`")
 

@@ -35,7 +35,7 @@ FORWARDED = Counter("daybook_command_forwarded_total", "Commands forwarded to th
 TAIL = Gauge("daybook_command_tail_entries", "Entries that are not projected yet.", ["partition"])
 TAIL_BYTES = Gauge(
     "daybook_command_tail_bytes",
-    "About how much memory the unprojected entries take, and their orgs beyond the partition's cache.",
+    "About how much memory waits for the projector: unprojected entries, and orgs beyond the cache's limit.",
     ["partition"],
 )
 CACHED_ORGS = Gauge("daybook_command_cached_orgs", "Orgs in memory.", ["partition"])

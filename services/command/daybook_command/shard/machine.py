@@ -172,8 +172,8 @@ class Shard:
         if self.phase is ShardPhase.BEHIND:
             self.phase = ShardPhase.TAKING_OVER
             return [effects.TakeOver(waited=True)]
-        large = self.config.tail_limit.excess(self.memory.unprojected_bytes)
-        checks = self.held is not None or self.inbox.aside or large
+        beyond_share = self.config.tail_limit.excess(self.memory.unprojected_bytes)
+        checks = self.held is not None or self.inbox.aside or beyond_share
         if self.phase is not ShardPhase.READY or not checks:
             return []
         return self._look_up_progress()

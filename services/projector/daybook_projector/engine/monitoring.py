@@ -36,7 +36,7 @@ async def _poll_kafka(consumer: LogConsumer, bounds: LogBounds, report: Projecto
         for partition, projected_to in consumer.projected_to.items():
             if partition in ends:
                 report.lag(partition, max(0, ends[partition] - projected_to))
-        await bounds.require_leaders()
+        await bounds.require_other_leaders(ends)
     except KafkaAway as away:
         report.server_away(away)
         return

@@ -1,6 +1,6 @@
 """Asks Kafka, with a deadline, where the partitions of the audit log begin and end."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -39,9 +39,9 @@ class LogBounds:
     async def read_end(self, partition: int) -> int:
         return (await self.read_ends([partition]))[partition]
 
-    async def require_leaders(self) -> None:
-        """Asks the leaders of all partitions, and not only of those that this instance has."""
-        await self.read_ends(range(self._settings.partitions))
+    async def require_other_leaders(self, own: Container[int]) -> None:
+        """Asks the leaders of all partitions except `own`."""
+        await self.read_ends(partition for partition in range(self._settings.partitions) if partition not in own)
 
     async def read_ends(self, partitions: Iterable[int]) -> dict[int, int]:
         """The offsets after the last records."""

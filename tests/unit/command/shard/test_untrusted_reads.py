@@ -1,5 +1,7 @@
 """How a shard reacts to reads it cannot trust: a checkpoint, log or clock that is wrong, or a poison entry."""
 
+from uuid import UUID
+
 import pytest
 from msgspec.structs import replace
 
@@ -24,6 +26,7 @@ from support.one_shard import (
     only_effect,
     ready_shard,
     refusal_codes,
+    sent,
     starting_shard,
     take_over,
 )
@@ -142,14 +145,16 @@ def test_a_long_tail_or_its_large_orgs_hold_the_shard_until_the_projector_has_ca
     assert only_effect(effects, LoadSnapshot).commands == 1
 
 
-def test_an_idle_shard_drops_the_projected_part_of_a_tail_beyond_its_share() -> None:
-    shard = ready_shard(replace(CONFIG, max_tail=8_000))
-    append = decide_batch(shard, CREATE, command_at(1))
+def test_an_idle_shard_drops_what_is_projected_of_a_tail_beyond_its_share_and_evicts_orgs() -> None:
+    shard = ready_shard(replace(CONFIG, max_tail=8_000, cache_bytes=1))
+    other = str(UUID(int=0xC, version=4))
+    append = decide_batch(shard, CREATE, sent(1, "CREATE_ORG", org_id=other, name="Other"))
     assert shard.handle(Acknowledged(0))
     head = head_of(0, append.records[1].value)
     assert head is not None
     assert shard.handle(loaded_snapshot(shard.handle(Tick()), checkpoint=Checkpoint(2, head, 1))) == []
     assert (len(shard.memory.tail), shard.handle(Tick())) == (0, [])
+    assert list(shard.memory.cache.orgs) == [other]
 
 
 def poison() -> bytes:
