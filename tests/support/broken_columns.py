@@ -73,7 +73,7 @@ RULES: list[tuple[str, Json, Json]] = [
     ("metadata_json.key", {"org_id": None} | FAILURE, FAILED | {"data": {"org_id": org(2)}}),
     ("metadata_json.key", {"org_id": None} | FAILURE, FAILED | {"data": [ORG]}),
 ]
-"""Each line: a rule, and the columns and the members of the metadata that break this rule and no other."""
+"""Each line: a rule, changed columns, and changed members of the metadata. The changes break only this rule."""
 
 
 def alone(name: str, only: Json, check: str | None, **members: Any) -> Export:

@@ -13,7 +13,7 @@ _SCOPE: Final = b',"scope":'
 
 
 def seal(entry: Entry) -> bytes:
-    """The entry's JCS bytes with the computed hash in place of its `hash`, which may be any 64 hex digits.
+    """The entry's JCS bytes. The computed hash replaces the entry's `hash`, which may be any 64 hex digits.
 
     `position` and `prev` must follow the log's head, and `commit` must fit `data` and `salt`. This is not checked.
     """

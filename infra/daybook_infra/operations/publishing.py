@@ -42,7 +42,7 @@ class CommandClient:
             return decode_result(reply)
         if fate is Fate.PUBLISHED:
             return Pending(command.command_id, command.location)
-        detail = "not acknowledged by Kafka, so the outcome is unknown: send it again with the same id"
+        detail = "Kafka did not acknowledge the command, so the outcome is unknown: send it again with the same id"
         return problem(Code.UNAVAILABLE, detail, command_id=command.command_id)
 
 

@@ -64,7 +64,7 @@ class Stack(Protocol):
         ...
 
     def explain_end(self, part: Part) -> str:
-        """Returns how a server that does not run any more has ended, and the end of its log."""
+        """A message about a server that has stopped: how it ended, if that is known, and the end of its log."""
         ...
 
     def data(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Delivers checked commands: gives them to shards of this instance in memory where the short way is open, and publishes
+"""Delivers checked commands: gives them in memory to shards of this instance where the short way is open, and publishes
 the others. `ShortWay` has the rules; this module has the tasks and the waiting.
 """
 

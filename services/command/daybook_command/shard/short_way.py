@@ -1,4 +1,4 @@
-"""The door's side of the short way: which commands go to a shard of this instance in memory, and which are published. A
+"""The door's side of the short way: which commands go in memory to a shard of this instance, and which are published. A
 plain state machine: no I/O, no clock.
 
 The commands of a key stay in order. While one of them is published and undecided, later ones are published too. If

@@ -1,4 +1,4 @@
-"""source_connections: connections of projects. Deleting one also deletes what refers to it."""
+"""source_connections: connections of projects. A connection's runs, dead letters and activity are deleted with it."""
 
 from collections.abc import Iterable
 

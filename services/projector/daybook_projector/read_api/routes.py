@@ -104,7 +104,7 @@ class ReadRoutes:
         """Waits for the position that the request names, if it names one."""
         header = request.headers.get(AFTER_HEADER)
         if header is not None and parameter is not None and header != parameter:
-            raise refusal(Code.INVALID_QUERY, "Daybook-After and after name two different positions")
+            raise refusal(Code.INVALID_QUERY, "after, Daybook-After: must be the same position if both are given")
         text = parameter if header is None else header
         if text is None:
             return False

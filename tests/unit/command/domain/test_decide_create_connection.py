@@ -28,7 +28,7 @@ def created(connection_id: str, config: object = PLAIN, type_: str = "sheets") -
     return connection_created(connection_id, WEB, config, type_=type_, name="Prices")
 
 
-def test_a_new_connection_takes_the_id_of_its_entry_and_is_active_and_idle() -> None:
+def test_a_new_connection_gets_the_second_id_of_its_entry_and_is_active_and_idle() -> None:
     tried = create()
     after = EMPTY.when(tried).then(created(thing_id_of(tried))).after()
     idle = Activity(config=sha256(b'{"rows":12,"sheet":"prices"}').digest())

@@ -14,7 +14,7 @@ ACME = given(
 )
 
 
-def test_a_new_project_takes_the_id_of_its_entry_and_has_no_members() -> None:
+def test_a_new_project_gets_the_second_id_of_its_entry_and_has_no_members() -> None:
     create = command("CREATE_PROJECT", by=ANN, name="App")
     after = ACME.when(create).then(facts.ProjectCreated(project_id=thing_id_of(create), name="App")).after()
     made = after.projects[thing_id_of(create)]

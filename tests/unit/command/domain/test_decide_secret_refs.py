@@ -24,7 +24,7 @@ EMPTY, ACME = given(*FOUNDED), given(*NAMED)
 DIGEST = sha256(b"env:TOKEN").digest()
 
 
-def test_a_new_secret_reference_takes_the_id_of_its_entry() -> None:
+def test_a_new_secret_reference_gets_the_second_id_of_its_entry() -> None:
     create = command("CREATE_SECRET_REF", by=ANN, key_name=" token ", secret_id_ref="env:TOKEN")
     created = facts.SecretRefCreated(secret_ref_id=thing_id_of(create), key_name="token", secret_id_ref="env:TOKEN")
     after = EMPTY.when(create).then(created).after()

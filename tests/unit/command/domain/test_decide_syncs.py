@@ -24,7 +24,7 @@ def end(type_: str, by: str | None = ANN) -> Command:
     return command(type_, by=by, sync_run_id=sync_run(1), **ENDS[type_])
 
 
-def test_a_new_run_takes_the_id_of_its_entry() -> None:
+def test_a_new_run_gets_the_second_id_of_its_entry() -> None:
     after = IDLE.when(START).then(facts.SyncStarted(connection_id=SHOP, sync_run_id=thing_id_of(START))).after()
     assert after.runs[thing_id_of(START)] == Run(SHOP, "running")
 

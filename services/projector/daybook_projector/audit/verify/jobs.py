@@ -27,7 +27,7 @@ from daybook_projector.projections.fold import folds
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What is read. `snapshot_id`: None without PostgreSQL. `folder`: of the folds; None if no tables are compared."""
+    """What is read. `snapshot_id`: None without PostgreSQL. `folder`: has the folds; None if no tables are compared."""
 
     settings: Settings
     topic: bool
@@ -75,7 +75,7 @@ async def _check_table(sources: Sources, table: Table, partitions: int, org_id: 
     rules = folds(managed_users=sources.managed_users)
     folder, snapshot_id = sources.folder, sources.snapshot_id
     if folder is None or snapshot_id is None:
-        raise ValueError("tables are compared with a fold, in a snapshot")
+        raise ValueError("a comparison of tables needs folder and snapshot_id")
     async with AsyncExitStack() as stack:
         connection = await stack.enter_async_context(join_snapshot(sources.settings, snapshot_id))
         kept = [PartitionFold(folder, partition, rules) for partition in range(partitions)]
@@ -90,7 +90,7 @@ async def _check_table(sources: Sources, table: Table, partitions: int, org_id: 
 
 async def _check_activity(sources: Sources, org_id: str | None) -> Findings:
     if sources.snapshot_id is None:
-        raise ValueError("tables are recounted in a snapshot")
+        raise ValueError("a recount of activity needs snapshot_id")
     findings = Findings()
     async with join_snapshot(sources.settings, sources.snapshot_id) as connection:
         async for finding in recount(connection, org_id):
