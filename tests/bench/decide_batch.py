@@ -1,5 +1,6 @@
 """Prints how much CPU time a shard takes for one command, by step, without servers: `python tests/bench/decide_batch.py
-[--commands N]`. The commands are mixed, in batches; what a batch reads from PostgreSQL is computed, untimed.
+[--commands N] [--batch N] [--pause MS]`. The commands are mixed, in batches; what a batch reads from PostgreSQL is
+computed, untimed.
 """
 
 import argparse
@@ -8,7 +9,7 @@ import sys
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
-from time import process_time
+from time import process_time, sleep
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -111,6 +112,8 @@ class Decider:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--commands", type=int, default=20_000)
+    parser.add_argument("--batch", type=int, default=BATCH, help="commands of each batch")
+    parser.add_argument("--pause", type=float, default=0, metavar="MS", help="how long to sleep between two batches")
     args = parser.parse_args()
     orgs, decider = plan_orgs(ORGS), Decider()
     mixed = orgs.mixed(args.commands)
@@ -118,8 +121,9 @@ def main() -> None:
         decider.decide(batch)
     freeze_startup_objects()
     decider.seconds = [0.0] * len(STEPS)
-    for batch in batches(mixed, BATCH):
+    for batch in batches(mixed, args.batch):
         decider.decide(batch)
+        sleep(args.pause / 1000)
     for name, seconds in zip(STEPS, decider.seconds, strict=True):
         say(f"{name:>24} {seconds / args.commands * 1e6:6.1f} µs")
     say(f"{'a command':>24} {sum(decider.seconds) / args.commands * 1e6:6.1f} µs")

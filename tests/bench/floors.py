@@ -1,9 +1,10 @@
-"""What a command costs at least: `python tests/bench/floors.py [--commands N]`. Measures each part of the work alone,
-while nothing else runs:
+"""What a command costs at least: `python tests/bench/floors.py [--commands N]`. Measures, while nothing else runs:
 
 - at one client (p50): an HTTP echo, the look-up of a command whose org is in memory, and Kafka's acknowledgement of an
-  entry. A command waits for all three, one after another;
-- at 100 clients (CPU time): the echo, and the HTTP door with shards that answer at once.
+  entry, each alone; and the HTTP door with shards that answer at once;
+- at one client (p50): a bare service that does all three for each request, one after another, and nothing else. Over
+  HTTP it answers the request; over Kafka, it reads a record and publishes a reply;
+- at 100 clients (CPU time): the echo, and the same door.
 """
 
 import argparse
@@ -18,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench.figures import say
 from bench.measuring import http_load, kafka_load
+from bench.measuring.bare_service import needs_of_one
 from bench.measuring.comparison import ROUNDS
 from bench.measuring.echo import Served, running_echo, serving
 from bench.measuring.http_load import Plan
@@ -27,15 +29,14 @@ from bench.measuring.running import Bench, bench_orgs
 from bench.measuring.usage import Watch
 from daybook_command.postgres import child_sql
 from daybook_command.postgres.snapshot_reader import SnapshotReader
-from daybook_command.shard.snapshot import Needs, OrgNeeds
-from daybook_contracts.entries.identity import Identity
 from daybook_contracts.routing import partition_of
 from daybook_infra.runtime.postgres.connections import keep_session, open_pool
-from support.driving import fresh_id
 from support.processes import environment, free_port
 
 ENTRY = Record(0, b"bench", bytes(900))
 CLIENTS = 100
+ASKED = "asked"
+BARE = "bench.measuring.bare_service"
 
 
 def main() -> None:
@@ -48,24 +49,48 @@ def main() -> None:
 
 
 async def run(bench: Bench, orgs: Orgs, commands: int) -> None:
-    topic = await bench.create_topic()
     requests = list(map(bench.request, orgs.mixed(commands)))
-    port = free_port()
-    door = serving(port, "bench.measuring.instant_door", str(port), **environment(bench.settings))
-    found: list[tuple[float, float, float]] = []
-    costs: list[tuple[float, float]] = []
-    async with running_echo() as echo, door as alone:
+    acked, asked = await bench.create_topic(), await bench.create_topic(ASKED)
+    kafka_port, *ports = free_port(), free_port(), free_port()
+    settings = environment(bench.settings)
+    over_kafka = serving(kafka_port, BARE, "kafka", str(kafka_port), acked, orgs.org_ids[0], asked, **settings)
+    over_http = serving(ports[0], BARE, "http", str(ports[0]), acked, orgs.org_ids[0], **settings)
+    door = serving(ports[1], "bench.measuring.instant_door", str(ports[1]), **settings)
+    rounds: list[dict[str, float]] = []
+    async with running_echo() as echo, door as alone, over_http as bare, over_kafka:
         for _ in range(ROUNDS):
-            http = (await http_load.run(Plan(echo.url, requests))).values["p50"]
-            acks = await kafka_load.run(bench.settings, Mode.ACKS, topic, [ENTRY] * commands)
-            found.append((http, await look_ups(bench, orgs.org_ids, commands), acks.values["p50"]))
-            costs.append((await cpu_of(echo, requests), await cpu_of(alone, requests)))
-    http, look_up, ack = (median(times) * 1e3 for times in zip(*found, strict=True))
-    total = http + look_up + ack
-    say(f"one client: HTTP {http:.2f} ms, look-up {look_up:.2f} ms, acknowledgement {ack:.2f} ms")
-    say(f"            together {total:.2f} ms: {total / ack:.1f} acknowledgements")
-    echoed, answered = (median(each) * 1e6 for each in zip(*costs, strict=True))
-    say(f"{CLIENTS} clients: echo {echoed:.0f} us, the door alone {answered:.0f} us of CPU per request")
+            acks = await kafka_load.run(bench.settings, Mode.ACKS, acked, [ENTRY] * commands)
+            replies = await kafka_load.run(bench.settings, Mode.ONE_CLIENT, asked, [ENTRY] * commands)
+            found = {
+                "ack": acks.values["p50"],
+                "look-up": await look_ups(bench, orgs.org_ids, commands),
+                "HTTP": await p50_of(echo, requests),
+                "door": await p50_of(alone, requests),
+                "bare HTTP": await p50_of(bare, requests),
+                "bare Kafka": replies.values["p50"],
+                "echo's CPU": await cpu_of(echo, requests),
+                "door's CPU": await cpu_of(alone, requests),
+            }
+            rounds.append(found)
+    report({name: median(found[name] for found in rounds) for name in rounds[0]})
+
+
+def report(seconds: dict[str, float]) -> None:
+    ms = {name: value * 1e3 for name, value in seconds.items()}
+    say(f"1 client, each alone: HTTP {ms['HTTP']:.2f} ms, look-up {ms['look-up']:.2f} ms, ack {ms['ack']:.2f} ms")
+    say(f"1 client, the HTTP door with shards that answer at once: {ms['door']:.2f} ms")
+    for way in ("HTTP", "Kafka"):
+        taken = ms[f"bare {way}"]
+        say(f"1 client, a bare service over {way}: {taken:.2f} ms, {taken / ms['ack']:.1f} acks")
+    echo, door = ms["echo's CPU"] * 1e3, ms["door's CPU"] * 1e3
+    say(f"{CLIENTS} clients: echo {echo:.0f} us, the door alone {door:.0f} us of CPU per request")
+
+
+async def p50_of(served: Served, requests: Sequence[bytes]) -> float:
+    """Seconds from request to answer, at one client."""
+    done = await http_load.run(Plan(served.url, requests))
+    assert done.values["200"] == len(requests), done.values
+    return done.values["p50"]
 
 
 async def look_ups(bench: Bench, org_ids: Sequence[str], count: int) -> float:
@@ -81,12 +106,6 @@ async def look_ups(bench: Bench, org_ids: Sequence[str], count: int) -> float:
             await reader.read({partition_of(org_id, bench.settings.partitions): needs})
             seconds.append(time.perf_counter() - began)
     return median(seconds)
-
-
-def needs_of_one(org_id: str) -> Needs:
-    """What the shard must look up for a member's command, if it has the org in memory."""
-    identity = Identity("org", org_id, None, fresh_id())
-    return Needs((identity,), (OrgNeeds(org_id, generation=0),), users=(fresh_id(),))
 
 
 async def cpu_of(served: Served, requests: Sequence[bytes]) -> float:

@@ -80,11 +80,13 @@ class Bench:
             refused = await database.fetchval("SELECT count(*) FROM audit_log WHERE result = 'failure'")
         assert refused == 0, f"{refused} commands of the founding were rejected"
 
-    async def create_topic(self) -> str:
-        """Creates a topic for records that are no commands. Returns its name, without the prefix."""
+    async def create_topic(self, name: str = TOPIC) -> str:
+        """Creates a topic with one partition, for records that are none of Daybook's. Returns `name`; the topic's name
+        begins with the prefix.
+        """
         async with kafka.admin(self.settings) as client:
-            await client.create_topics([NewTopic(f"{self.settings.topic_prefix}{TOPIC}", 1, 1)])
-        return TOPIC
+            await client.create_topics([NewTopic(f"{self.settings.topic_prefix}{name}", 1, 1)])
+        return name
 
     def create_database(self) -> str:
         """Creates an empty database on the same server. Returns its URL."""
