@@ -12,7 +12,10 @@ TOKENS = {"DAYBOOK_JWT_SECRET": KEY}
 REFUSED = {
     "no keys for tokens": (
         {},
-        "set DAYBOOK_JWT_SECRET or DAYBOOK_JWKS_URL: without one of them no token can be checked",
+        (
+            "no key is set to verify tokens with: set DAYBOOK_JWT_SECRET or DAYBOOK_JWKS_URL; if all callers are "
+            "services, DAYBOOK_SERVICE_JWT_SECRET or DAYBOOK_SERVICE_JWKS_URL is enough\n"
+        ),
     ),
     "one secret for users and services": (
         TOKENS | {"DAYBOOK_SERVICE_JWT_SECRET": KEY},

@@ -253,8 +253,11 @@ def as_administrator(settings: Settings) -> Settings:
 def require_token_keys(settings: Settings) -> None:
     """Raises `SettingsError` if no key is set that tokens could be checked with."""
     if not has_token_keys(settings):
-        names = f"{env_name('jwt_secret')} or {env_name('jwks_url')}"
-        raise SettingsError(f"set {names}: without one of them no token can be checked")
+        for_all = f"{env_name('jwt_secret')} or {env_name('jwks_url')}"
+        for_services = f"{env_name('service_jwt_secret')} or {env_name('service_jwks_url')}"
+        raise SettingsError(
+            f"no key is set to verify tokens with: set {for_all}; if all callers are services, {for_services} is enough"
+        )
 
 
 def has_token_keys(settings: Settings) -> bool:
