@@ -106,7 +106,11 @@ def _records() -> list[Row]:
         ("a record's value in a dead letter", _size(limits.ENVELOPE_BYTES)),
         ("a record's header value in a dead letter or an answer", _size(limits.DEAD_LETTER_BYTES)),
         ("commands queued in memory, per partition", waiting),
-        ("unprojected entries in memory, per process", f"{_default('max_tail_mib')} MiB", _names("max_tail_mib")),
+        (
+            "unprojected entries, and what their orgs take beyond the cache's share, per process",
+            f"{_default('max_tail_mib')} MiB",
+            _names("max_tail_mib"),
+        ),
         ("fully projected orgs in memory, per process", f"{_default('cache_mib')} MiB", _names("cache_mib")),
     ]
 
