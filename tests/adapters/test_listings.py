@@ -64,7 +64,7 @@ def test_alerts_can_be_filtered(settings: Settings) -> None:
     assert ids(settings, "alerts", "--project", hub.BLOG) == [hub.MANUAL_ALERT]
     assert set(ids(settings, "alerts", "--connection", hub.ADS)) == {hub.FAILING_ALERT, hub.ADS_ALERT, hub.REUSED_ALERT}
     assert ids(settings, "alerts", "--connection", hub.HOTMART) == [hub.BACKLOG_ALERT]
-    assert ids(settings, "alerts", "--connection", hub.an_id(9)) == []
+    assert ids(settings, "alerts", "--connection", hub.FEED) == []
     assert ids(settings, "alerts", "--severity", "info", "--severity", "critical", "--org", hub.ACME) == [
         hub.BACKLOG_ALERT,
         hub.MANUAL_ALERT,
@@ -145,11 +145,27 @@ def cells(table: str) -> list[list[str]]:
 
 
 def test_an_empty_result_is_printed_as_a_sentence(settings: Settings) -> None:
-    unknown_org = ("--org", hub.an_id(9))
-    assert invoke(settings, "alerts", *unknown_org).stdout == "no open alert\n"
-    assert invoke(settings, "runs", *unknown_org).stdout == "no run is running or failed\n"
-    assert invoke(settings, "connections", *unknown_org).stdout == "no inactive connection\n"
-    assert invoke(settings, "connections", "--all", *unknown_org).stdout == "no connection\n"
+    elsewhere = ("--org", hub.OTHER, "--project", hub.BLOG)
+    assert invoke(settings, "alerts", *elsewhere).stdout == "no open alert\n"
+    assert invoke(settings, "runs", *elsewhere).stdout == "no run is running or failed\n"
+    assert invoke(settings, "connections", *elsewhere).stdout == "no inactive connection\n"
+    assert invoke(settings, "connections", "--all", *elsewhere).stdout == "no connection\n"
+
+
+@pytest.mark.parametrize("name", ["alerts", "runs", "connections"])
+@pytest.mark.parametrize("kind", ["org", "project", "connection"])
+@pytest.mark.parametrize("options", [[], ["--json"]], ids=["table", "json"])
+def test_an_unknown_id_is_an_error(settings: Settings, name: str, kind: str, options: list[str]) -> None:
+    result = invoke(settings, name, f"--{kind}", hub.an_id(9), *options)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"Error: there is no {kind} {hub.an_id(9)}\n"
+
+
+@pytest.mark.parametrize("command", [("alerts",), ("runs",), ("connections",), ("dlq", "retry"), ("dlq", "resolve")])
+def test_an_id_that_is_no_uuid_is_a_usage_error(settings: Settings, command: tuple[str, ...]) -> None:
+    result = invoke(settings, *command, "--connection", "shop")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "Invalid value for '--connection': 'shop' is not a valid UUID." in result.stderr
 
 
 def test_a_database_without_migrations_is_one_clear_error(fresh_settings: FreshSettings) -> None:

@@ -21,6 +21,16 @@ class Scope:
     limit: int
 
 
+# Parameters: org, project, connection.
+UNKNOWN: Final = """
+SELECT format('there is no %s %s', named.kind, named.id) FROM (VALUES
+    ('org', $1::uuid, EXISTS (SELECT FROM orgs WHERE id = $1)),
+    ('project', $2::uuid, EXISTS (SELECT FROM projects WHERE id = $2)),
+    ('connection', $3::uuid, EXISTS (SELECT FROM source_connections WHERE id = $3))
+) AS named (kind, id, is_there)
+WHERE named.id IS NOT NULL AND NOT named.is_there
+"""
+
 # Parameters: severities, org, project, connection, the ids of the connection's policy alerts, limit. For an alert
 # raised by hand, only its entry names the connection. If an id was used again, the latest entry counts.
 ALERTS: Final = """

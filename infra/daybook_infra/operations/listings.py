@@ -1,4 +1,6 @@
-"""Lists open alerts, sync runs and connections from the projected tables: a scope in, a page of rows out."""
+"""Lists open alerts, sync runs and connections from the projected tables: a scope in, a page of rows out. Raises
+`DaybookError` if an org, a project or a connection of the scope does not exist.
+"""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -15,8 +17,10 @@ from daybook_infra.operations.listing_sql import (
     CONNECTIONS_OF_PROJECTS,
     PENDING_COUNTED,
     RUNS,
+    UNKNOWN,
     Scope,
 )
+from daybook_infra.runtime.errors import DaybookError
 from daybook_infra.runtime.postgres.connections import OwnConnection, connect
 from daybook_infra.runtime.postgres.migrations import verify_migrations
 from daybook_infra.runtime.postgres.row_visibility import show_every_row
@@ -81,7 +85,7 @@ class SourceConnection:
 async def alerts(settings: Settings, scope: Scope, severities: Sequence[str]) -> Page[ListedAlert]:
     """Ordered by severity, critical first, then by org and project."""
     of_policies = [] if scope.connection_id is None else list(_policy_alerts(str(scope.connection_id)))
-    async with _open_tables(settings) as tables:
+    async with _open_tables(settings, scope) as tables:
         rows = await tables.fetch(ALERTS, list(severities), *_scope_ids(scope), of_policies, scope.limit + 1)
         found = _page([_listed_alert(row) for row in rows], scope)
         return replace(found, rows=await _with_rules(tables, found.rows))
@@ -89,7 +93,7 @@ async def alerts(settings: Settings, scope: Scope, severities: Sequence[str]) ->
 
 async def runs(settings: Settings, scope: Scope, statuses: Sequence[str]) -> Page[ListedRun]:
     """Newest first, by their start."""
-    async with _open_tables(settings) as tables:
+    async with _open_tables(settings, scope) as tables:
         rows = await tables.fetch(RUNS, list(statuses), *_scope_ids(scope), scope.limit + 1)
     return _page([ListedRun(**_with_ids_as_text(row)) for row in rows], scope)
 
@@ -99,16 +103,18 @@ async def connections(
 ) -> Page[SourceConnection]:
     """Ordered by org, project and name. A connection that `scope` names is listed even if it is active."""
     also_active = active_too or scope.connection_id is not None
-    async with _open_tables(settings) as tables:
+    async with _open_tables(settings, scope) as tables:
         rows = await tables.fetch(CONNECTIONS, also_active, type_, *_scope_ids(scope), scope.limit + 1, PENDING_COUNTED)
     return _page([SourceConnection(**_with_ids_as_text(row)) for row in rows], scope)
 
 
 @asynccontextmanager
-async def _open_tables(settings: Settings) -> AsyncIterator[OwnConnection]:
+async def _open_tables(settings: Settings, scope: Scope) -> AsyncIterator[OwnConnection]:
     await verify_migrations(settings)
     async with connect(settings, APPLICATION) as connection, connection.transaction(readonly=True):
         await show_every_row(connection)
+        if unknown := await connection.fetch(UNKNOWN, *_scope_ids(scope)):
+            raise DaybookError("\n".join(row[0] for row in unknown))
         yield connection
 
 
