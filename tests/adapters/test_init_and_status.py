@@ -4,6 +4,7 @@ import asyncio
 import json
 from uuid import uuid4
 
+import pytest
 from pydantic import SecretStr
 
 from daybook_infra.runtime.kafka.clients import producer
@@ -68,19 +69,20 @@ def test_init_prints_the_statements_that_it_may_not_run(settings: Settings) -> N
     ]
 
 
-def test_init_creates_no_topic_if_rights_are_missing_in_the_database(settings: Settings) -> None:
-    async def create_role() -> SecretStr:
-        async with connect(settings, "test") as connection:
-            await connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'hush'")
-        return SecretStr(f"postgresql://{role}:hush@{settings.database_url.get_secret_value().rpartition('@')[2]}")
+@pytest.mark.parametrize("lacking", ["the schema", "the logins"])
+def test_init_creates_no_topic_if_rights_are_missing_in_the_database(settings: Settings, lacking: str) -> None:
+    address = settings.database_url.get_secret_value().rpartition("@")[2]
+    role, database = f"r{uuid4().hex[:8]}", address.rpartition("/")[2]
+    rights = f"; GRANT CREATE ON DATABASE {database} TO {role}; GRANT CREATE ON SCHEMA public TO {role}"
 
-    async def drop_role() -> None:
+    async def execute(statements: str) -> None:
         async with connect(settings, "test") as connection:
-            await connection.execute(f"DROP ROLE {role}")
+            await connection.execute(statements)
 
-    role = f"r{uuid4().hex[:8]}"
-    refused = invoke(settings.model_copy(update={"database_url": asyncio.run(create_role())}), "init")
-    asyncio.run(drop_role())
+    own = {"database_url": SecretStr(f"postgresql://{role}:hush@{address}"), "command_password": SecretStr("hush")}
+    asyncio.run(execute(f"CREATE ROLE {role} LOGIN PASSWORD 'hush'" + (rights if lacking == "the logins" else "")))
+    refused = invoke(settings.model_copy(update=own), "init")
+    asyncio.run(execute(f"DROP OWNED BY {role}; DROP ROLE {role}"))
     assert (refused.exit_code, refused.stdout) == (1, "")
     assert refused.stderr.startswith(f"Error: PostgreSQL's role {role} lacks rights")
     assert "topics: nothing to do" not in invoke(settings, "init").stdout

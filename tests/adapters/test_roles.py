@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from daybook_command.postgres.privileges import required_privileges
-from daybook_infra.runtime.postgres.logins import ensure_logins
+from daybook_infra.runtime.postgres.logins import ensure_logins, verify_can_make_logins
 from daybook_infra.runtime.postgres.migrations import migrate
 from daybook_infra.runtime.postgres.privileges import PrivilegesMissing, verify_privileges
 from daybook_infra.runtime.postgres.roles import find_statements_for_administrator
@@ -36,6 +36,8 @@ SELECT array_agg(DISTINCT pg_get_userbyid(owner)) FROM (
 ) AS made (owner)
 """
 NEEDS = required_privileges(managed_users=True)
+LOGINS = ("daybook_command_login", "daybook_projector_login")
+PASSWORDS = {"command_password": SecretStr("it's"), "projector_password": SecretStr(PASSWORD)}
 
 
 @pytest.fixture
@@ -162,6 +164,34 @@ async def test_statements_for_the_administrator_include_grants(superuser: str, r
     assert left == (() if "SCHEMA daybook" in right else (f"GRANT {right} TO daybook_command;",))
 
 
+async def refusal_of_logins(settings: Settings) -> PrivilegesMissing:
+    with pytest.raises(PrivilegesMissing) as refused:
+        await verify_can_make_logins(settings)
+    return refused.value
+
+
+@pytest.mark.parametrize("made", [ROLES, (*ROLES, *LOGINS), ()], ids=["roles", "roles and logins", "nothing"])
+async def test_the_rights_named_for_the_logins_are_sufficient(superuser: str, made: tuple[str, ...]) -> None:
+    for name in made:
+        await run(superuser, f"CREATE ROLE {name}")
+    owner = await new_login(superuser)
+    settings = (await new_database(superuser, owner)).model_copy(update=PASSWORDS)
+    lines = str(await refusal_of_logins(settings)).splitlines()
+    assert lines[:2] == [
+        f"PostgreSQL's role {owner} lacks rights, which an owner or a superuser can give:",
+        f"  to make logins: ALTER ROLE {owner} CREATEROLE;",
+    ]
+    await run(superuser, "".join(line.partition(": ")[2] for line in lines[1:]))
+    await verify_can_make_logins(settings)
+    await migrate(settings)
+    assert await ensure_logins(settings) == LOGINS
+    await verify_can_make_logins(settings)
+
+
+async def test_without_passwords_no_right_to_make_logins_is_needed(superuser: str) -> None:
+    await verify_can_make_logins(await new_database(superuser, await new_login(superuser)))
+
+
 async def test_a_login_that_cannot_be_made_is_a_clear_error(superuser: str) -> None:
     settings = await new_database(superuser, await new_login(superuser))
     await migrate(settings)
@@ -171,8 +201,7 @@ async def test_a_login_that_cannot_be_made_is_a_clear_error(superuser: str) -> N
 
 async def test_simultaneous_inits_of_several_databases_make_the_logins(superuser: str) -> None:
     owner = await new_login(superuser, "SUPERUSER")
-    passwords = {"command_password": SecretStr("it's"), "projector_password": SecretStr(PASSWORD)}
-    databases = [(await new_database(superuser, owner)).model_copy(update=passwords) for _ in range(4)]
+    databases = [(await new_database(superuser, owner)).model_copy(update=PASSWORDS) for _ in range(4)]
     for database in databases:
         await migrate(database)
     await asyncio.gather(*map(ensure_logins, databases))

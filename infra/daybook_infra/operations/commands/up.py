@@ -16,7 +16,7 @@ from daybook_infra.operations.demo import USER_ID, Demo
 from daybook_infra.runtime.errors import DaybookError
 from daybook_infra.runtime.kafka.topics import ensure_topics
 from daybook_infra.runtime.postgres.connections import address
-from daybook_infra.runtime.postgres.logins import ensure_logins, service_url
+from daybook_infra.runtime.postgres.logins import ensure_logins, service_url, verify_can_make_logins
 from daybook_infra.runtime.postgres.migrations import migrate, verify_can_migrate
 from daybook_infra.runtime.postgres.roles import find_statements_for_administrator
 from daybook_infra.runtime.settings import Settings, load_settings
@@ -97,6 +97,7 @@ def _start_servers(home: Home, stack: Stack, local_parts: frozenset[Part], undo:
 
 async def _init_servers(settings: Settings) -> None:
     await verify_can_migrate(settings)
+    await verify_can_make_logins(settings)
     for name in await ensure_topics(settings):
         say(f"made topic {name}")
     for name in await migrate(settings):

@@ -14,13 +14,23 @@ from pydantic import SecretStr
 
 from daybook_infra.runtime.errors import DatabaseAway
 from daybook_infra.runtime.postgres.connections import OwnConnection, connect
-from daybook_infra.runtime.postgres.privileges import PrivilegesMissing
+from daybook_infra.runtime.postgres.privileges import ROLE, PrivilegesMissing, raise_if_missing
 from daybook_infra.runtime.settings import Settings, as_administrator
 
 # Logins belong to the whole cluster, so a `daybook init` of another database may be changing them at the same time.
 TRIES: Final = 10
 EXISTS: Final = "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)"
 QUOTED: Final = "SELECT quote_literal($1::text)"
+# Parameter: the logins, and the roles that they need. Since PostgreSQL 16, a login with CREATEROLE may grant or alter
+# only the roles that it made, or that it has with ADMIN OPTION.
+LACKING: Final = """
+SELECT format('to make logins: ALTER ROLE %I CREATEROLE;', rolname) FROM pg_roles
+WHERE rolname = current_user AND NOT (rolcreaterole OR rolsuper)
+UNION ALL
+SELECT format('to grant or alter %1$I: GRANT %1$I TO %2$I WITH ADMIN OPTION;', rolname, current_user) FROM pg_roles
+WHERE rolname = ANY($1::text[]) AND current_setting('server_version_num')::integer >= 160000
+    AND NOT pg_has_role(oid, 'MEMBER WITH ADMIN OPTION')
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +61,30 @@ def service_url(settings: Settings, service: Literal["command", "projector"]) ->
     return SecretStr(urlunsplit(parts._replace(netloc=f"{user}@{parts.netloc.rpartition('@')[2]}")))
 
 
+async def verify_can_make_logins(settings: Settings) -> None:
+    """Raises `PrivilegesMissing` if `ensure_logins` would. Call this before anything else is created."""
+    needed = [name for login, _ in _wanted(settings) for name in (login.name, login.role, *login.others)]
+    if needed:
+        async with connect(as_administrator(settings), "daybook-init") as connection:
+            lacking = [row[0] for row in await connection.fetch(LACKING, needed)]
+            raise_if_missing(await connection.fetchval(ROLE), lacking)
+
+
 async def ensure_logins(settings: Settings) -> tuple[str, ...]:
     """Creates each login for which the settings have a password; if it exists, sets its password. Call it after
     `migrate`. Raises `PrivilegesMissing`, `DatabaseAway`.
     """
-    wanted = [(COMMAND, settings.command_password), (PROJECTOR, settings.projector_password)]
-    made = [(login, password) for login, password in wanted if password is not None]
-    if made:
+    wanted = _wanted(settings)
+    if wanted:
         async with connect(as_administrator(settings), "daybook-init") as connection:
-            for login, password in made:
+            for login, password in wanted:
                 await _ensure(connection, login, password)
-    return tuple(login.name for login, _ in made)
+    return tuple(login.name for login, _ in wanted)
+
+
+def _wanted(settings: Settings) -> list[tuple[Login, SecretStr]]:
+    passwords = ((COMMAND, settings.command_password), (PROJECTOR, settings.projector_password))
+    return [(login, password) for login, password in passwords if password is not None]
 
 
 async def _ensure(connection: OwnConnection, login: Login, password: SecretStr) -> None:
