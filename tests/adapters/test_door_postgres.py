@@ -3,10 +3,11 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Collection
+from uuid import UUID
 
 import pytest
 
-from daybook_command.postgres.known_users import WAIT_SECONDS, KnownUsers
+from daybook_command.postgres.known_users import MAX_ASKED, MAX_RULED_OUT, WAIT_SECONDS, KnownUsers
 from daybook_command.postgres.outcomes import OutcomeReader
 from daybook_contracts.entries.identity import Identity
 from daybook_contracts.results import Accepted, Rejected
@@ -108,11 +109,27 @@ class RulesOut:
 async def nothing() -> None: ...
 
 
+class RulesOutOne:
+    """Rules out one user, and can say nothing of the others, as of users in partitions of other instances."""
+
+    async def ruled_out(self, user_ids: Collection[str]) -> frozenset[str]:
+        return frozenset(user_ids) & {USER}
+
+
 async def test_the_wait_for_a_user_who_will_not_come_ends_early(pool: Pool) -> None:
     users = KnownUsers(pool, RulesOut(nothing))
     async with asyncio.timeout(WAIT_SECONDS / 2):
         await users.wait_for([USER])
     assert users.unseen([USER]) == [USER]
+
+
+async def test_a_user_is_ruled_out_although_many_others_cannot_be(pool: Pool) -> None:
+    users = KnownUsers(pool, RulesOutOne())
+    crowd = asyncio.create_task(users.wait_for([str(UUID(int=number)) for number in range(MAX_RULED_OUT)]))
+    await asyncio.sleep(0)  # the crowd begins to wait
+    await users.wait_for([USER])
+    assert not crowd.done()
+    await crowd
 
 
 async def test_a_user_who_comes_before_it_is_ruled_out_is_found(pool: Pool) -> None:
@@ -136,6 +153,16 @@ async def test_a_later_request_needs_a_check_of_its_own(pool: Pool) -> None:
     await users.wait_for([USER])
     await asyncio.gather(*requests)
     assert checks == 2
+
+
+async def test_a_crowd_of_missing_users_does_not_delay_an_existing_user(pool: Pool) -> None:
+    await add_user(pool, USER)
+    users = KnownUsers(pool)
+    crowd = asyncio.create_task(users.wait_for([str(UUID(int=number)) for number in range(MAX_ASKED)]))
+    await asyncio.sleep(0)  # the crowd begins to wait
+    await users.wait_for([USER])
+    assert users.unseen([USER]) == []
+    await crowd
 
 
 async def test_without_the_database_there_is_no_wait(pool: Pool) -> None:

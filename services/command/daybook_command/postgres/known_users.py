@@ -21,7 +21,7 @@ WAIT_SECONDS = 1.0
 POLL_SECONDS = 0.05
 # This many ids take about 20 MB. A user who is evicted costs one look-up.
 MAX_REMEMBERED = 100_000
-# Maximum number of ids in one look-up. Further ids wait for the next look-up.
+# Maximum number of ids in one look-up. If more wait, they take turns.
 MAX_ASKED = 10_000
 # Maximum number of users to rule out in one step, which takes a few milliseconds.
 MAX_RULED_OUT = 1_000
@@ -96,19 +96,22 @@ class KnownUsers:
             self._release([user_id for user_id in ruled_out if self._is_ruled_out(user_id)])
             now = loop.time()
             self._release([user_id for user_id, wait in self._waiting.items() if wait.deadline <= now])
-            if self._waiting and not await self._rule_out(asked):
+            missing = [user_id for user_id in asked if user_id in self._waiting][:MAX_RULED_OUT]
+            if self._waiting and not await self._rule_out(missing):
                 await asyncio.sleep(POLL_SECONDS)
 
-    async def _rule_out(self, asked: Sequence[str]) -> bool:
-        """Marks the users who are ruled out: the next look-up is their last. Returns whether there are any."""
-        if self._expected is None:
-            return False
-        missing = [user_id for user_id in asked if user_id in self._waiting][:MAX_RULED_OUT]
+    async def _rule_out(self, missing: Sequence[str]) -> bool:
+        """Marks the users who are ruled out: the next look-up is their last. Returns whether there are any. The others
+        go to the end of the line, so that those behind them get a turn.
+        """
         begun = {user_id: self._waiting[user_id].deadline for user_id in missing}
-        found = await self._expected.ruled_out(begun)
-        for user_id in found:
-            wait = self._waiting[user_id]
-            wait.ruled_out = wait.deadline == begun[user_id]
+        found = frozenset[str]() if self._expected is None else await self._expected.ruled_out(begun)
+        for user_id in missing:
+            if user_id in found:
+                wait = self._waiting[user_id]
+                wait.ruled_out = wait.deadline == begun[user_id]
+            else:
+                self._waiting[user_id] = self._waiting.pop(user_id)
         return bool(found)
 
     def _is_ruled_out(self, user_id: str) -> bool:
