@@ -6,6 +6,7 @@ from typing import Any, Literal, TypeVar, get_args
 
 from daybook_client.defaults import given, optional, secret
 from daybook_client.errors import KafkaAway, KafkaRefuses, Misuse
+from daybook_client.kafka import broken_connections
 
 MIB = 1024 * 1024
 REQUEST_TIMEOUT_MS = 10_000
@@ -38,6 +39,7 @@ class KafkaConnection:
 
     def options(self, client_id: str) -> dict[str, Any]:
         """The keyword arguments that all of aiokafka's clients share. Raises Misuse if no server is named."""
+        broken_connections.install()  # here, because every aiokafka client of Daybook needs these arguments
         # A list, because FastStream takes a string for a single server, even if it contains commas.
         servers = [server.strip() for server in self.bootstrap.split(",") if server.strip()]
         if not servers:

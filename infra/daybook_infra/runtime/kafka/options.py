@@ -4,7 +4,7 @@ from typing import Any
 
 from daybook_client.kafka.connection import MIB, KafkaConnection, fetch_options
 from daybook_infra.runtime.errors import KafkaAway, KafkaRefuses
-from daybook_infra.runtime.kafka import broken_connections, lenient_records
+from daybook_infra.runtime.kafka import lenient_records
 from daybook_infra.runtime.settings import Settings, require_kafka
 
 __all__ = ["MIB", "connection_of", "connection_options", "fetch_options"]
@@ -12,7 +12,6 @@ __all__ = ["MIB", "connection_of", "connection_options", "fetch_options"]
 
 def connection_of(settings: Settings) -> KafkaConnection:
     """Raises `SettingsError` if no server is named."""
-    broken_connections.install()
     lenient_records.install()
     return KafkaConnection(
         bootstrap=require_kafka(settings),
