@@ -18,7 +18,9 @@ SINGLE: Final = "/v1/commands"
 BATCH: Final = "/v1/commands:batch"
 
 
-# Answers after which the command is sent again: its outcome is not known, or Daybook asked for a pause.
+# Answers after which the command is sent again: its outcome is not known, or Daybook asked for a pause. NOT_FOUND means
+# that there is no command API at this address, for example while a proxy is reconfigured. If something that the command
+# names does not exist, the code is another one, such as ORG_NOT_FOUND, which is a rejection.
 _AGAIN: Final = frozenset({Code.UNAVAILABLE, Code.TOO_MANY_REQUESTS, Code.NOT_FOUND})
 _UNAUTHENTICATED: Final = 401
 

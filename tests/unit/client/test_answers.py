@@ -65,6 +65,7 @@ def test_a_code_that_the_client_does_not_know_is_text() -> None:
         answer(200, b""),
         answer(200, b"\xff"),
         answer(200, []),
+        answer(404, encode_body(problem(Code.NOT_FOUND, "There is nothing at /v1/commands."))),
         answer(404, b"<html>not here</html>"),
         answer(502, b"Bad gateway"),
         answer(301, b""),
