@@ -171,7 +171,7 @@ async def refusal_of_logins(settings: Settings) -> PrivilegesMissing:
 
 
 @pytest.mark.parametrize("made", [ROLES, (*ROLES, *LOGINS), ()], ids=["roles", "roles and logins", "nothing"])
-async def test_the_rights_named_for_the_logins_are_sufficient(superuser: str, made: tuple[str, ...]) -> None:
+async def test_granting_the_named_rights_is_enough_to_make_logins(superuser: str, made: tuple[str, ...]) -> None:
     for name in made:
         await run(superuser, f"CREATE ROLE {name}")
     owner = await new_login(superuser)

@@ -1,8 +1,9 @@
 r"""The projector, bulk, against psql's `\copy`: `python tests/bench/projector_bulk.py [--commands N]`.
 
 Ours: a projector starts with empty tables and projects the whole log of a system that has founded 1,000 orgs and
-decided mixed commands. The clock and the CPU time run from its first transaction to its last, so its start does not
-count. Theirs: psql copies the same rows, in binary, into the same tables with all their keys, by one connection.
+decided mixed commands. The clock and the CPU time run from the projector's first transaction to its last, so the start
+of its process does not count. Theirs: psql copies the same rows, in binary, over one connection, into the same tables,
+which keep all their keys.
 The value is entries a second; the goal is 0.85 of psql's.
 """
 

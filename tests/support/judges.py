@@ -64,7 +64,7 @@ class Judged:
         assert not missing, f"never decided: {missing}"
 
     def decisions(self) -> None:
-        """Every decision in the log is the one that the deciders make on the whole org."""
+        """Every decision in the log is the one that the deciders make when they see the whole org."""
         sent = sent_commands(self.world.sent)
         with colliding_ids():
             for entries in self.logs.values():

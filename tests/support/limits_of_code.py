@@ -82,7 +82,7 @@ def _door() -> list[Row]:
         ("time a request waits for its outcome", f"{_default('wait_seconds')} s", _names("wait_seconds")),
         ("work on one request before others get a turn", f"{time_slices.SLICE_SECONDS * 1000:g} ms"),
         (
-            "look-ups for callers, per instance",
+            "look-ups of outcomes and users, per instance",
             f"{connections} PostgreSQL connections, {_seconds(outcomes.MAX_LOOKUP_SECONDS)}",
         ),
     ]
@@ -107,7 +107,7 @@ def _records() -> list[Row]:
         ("a record's header value in a dead letter or an answer", _size(limits.DEAD_LETTER_BYTES)),
         ("commands queued in memory, per partition", waiting),
         (
-            "unprojected entries, and what their orgs take beyond the cache's share, per process",
+            "unprojected entries in memory, and [their orgs](operations.md#the-projector-is-away-or-slow), per process",
             f"{_default('max_tail_mib')} MiB",
             _names("max_tail_mib"),
         ),

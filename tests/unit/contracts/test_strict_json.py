@@ -139,7 +139,7 @@ def refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         max_leaves=15,
     )
 )
-def test_duplicate_keys_are_found_like_in_a_slow_parser(value: Any) -> None:
+def test_duplicate_keys_are_found_as_a_slow_parser_finds_them(value: Any) -> None:
     text = json_text(value)
     try:
         expected = json.loads(text, object_pairs_hook=refuse_duplicates)
@@ -150,7 +150,7 @@ def test_duplicate_keys_are_found_like_in_a_slow_parser(value: Any) -> None:
         assert parse_strictly(text.encode()) == expected
 
 
-def test_a_duplicate_key_is_named_only_if_it_is_unambiguous() -> None:
+def test_no_duplicate_key_is_named_if_several_keys_may_be_duplicates() -> None:
     with pytest.raises(NotStrictJson) as caught:
         parse_strictly(b'{"q":0,"x":{"q":1},"x":1}')
     assert caught.value.path == ()

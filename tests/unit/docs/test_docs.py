@@ -60,7 +60,7 @@ def is_in_checkout(path: Path) -> bool:
     return path.exists() and path.resolve().is_relative_to(ROOT)
 
 
-def test_decisions_are_numbered_without_gaps_and_short() -> None:
+def test_decisions_are_short_and_numbered_without_gaps() -> None:
     files = sorted(DECISIONS.glob("*.md"))
     for number, path in enumerate(files, start=1):
         text = path.read_text("utf-8")

@@ -18,7 +18,9 @@ _CODES = frozenset(code.value for code in Code)
 
 @dataclass(slots=True)
 class Answers:
-    """`local`: replies to local commands. `after_dead_letters`: those to give when their dead letters are published."""
+    """`local`: replies to local commands. `after_dead_letters`: replies to local commands that become dead letters.
+    They wait until the dead letters are published.
+    """
 
     partition: int
     replies: list[Reply] = field(default_factory=list)
@@ -28,8 +30,9 @@ class Answers:
     after_dead_letters: list[Reply] = field(default_factory=list)
 
     def outcome(self, item: SentCommand, entries: Sequence[Entry], detail: str | None = None) -> None:
-        """Answers a decided command from all of its entries, in order. `detail` replaces the text of a rejection's
-        entry. It may be more specific than the entry is allowed to be, so the answer to a repeat does not have it.
+        """Answers a decided command from all of its entries, in order. If `detail` is given, the answer to a rejected
+        command has it instead of the entry's text. `detail` may be more specific than the entry is allowed to be. The
+        answer to a repeat has the entry's text.
         """
         result = outcome(item.command.id, entries)
         if detail is not None and isinstance(result, Rejected):

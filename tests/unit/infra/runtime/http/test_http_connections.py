@@ -71,7 +71,7 @@ class Fake:
         self.dropped = reason
 
 
-def test_a_network_with_many_requests_under_way_closes_no_connection_of_others() -> None:
+def test_a_network_with_many_requests_in_progress_takes_no_room_from_a_smaller_one() -> None:
     connections = Connections(HttpLimits(connections=4), HttpMetrics(CollectorRegistry()))
     idle = Fake("bystander", 1.0)
     assert all(connections.admit(each, 2.0) for each in [idle, *(Fake("flood", None) for _ in range(3))])
@@ -170,7 +170,7 @@ def test_descriptors_are_reserved_for_kafka_and_postgres() -> None:
     assert limits_in_process(1_024, 1_024, "admin_port=9000") == "192 (1024, 1024)"
 
 
-def test_more_connections_than_the_system_allows_are_refused() -> None:
+def test_too_few_descriptors_are_an_error() -> None:
     expected = "DAYBOOK_MAX_CONNECTIONS: 1000 connections need 1512 descriptors, and this process may have 1024"
     assert limits_in_process(1_024, 1_024, "max_connections=1000").startswith(expected)
     assert limits_in_process(400, 400).startswith("this process may have 400 descriptors and needs 528")
