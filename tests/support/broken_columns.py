@@ -105,7 +105,7 @@ def columns_in_excess() -> Iterator[Export]:
 def redacted_columns_broken() -> Iterator[Export]:
     bare = redacted(entry(metadata={"data": {}}))
     yield alone(
-        "columns: no commit of a redacted entry", without(bare, "commit"), "columns", field="metadata_json.commit"
+        "columns: a redacted entry without commit", without(bare, "commit"), "columns", field="metadata_json.commit"
     )
     yield alone(
         "columns: a redacted entry of another org",

@@ -1,4 +1,4 @@
-"""A second implementation of the rules for connection configs: returns the stored config, or refuses with
+"""A second implementation of the rules for connection configs: returns the config to store, or refuses with
 INVALID_CONFIG.
 """
 

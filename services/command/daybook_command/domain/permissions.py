@@ -29,7 +29,7 @@ class Standing(StrEnum):
     ITSELF = "the user itself"
     OWNER = "owner"
     ADMIN = "admin"
-    ADMIN_ABOVE = "admin, unless the user's old or new role is owner or admin"
+    ADMIN_ABOVE = "admin, unless `user_id` is or becomes owner or admin"
     PROJECT_ADMIN = "project admin"
     PROJECT_EDITOR = "project editor"
 

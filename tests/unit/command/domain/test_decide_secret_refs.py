@@ -62,7 +62,7 @@ def test_rotating_a_reference_keeps_its_name() -> None:
     assert after.key_names["token"] == TOKEN
 
 
-def test_rotating_a_reference_to_the_same_secret_changes_nothing() -> None:
+def test_rotating_to_the_same_secret_changes_nothing() -> None:
     rotate = command("ROTATE_SECRET_REF", by=ANN, secret_ref_id=TOKEN, secret_id_ref="env:TOKEN")
     same = ACME.when(rotate)
     fact = facts.SecretRefRotated(secret_ref_id=TOKEN, secret_id_ref="env:TOKEN", changed=False)

@@ -164,7 +164,7 @@ def test_a_batch_closes_before_it_is_too_large(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize(("principal", "reserved"), [("service:test", 1), (f"user:{ANN}", 0)])
-def test_a_chosen_id_is_reserved_only_for_a_service(principal: str, reserved: int) -> None:
+def test_only_an_id_that_a_service_chose_is_reserved(principal: str, reserved: int) -> None:
     create = sent(0, "CREATE_PROJECT", name="Site", project_id=str(uuid4()))
     record = replace(create, headers=((PRINCIPAL, principal.encode()),))
     assert len(only_effect(arrive(ready_shard(), record), LoadSnapshot).needs.chosen_ids) == reserved
