@@ -179,7 +179,7 @@ async def test_a_row_that_is_hidden_is_not_found_by_its_id(readers: Readers) -> 
 async def test_the_table_on_the_page_matches_what_each_role_sees(readers: Readers) -> None:
     measured = {roles: await seen_by(readers, {"sub": user}) for roles, user in USERS.items()}
     others = {
-        "nobody, a stranger, a removed member": await seen_by(readers, {"sub": STRANGER}),
+        "none (a stranger, a removed member)": await seen_by(readers, {"sub": STRANGER}),
         "a service": await seen_by(readers, None, role=AUDITOR),
     }
     printed = visibility_table(measured, others)

@@ -36,10 +36,10 @@ def _connections() -> list[Row]:
         ("request line and headers", f"{_size(OF_HTTP.head_bytes)}, {OF_HTTP.head_lines} lines"),
         ("time to receive them", _seconds(OF_HTTP.head_seconds)),
         (
-            "time to receive the body of a command or a batch; of any other request",
+            "time to receive a body: of a command or a batch; of any other request",
             f"{_seconds(body_budget.READ_SECONDS)}; {_seconds(OF_HTTP.body_seconds)}",
         ),
-        ("chunk framing and trailers of a body", _size(OF_HTTP.head_bytes)),
+        ("chunk framing and trailers of a body", f"the body's size, plus {_size(OF_HTTP.head_bytes)}"),
         ("an idle connection", _seconds(OF_HTTP.idle_seconds)),
         ("time to read an answer", _seconds(OF_HTTP.answer_seconds)),
         (
@@ -102,7 +102,7 @@ def _records() -> list[Row]:
     waiting = f"{assignment.MAX_QUEUED:,}, or {_size(assignment.MAX_QUEUED_BYTES)}"
     return [
         ("a Kafka record batch, unpacked", _size(decompression.MAX_DECOMPRESSED_BYTES)),
-        ("unpacked per poll of Kafka", f"{_size(fair_fetching.PORTION_BYTES)}; the last batch may exceed this"),
+        ("data unpacked per poll", f"{_size(fair_fetching.PORTION_BYTES)}; the last batch may exceed this"),
         ("a record's value in a dead letter", _size(limits.ENVELOPE_BYTES)),
         ("a record's header value in a dead letter or an answer", _size(limits.DEAD_LETTER_BYTES)),
         ("commands queued in memory, per partition", waiting),

@@ -55,7 +55,7 @@ class Settings(BaseSettings):
     )
     admin_database_url: SecretStr = Field(
         SecretStr(""),
-        description="the same with the login that `daybook init` uses; if unset, `DAYBOOK_DATABASE_URL`",
+        description="the URL with the login that `daybook init` uses; if unset, `DAYBOOK_DATABASE_URL`",
     )
     command_password: SecretStr | None = Field(
         None,
@@ -115,7 +115,7 @@ class Settings(BaseSettings):
     )
 
     wait_seconds: Seconds = Field(
-        5.0, description="seconds to wait for a decision before answering 202, or for a position before 504"
+        5.0, description="seconds to wait: for a decision (then 202), or for a position (then 504)"
     )
     rate: Annotated[float, Gt(0)] = Field(50.0, description="HTTP rate limit: tokens per user and second")
     burst: Positive = Field(200, description="HTTP rate limit: how many tokens a user can save up")

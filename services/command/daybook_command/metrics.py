@@ -35,7 +35,7 @@ FORWARDED = Counter("daybook_command_forwarded_total", "Commands forwarded to th
 TAIL = Gauge("daybook_command_tail_entries", "Entries that are not projected yet.", ["partition"])
 TAIL_BYTES = Gauge(
     "daybook_command_tail_bytes",
-    "About how much memory waits for the projector: unprojected entries, and orgs beyond the cache's limit.",
+    "Approximate memory, in bytes, of unprojected entries and of orgs beyond the cache's limit.",
     ["partition"],
 )
 CACHED_ORGS = Gauge("daybook_command_cached_orgs", "Orgs in memory.", ["partition"])
@@ -53,7 +53,7 @@ DOOR_WAITING = Gauge("daybook_door_waiting_commands", "Commands of requests that
 DOOR_HELD = Gauge("daybook_door_held_bytes", "Bytes of the requests that are not answered yet.")
 DOOR_PUBLISHED = Counter(
     "daybook_door_published_total",
-    "Commands sent to Kafka, by what is known: published, nothing_done, unknown.",
+    "Commands sent to Kafka, by fate: published, nothing_done, unknown.",
     ["fate"],
 )
 DOOR_FALLBACKS = Counter(

@@ -72,7 +72,7 @@ class ReadMetrics:
         self.streams = Gauge("daybook_read_streams", "Open streams of audit logs", registry=registry)
         self.tick_seconds = Histogram(
             "daybook_read_stream_tick_seconds",
-            "Time to read what is new for all open streams, rights included, and to hand it out",
+            "Time to read new entries and rights for all open streams, and to pass entries on",
             buckets=BATCH_SECONDS,
             registry=registry,
         )
