@@ -1,9 +1,26 @@
-"""The servers of the test session: every test gets its own topics and database."""
+"""The servers of the test session: every test gets its own topics and database, and SIGTERM stops the servers too."""
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
 
 from daybook_infra.runtime.kafka.topics import verify_topics
 from daybook_infra.runtime.settings import Settings
 from support.sql import ask
 from support.stack import FreshSettings
+
+PROGRAM = """
+import time
+from urllib.parse import urlsplit
+from daybook_infra.stack.interface import Part
+from support.stack import own_stack
+with own_stack(parts=frozenset({Part.POSTGRES})) as stack:
+    print(stack.home.folder, urlsplit(stack.servers().database_url).port, "started", flush=True)
+    time.sleep(60)
+"""
 
 
 async def test_fresh_settings_have_topics_and_tables(fresh_settings: FreshSettings) -> None:
@@ -17,6 +34,23 @@ async def test_two_fresh_settings_share_nothing(fresh_settings: FreshSettings) -
     assert first.topic_prefix != second.topic_prefix
     assert first.database_url != second.database_url
     assert await _tables(first) == 0
+
+
+def test_sigterm_stops_the_servers_and_deletes_their_folder() -> None:
+    program = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM],
+        cwd=Path(__file__).parents[1],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert program.stdout is not None
+    folder, port = next(line for line in program.stdout if line.endswith("started\n")).split()[:2]
+    program.terminate()
+    program.communicate()
+    assert not Path(folder).exists()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", int(port)))
 
 
 async def _tables(settings: Settings) -> int:

@@ -7,6 +7,7 @@ import hashlib
 import os
 import secrets
 import shutil
+import signal
 import tempfile
 import uuid
 from collections.abc import Callable, Coroutine, Iterator
@@ -77,11 +78,21 @@ def own_home() -> Iterator[Home]:
     """Makes a folder for a stack. Afterwards stops the servers that were started in it, and deletes it."""
     _sweep()
     home = Home(Path(tempfile.mkdtemp(prefix=HOME_PREFIX)))
-    with lock_or_refuse(home.lock("session"), "held by {pid}"):
+    with sigterm_as_sigint(), lock_or_refuse(home.lock("session"), "held by {pid}"):
         try:
             yield home
         finally:
             _clear(home)
+
+
+@contextmanager
+def sigterm_as_sigint() -> Iterator[None]:
+    """SIGTERM raises KeyboardInterrupt, so that the program stops what it has started before it ends."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _sweep() -> None:
