@@ -13,13 +13,13 @@ from support.sql import ask
 from support.stack import FreshSettings
 
 PROGRAM = """
-import time
+import signal
 from urllib.parse import urlsplit
 from daybook_infra.stack.interface import Part
 from support.stack import own_stack
 with own_stack(parts=frozenset({Part.POSTGRES})) as stack:
     print(stack.home.folder, urlsplit(stack.servers().database_url).port, "started", flush=True)
-    time.sleep(60)
+    signal.pause()
 """
 
 
@@ -37,17 +37,11 @@ async def test_two_fresh_settings_share_nothing(fresh_settings: FreshSettings) -
 
 
 def test_sigterm_stops_the_servers_and_deletes_their_folder() -> None:
-    program = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM],
-        cwd=Path(__file__).parents[1],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert program.stdout is not None
-    folder, port = next(line for line in program.stdout if line.endswith("started\n")).split()[:2]
-    program.terminate()
-    program.communicate()
+    tests = Path(__file__).parents[1]
+    with subprocess.Popen([sys.executable, "-c", PROGRAM], cwd=tests, stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None
+        folder, port = next(line for line in program.stdout if line.endswith("started\n")).split()[:2]
+        program.terminate()
     assert not Path(folder).exists()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", int(port)))

@@ -2,8 +2,8 @@
 
 - at one client (p50): an HTTP echo, the look-up of a command whose org is in memory, and Kafka's acknowledgement of an
   entry, each alone; and the HTTP door with shards that answer at once;
-- at one client (p50): a bare service that does all three for each request, one after another, and nothing else. Over
-  HTTP it answers the request; over Kafka, it reads a record and publishes a reply;
+- at one client (p50): a bare service that only makes the look-up and appends an entry, one after the other, for each
+  request. Over HTTP it answers the request; over Kafka it reads a record and publishes a reply;
 - at 100 clients (CPU time): the echo, and the same door.
 """
 
@@ -51,11 +51,11 @@ def main() -> None:
 async def run(bench: Bench, orgs: Orgs, commands: int) -> None:
     requests = list(map(bench.request, orgs.mixed(commands)))
     acked, asked = await bench.create_topic(), await bench.create_topic(ASKED)
-    kafka_port, *ports = free_port(), free_port(), free_port()
+    kafka_port, http_port, door_port = free_port(), free_port(), free_port()
     settings = environment(bench.settings)
     over_kafka = serving(kafka_port, BARE, "kafka", str(kafka_port), acked, orgs.org_ids[0], asked, **settings)
-    over_http = serving(ports[0], BARE, "http", str(ports[0]), acked, orgs.org_ids[0], **settings)
-    door = serving(ports[1], "bench.measuring.instant_door", str(ports[1]), **settings)
+    over_http = serving(http_port, BARE, "http", str(http_port), acked, orgs.org_ids[0], **settings)
+    door = serving(door_port, "bench.measuring.instant_door", str(door_port), **settings)
     rounds: list[dict[str, float]] = []
     async with running_echo() as echo, door as alone, over_http as bare, over_kafka:
         for _ in range(ROUNDS):

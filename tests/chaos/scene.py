@@ -16,7 +16,7 @@ from daybook_infra.runtime.settings import Settings
 from daybook_infra.stack.embedded import EmbeddedStack
 from daybook_infra.stack.interface import Part, Servers
 from support.processes import PROGRAM, Role
-from support.stack import Fresh, own_stack
+from support.stack import Fresh, own_stack, sigterm_as_sigint
 
 PARTITIONS = 4
 # Publishers send fast, and the rate limit has its own tests.
@@ -52,6 +52,7 @@ class Scene:
 async def open_scene(folder: Path, random: Random, history: History, setup: Setup = DEFAULT) -> AsyncIterator[Scene]:
     """Starts a system and waits until it is ready. Its instances log to the folder."""
     async with AsyncExitStack() as closing:
+        closing.enter_context(sigterm_as_sigint())  # here, because the stack is started in another thread
         proxies = {part: Proxy(Random(random.random())) for part in Part}
         for proxy in proxies.values():
             await proxy.start()

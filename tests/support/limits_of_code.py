@@ -82,7 +82,7 @@ def _door() -> list[Row]:
         ("time a request waits for its outcome", f"{_default('wait_seconds')} s", _names("wait_seconds")),
         ("work on one request before others get a turn", f"{time_slices.SLICE_SECONDS * 1000:g} ms"),
         (
-            "look-ups of outcomes and users, per instance",
+            "look-ups of outcomes, per instance",
             f"{connections} PostgreSQL connections, {_seconds(outcomes.MAX_LOOKUP_SECONDS)}",
         ),
     ]

@@ -9,6 +9,7 @@ import secrets
 import shutil
 import signal
 import tempfile
+import threading
 import uuid
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -77,17 +78,23 @@ def stack_in(home: Home, kafka_advertised: int | None = None, *, durable: bool =
 def own_home() -> Iterator[Home]:
     """Makes a folder for a stack. Afterwards stops the servers that were started in it, and deletes it."""
     _sweep()
-    home = Home(Path(tempfile.mkdtemp(prefix=HOME_PREFIX)))
-    with sigterm_as_sigint(), lock_or_refuse(home.lock("session"), "held by {pid}"):
-        try:
-            yield home
-        finally:
-            _clear(home)
+    with sigterm_as_sigint():
+        home = Home(Path(tempfile.mkdtemp(prefix=HOME_PREFIX)))
+        with lock_or_refuse(home.lock("session"), "held by {pid}"):
+            try:
+                yield home
+            finally:
+                _clear(home)
 
 
 @contextmanager
 def sigterm_as_sigint() -> Iterator[None]:
-    """SIGTERM raises KeyboardInterrupt, so that the program stops what it has started before it ends."""
+    """SIGTERM raises KeyboardInterrupt, so that the program stops what it has started before it ends. Does nothing in
+    other threads than the main one, because only that may set a handler.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield

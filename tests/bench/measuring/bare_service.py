@@ -97,7 +97,9 @@ async def serve_kafka(port: int, topic: str, org_id: str, commands: str) -> None
 async def main() -> None:
     match sys.argv[1:]:
         case ["http", port, topic, org_id]:
-            await uvicorn.Server(uvicorn.Config(app_of(topic, org_id), port=int(port), log_level="warning")).serve()
+            app = app_of(topic, org_id)
+            config = uvicorn.Config(app, port=int(port), http="httptools", access_log=False, log_level="warning")
+            await uvicorn.Server(config).serve()
         case ["kafka", port, topic, org_id, commands]:
             answering = asyncio.ensure_future(serve_kafka(int(port), topic, org_id, commands))
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, answering.cancel)

@@ -15,8 +15,8 @@ def init() -> None:
     Prints what it did; running it again only sets the passwords of logins again. It never alters or drops a topic: a
     topic with wrong settings is an error. If the command lacks rights in PostgreSQL for the schema or the logins, it
     names them before it creates anything. It uses the login in DAYBOOK_ADMIN_DATABASE_URL, if that is set. If this
-    login may not create Daybook's roles or grant their rights, the command prints the statements that an administrator
-    has to run. Until then, the services can run as the owner of the tables.
+    login may not create Daybook's roles or grant their rights, and no password of a login is set, the command prints
+    the statements that an administrator has to run. Until then, the services can run as the owner of the tables.
     """
     asyncio.run(_init(server_settings()))
 

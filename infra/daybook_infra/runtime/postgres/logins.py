@@ -62,7 +62,9 @@ def service_url(settings: Settings, service: Literal["command", "projector"]) ->
 
 
 async def verify_can_make_logins(settings: Settings) -> None:
-    """Raises `PrivilegesMissing` if `ensure_logins` would. Call this before anything else is created."""
+    """Raises `PrivilegesMissing` if rights are missing that `ensure_logins` needs, and `DatabaseAway`. Call this before
+    anything else is created.
+    """
     needed = [name for login, _ in _wanted(settings) for name in (login.name, login.role, *login.others)]
     if needed:
         async with connect(as_administrator(settings), "daybook-init") as connection:
