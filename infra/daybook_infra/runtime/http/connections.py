@@ -22,7 +22,7 @@ IPV4_IN_IPV6: Final = bytes(10) + b"\xff\xff"
 ORDER_SECONDS: Final = 1.0
 # Only the first quarter of a computed order is used.
 ORDER_DIVISOR: Final = 4
-# A search that found no connection to close is not repeated for this long.
+# Pause after a search that found no connection to close.
 SEARCH_SECONDS: Final = 0.1
 FULL_LOG_SECONDS: Final = 10.0
 
@@ -91,8 +91,8 @@ class Connections:
         """
         if len(self._open) >= self.limits.connections:
             self._log_full(now)
-            found = self._find_room(newcomer.network, now)
-            if found is None:
+            found = self._next_to_close(now)
+            if found is None or self._networks[found.network] < self._networks[newcomer.network]:
                 self.count_cut(Cut.NO_ROOM)
                 return False
             self.forget(found)
@@ -122,28 +122,14 @@ class Connections:
     def overloaded(self) -> bool:
         return self.requests_in_progress >= self._most_requests
 
-    def _find_room(self, network: str, now: float) -> ClientConnection | None:
-        """The connection to close for a newcomer from `network`, if there is one. The newcomer is not refused because
-        of an order older than SEARCH_SECONDS: connections of its own network may have begun to wait since.
-        """
-        for seconds in (ORDER_SECONDS, SEARCH_SECONDS):
-            found = self._next_to_close(now, seconds)
-            if found is None or self._networks[found.network] >= self._networks[network]:
-                return found
-        return None
-
-    def _next_to_close(self, now: float, order_seconds: float) -> ClientConnection | None:
-        """The first connection of an order that is at most `order_seconds` old. It stays in the order until it is
-        closed, so that refused newcomers do not use up the order.
-        """
-        if now - self._ordered_at > order_seconds:
+    def _next_to_close(self, now: float) -> ClientConnection | None:
+        if now - self._ordered_at > ORDER_SECONDS:
             self._to_close.clear()
         while True:
             while self._to_close:
-                found = self._to_close[-1]
+                found = self._to_close.pop()
                 if found in self._open and found.waiting_since is not None:
                     return found
-                self._to_close.pop()
             if now < self._next_search_at:
                 return None
             self._compute_order(now)

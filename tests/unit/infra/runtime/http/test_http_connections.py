@@ -81,23 +81,15 @@ def test_a_network_with_many_requests_in_progress_takes_no_room_from_a_smaller_o
     assert idle.dropped is Cut.MADE_ROOM
 
 
-def test_a_refused_newcomer_does_not_change_who_is_closed_next() -> None:
-    connections = Connections(HttpLimits(connections=12), HttpMetrics(CollectorRegistry()))
-    idle = [Fake(f"bystander {number}", float(number)) for number in range(8)]
-    assert all(connections.admit(each, 9.0) for each in [*idle, *(Fake("flood", None) for _ in range(4))])
-    assert not any(connections.admit(Fake("flood", 9.0), 9.0) for _ in range(8))
-    assert connections.admit(Fake("third", 9.0), 9.0)
-    assert [each.dropped for each in idle] == [Cut.MADE_ROOM, *[None] * 7]
-
-
-def test_a_network_finds_room_soon_after_its_own_requests_are_answered() -> None:
+def test_after_a_refusal_the_next_newcomer_takes_its_room_from_the_largest_network() -> None:
     connections = Connections(HttpLimits(connections=4), HttpMetrics(CollectorRegistry()))
-    proxied, idle = [Fake("proxy", None) for _ in range(3)], Fake("monitor", 1.0)
-    assert all(connections.admit(each, 2.0) for each in [idle, *proxied])
-    assert not connections.admit(Fake("proxy", 3.0), 3.0)
-    proxied[0].waiting_since = 3.0
-    assert connections.admit(Fake("proxy", 3.2), 3.2)
-    assert (idle.dropped, proxied[0].dropped) == (None, Cut.MADE_ROOM)
+    idle, flood = Fake("bystander", 1.0), [Fake("flood", None) for _ in range(3)]
+    assert all(connections.admit(each, 2.0) for each in [idle, *flood])
+    assert not connections.admit(Fake("flood", 3.0), 3.0)
+    for each in flood:
+        each.waiting_since = 3.0
+    assert connections.admit(Fake("bystander", 3.0), 3.0)
+    assert idle.dropped is None
 
 
 def test_the_longest_idle_connection_of_the_largest_network_is_closed_first() -> None:
