@@ -1,6 +1,6 @@
-"""A service that only does what every command waits for, one thing after another, with the libraries that Daybook uses:
-it looks up a command in PostgreSQL, appends a record of an entry's size to Kafka, and answers. It checks and decides
-nothing, and keeps nothing. Run as a program, with Daybook's settings in its environment, until SIGTERM:
+"""A service that only does what every command waits for, one thing after another: it looks up a command in PostgreSQL
+with Daybook's own reader, appends a record of an entry's size to Kafka, and answers. It checks and decides nothing, and
+keeps nothing. Run as a program, with Daybook's settings in its environment, until SIGTERM:
 
 - `http PORT TOPIC ORG`: FastAPI on stock uvicorn; answers each POST to /v1/commands;
 - `kafka PORT TOPIC ORG COMMANDS`: answers each record of the topic COMMANDS in the first partition of the results;
