@@ -52,10 +52,12 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """The deadline passed. The command may have been decided, or may be decided later. `reason` says what happened
-    last.
+    """The deadline passed, and the command may have been decided, or may be decided later. Or `send_many` held the
+    command back, because an earlier one of its org is unknown: then `reason` begins with `not sent`. Otherwise `reason`
+    says what happened last.
 
-    Send the same object, `command`, again: an id is never applied twice, so you get the outcome of the first time.
+    Send the same object, `command`, again: an id is never applied twice, so you get the outcome of the first time. Send
+    several again in their order.
     """
 
     command: Command

@@ -27,7 +27,7 @@ from daybook_client.http.transport import FIRST_LOOK_SECONDS, LONGEST_LOOK_SECON
 
 BlockingToken = str | Callable[[], str]
 SHORTEST_SECONDS: Final = 0.001
-"""The shortest timeout, because httpx takes 0 for no limit."""
+"""The shortest timeout of a step: with 0, httpx would not wait at all, and it does not accept less."""
 
 
 class BlockingSession:
@@ -86,8 +86,8 @@ class BlockingSession:
     def stream(
         self, path: str, headers: Mapping[str, str], seconds: float, silence_seconds: float
     ) -> Iterator[tuple[Answer, Iterator[bytes]]]:
-        """An answer that goes on: its body comes as chunks if its status is 200. `seconds` limits each step until the
-        answer's head is there. Raises as `ask` does, and NoAnswer if nothing comes within `silence_seconds`.
+        """An answer that goes on: its body comes as chunks if its status is 200. `seconds` limits connecting and
+        sending, `silence_seconds` each wait for a part of the answer, its head included. Raises as `ask` does.
         """
         timeout = httpx.Timeout(seconds, read=silence_seconds)
         with _translated(), ExitStack() as opened:
