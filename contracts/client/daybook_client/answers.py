@@ -1,7 +1,7 @@
 """Interprets the answers of Daybook to commands: a command and its answer in, a verdict out. No I/O."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
@@ -11,7 +11,7 @@ import msgspec
 from daybook_client.attempts import Again, Verdict
 from daybook_client.command import Command
 from daybook_client.outcomes import Accepted, Rejected, Visible
-from daybook_contracts.codes import Code
+from daybook_contracts.codes import TOO_LARGE_STATUS, Code
 from daybook_contracts.results import EntryRef
 
 SINGLE: Final = "/v1/commands"
@@ -61,16 +61,19 @@ def verdict(command: Command, answer: Answer, visible: Visible | None) -> Verdic
 
 
 def batch_verdicts(commands: Sequence[Command], answer: Answer, visible: Visible | None) -> list[Verdict] | None:
-    """What the answer to a batch says about each command. None if Daybook refused the whole batch: then each command
-    has to be sent alone.
+    """What the answer to a batch says about each command. None if smaller batches may be accepted, or the commands may
+    have different outcomes if each is sent alone.
     """
     after = retry_after(answer.headers)
+    if answer.status == TOO_LARGE_STATUS:  # from Daybook, or from a proxy with a limit of its own
+        return None
     if answer.status != 200:
-        alone = verdict(commands[0], answer, None)
-        if isinstance(alone, Rejected):
-            return None
-        reason = alone if isinstance(alone, Again) else _unreadable(answer.status)
-        return [reason for _ in commands]
+        whole = verdict(commands[0], answer, None)
+        if not isinstance(whole, Rejected):
+            reason = whole if isinstance(whole, Again) else _unreadable(answer.status)
+            return [reason for _ in commands]
+        # Daybook refuses a sender before it reads the commands, so this refusal is that of each of them.
+        return [replace(whole, command=each) for each in commands] if whole.code == Code.FORBIDDEN else None
     try:
         bodies = _BODIES.decode(answer.body)
     except (msgspec.DecodeError, UnicodeDecodeError):

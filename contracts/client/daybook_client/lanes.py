@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from itertools import repeat
 from typing import Final
 from zlib import crc32
 
@@ -47,8 +46,8 @@ class Outcomes:
         self.taken += 1
         return self.taken - 1
 
-    def note(self, commands: Sequence[Numbered], outcomes: Iterable[Outcome | BaseException]) -> None:
-        self._ready.update(zip((number for number, _ in commands), outcomes, strict=False))
+    def note(self, commands: Sequence[Numbered], outcomes: Sequence[Outcome | BaseException]) -> None:
+        self._ready.update(zip((number for number, _ in commands), outcomes, strict=True))
         self._changed.set()
 
     def end(self) -> None:
@@ -99,7 +98,7 @@ class Lane:
             return
         (results,) = await asyncio.gather(self.send([command for _, command in sent]), return_exceptions=True)
         if isinstance(results, BaseException):  # raised where the outcomes are awaited
-            self.outcomes.note(sent, repeat(results))
+            self.outcomes.note(sent, [results] * len(sent))
             return
         self._unknown_keys.update(each.command.key for each in results if isinstance(each, Unknown))
         self.outcomes.note(sent, results)

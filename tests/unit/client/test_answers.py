@@ -110,7 +110,7 @@ def test_a_batch_with_too_few_items_is_sent_again() -> None:
     assert [type(each) for each in found] == [Again, Again]
 
 
-def test_the_commands_of_a_refused_batch_are_sent_one_by_one() -> None:
+def test_a_refused_batch_has_no_verdicts() -> None:
     refused = answer(413, encode_body(problem(Code.INVALID_COMMAND, "too large", status=413)))
     assert batch_verdicts([COMMAND, OTHER], refused, None) is None
 

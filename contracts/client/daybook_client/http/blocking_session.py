@@ -9,21 +9,14 @@ from typing import Final
 
 import httpx
 
-from daybook_client.answers import (
-    BATCH,
-    SINGLE,
-    Answer,
-    batch_verdicts,
-    outcome_path,
-    refusal,
-    verdict,
-)
+from daybook_client.answers import Answer, outcome_path, refusal
 from daybook_client.attempts import Again, Verdict
 from daybook_client.command import Command
 from daybook_client.errors import CredentialsRefused
+from daybook_client.http.batches import Batches
 from daybook_client.http.reads import Waiting
 from daybook_client.http.session import NoAnswer, checked_url, request_headers
-from daybook_client.http.transport import FIRST_LOOK_SECONDS, LONGEST_LOOK_SECONDS, NOT_SENT, Written, split
+from daybook_client.http.transport import FIRST_LOOK_SECONDS, LONGEST_LOOK_SECONDS
 
 BlockingToken = str | Callable[[], str]
 SHORTEST_SECONDS: Final = 0.001
@@ -120,25 +113,17 @@ def _translated() -> Iterator[None]:
 
 def attempt(session: BlockingSession, commands: Sequence[Command], seconds: float) -> list[Verdict]:
     """One verdict for each command, in order. `Accepted.visible` does not work on them."""
-    ends_at, verdicts = time.monotonic() + seconds, list[Verdict]()
-    for part in split([(command, command.to_json()) for command in commands]):
-        if not any(isinstance(each, Again) for each in verdicts):
-            verdicts += _send(session, part, ends_at - time.monotonic())
-    return [*verdicts, *[NOT_SENT] * (len(commands) - len(verdicts))]
+    ends_at, batches = time.monotonic() + seconds, Batches(commands, None)
+    while (request := batches.next()) is not None:
+        batches.take(_post(session, *request, ends_at - time.monotonic()))
+    return batches.verdicts()
 
 
-def _send(session: BlockingSession, part: Sequence[Written], seconds: float) -> list[Verdict]:
+def _post(session: BlockingSession, path: str, body: bytes, seconds: float) -> Answer | Again:
     try:
-        if len(part) > 1:
-            body = b"[" + b",".join(body for _, body in part) + b"]"
-            answer = session.ask("POST", BATCH, seconds, body)
-            verdicts = batch_verdicts([command for command, _ in part], answer, None)
-            if verdicts is not None:
-                return verdicts
-        command, body = part[0]
-        return [verdict(command, session.ask("POST", SINGLE, seconds, body), None)]
+        return session.ask("POST", path, seconds, body)
     except NoAnswer as reason:
-        return [Again(str(reason)) for _ in part]
+        return Again(str(reason))
 
 
 def wait_until_shown(session: BlockingSession, command: Command, seconds: float, attempt_seconds: float) -> None:
