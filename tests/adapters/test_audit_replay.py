@@ -153,6 +153,7 @@ async def test_several_processes_give_the_same_result_as_one_thread(
     settings: Settings, entries: list[Json], monkeypatch: pytest.MonkeyPatch, source: LogName
 ) -> None:
     monkeypatch.setattr(workers, "FEW_ENTRIES", 0)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
     at = len(entries) // 2
     await replay(settings, entries[at]["created_at"], log=source)
     assert not differences(past_tables(entries[: at + 1]), await replayed_tables(settings))

@@ -12,6 +12,7 @@ from daybook_contracts.entries import facts
 from daybook_infra.runtime.failpoints import Point
 from daybook_infra.runtime.postgres.connections import Pool
 from daybook_infra.runtime.settings import Settings
+from daybook_projector.projections.orgs import ORGS
 from daybook_projector.rebuild import sessions
 from daybook_projector.rebuild.differences import Difference
 from daybook_projector.rebuild.jobs import read_back
@@ -166,9 +167,9 @@ async def test_a_row_that_postgresql_returns_differently_is_an_error(settings: S
     async with open_whole_rebuild(settings, "audit_log", unseen) as rebuilding:
         await rebuilding.compare()
         work = rebuilding.work
-        assert await asyncio.to_thread(read_back, work, "public.orgs") == []
+        assert await asyncio.to_thread(read_back, work, ORGS) == []
         await pool.execute(f"UPDATE {work.schema}.shadow_orgs SET created_at = created_at + interval '1 microsecond'")
-        found = await asyncio.to_thread(read_back, work, "public.orgs")
+        found = await asyncio.to_thread(read_back, work, ORGS)
         assert [(each.check, each.table, each.key) for each in found] == [
             ("row", "orgs", (ORG,)),
             ("row", "orgs", (OTHER_ORG,)),

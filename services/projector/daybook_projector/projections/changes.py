@@ -1,6 +1,6 @@
 """Row changes and their net effect: takes changes in log order, returns at most one per row (docs/log.md, rule 14)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -21,7 +21,7 @@ class FoldError(ValueError):
 class Table:
     """`columns` maps each column to its SQL type, the primary key's columns first. `cascades_from`: a foreign key
     column and its table; deleting a row there deletes the rows that refer to it. `unique`: the columns of a further
-    unique constraint. Tables are compared by identity.
+    unique constraint. Tables are compared by identity, in another process too: they are pickled by name.
     """
 
     name: str
@@ -32,6 +32,16 @@ class Table:
 
     def key_of(self, row: Row) -> Key:
         return tuple(map(row.__getitem__, self.key))
+
+    def __reduce__(self) -> "tuple[Callable[[str], Table], tuple[str]]":
+        """For pickle: the other process finds its own table, because a copy would be a different table. Raises
+        `TypeError` for a table that the other process does not have.
+        """
+        from daybook_projector.projections.fold import PICKLED, table_named  # noqa: PLC0415 - it imports this module
+
+        if PICKLED.get(self.name) is not self:
+            raise TypeError(f"{self.name} cannot be sent to another process, which has no such table")
+        return table_named, (self.name,)
 
 
 class Insert(Struct, frozen=True, gc=False):

@@ -7,6 +7,7 @@ from typing import Final
 from daybook_contracts.entries.facts import OrgCreated, ProjectCreated
 from daybook_contracts.entries.fields import Changeable, Fact
 from daybook_projector.projections import (
+    audit_log,
     auth_users,
     connection_activity,
     dlq_events,
@@ -40,6 +41,9 @@ TABLES: Final[tuple[Table, ...]] = (
 AUDITED_TABLES: Final = tuple(table for table in TABLES if table is not connection_activity.CONNECTION_ACTIVITY)
 """The tables that auditors replay, explain and compare with the log. `connection_activity` follows from the others."""
 
+PICKLED: Final[Mapping[str, Table]] = {table.name: table for table in (*TABLES, audit_log.AUDIT_LOG)}
+"""By name, the tables that every process has, so that they can be sent to another process."""
+
 RULES: Final[tuple[Rules, ...]] = (
     orgs.RULES,
     org_members.RULES,
@@ -55,6 +59,11 @@ RULES: Final[tuple[Rules, ...]] = (
 """The rules of all tables except auth.users, which an identity provider may manage."""
 
 Folds = Mapping[type[Fact], tuple[Rule, ...]]
+
+
+def table_named(name: str) -> Table:
+    """Raises `KeyError`."""
+    return PICKLED[name]
 
 
 def folds(*, managed_users: bool) -> Folds:

@@ -69,10 +69,8 @@ def fold_and_fill(work: Work, task: FoldTask) -> Folded:
         return runner.run(_fold_and_fill(work, task))
 
 
-def read_back(work: Work, name: str) -> list[Finding]:
+def read_back(work: Work, table: Table) -> list[Finding]:
     """Compares a table's shadow in PostgreSQL with the fold, row by row. Returns the differences, usually none."""
-    # Found by name: tables are compared by identity, and a copy that was sent to another process has another identity.
-    table = next(table for table in work.tables if table.name == name)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_read_back(work, table))
 

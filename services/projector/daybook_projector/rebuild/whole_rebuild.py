@@ -94,7 +94,7 @@ class WholeRebuild:
                     state.folded.update(cuts)
                     failpoint("rebuild-filled")
                     await add_keys(self._connection, state.shadows)
-                    found = await workers.all(partial(jobs.read_back, work, table.name) for table in work.tables)
+                    found = await workers.all(partial(jobs.read_back, work, table) for table in work.tables)
         require_same(chain.from_iterable(found))
 
 
