@@ -55,7 +55,7 @@ def page(resource: Resource, asked: PageRequest, end: Values | None = None, keys
         case OwnRows() as rows:
             conditions = [_own_condition(rows, asked, statement), *_row_conditions(resource, asked, statement)]
             if end is not None:
-                conditions.append(_beyond(resource, end, statement, included=True))
+                conditions.append(_up_to(resource, end, statement))
         case Branches():
             conditions = [f"t.{resource.key} = ANY ({statement.bind(keys)}::uuid[])"]
     statement.sql = (
@@ -188,13 +188,20 @@ def _filter_conditions(filters: Iterable[Filter], asked: PageRequest, statement:
 
 
 def _start_condition(resource: Resource, asked: PageRequest, statement: Statement) -> list[str]:
-    return [] if asked.start is None else [_beyond(resource, asked.start, statement)]
+    return [] if asked.start is None else [_after(resource, asked.start, statement)]
 
 
-def _beyond(resource: Resource, row: Values, statement: Statement, *, included: bool = False) -> str:
-    """The condition that a row comes after `row` in the collection's order; with `included`, no later than `row`."""
-    comes_later = "<" if resource.newest_first else ">"
-    sign = ({"<": ">=", ">": "<="}[comes_later]) if included else comes_later
+def _after(resource: Resource, row: Values, statement: Statement) -> str:
+    """The condition that a row comes after `row` in the collection's order."""
+    return _compared(resource, "<" if resource.newest_first else ">", row, statement)
+
+
+def _up_to(resource: Resource, row: Values, statement: Statement) -> str:
+    """The condition that a row comes no later than `row` in the collection's order."""
+    return _compared(resource, ">=" if resource.newest_first else "<=", row, statement)
+
+
+def _compared(resource: Resource, sign: str, row: Values, statement: Statement) -> str:
     names = ", ".join(f"t.{name}" for name, _ in resource.order)
     values = ", ".join(f"{statement.bind(value)}::{kind}" for value, (_, kind) in zip(row, resource.order, strict=True))
     return f"({names}) {sign} ({values})"
