@@ -242,6 +242,12 @@ async def test_an_impossible_position_is_refused(settings: Settings, arguments: 
     assert fault in " ".join(ended.stderr.split())
 
 
+async def test_tail_does_not_begin_without_kafka(settings: Settings, pool: Pool) -> None:
+    ended = await run_daybook(settings, "audit", "tail", DAYBOOK_KAFKA_BOOTSTRAP="127.0.0.1:1")
+    assert (ended.code, ended.stdout) == (1, "")
+    assert ended.stderr.startswith("Error: Kafka")
+
+
 @pytest.mark.timeout(240)
 async def test_tail_waits_while_kafka_is_away() -> None:
     with own_stack() as stack:

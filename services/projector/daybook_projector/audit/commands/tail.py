@@ -51,12 +51,14 @@ def tail(org: UUID | None, positions: dict[int, int], *, as_json: bool) -> None:
     """Print the entries of the log as they are appended, one line each.
 
     Begins with the next entry, or after the position that --after gives for a partition. Shows only entries that belong
-    to the log, never void records. Within a partition, entries come in order. Waits while Kafka cannot be reached.
+    to the log, never void records. Within a partition, entries come in order.
 
-    Needs Kafka. If PostgreSQL can be reached too, the command begins at once; if not, it first reads the whole log.
+    Needs Kafka to begin; if Kafka goes away later, the command waits for it. If PostgreSQL can be reached too, the
+    command begins at once; if not, it first reads the whole log.
 
     Ends on Ctrl-C or SIGTERM, or when the reader of its output has gone. It then prints on standard error how to
-    continue from there, and exits with 0. It exits with 1 if the log is not the one that was projected.
+    continue from there, and exits with 0. It exits with 1 if Kafka cannot be reached at the start, or if the log is not
+    the one that was projected.
     """
     settings = server_settings()
     partitions = _partitions(settings, org)
