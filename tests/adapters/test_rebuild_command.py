@@ -17,8 +17,9 @@ from daybook_projector.projections.fold import Folds
 from daybook_projector.projections.orgs import renamed
 from daybook_projector.projections.rule import Columns
 from daybook_projector.rebuild.differences import Difference
+from daybook_projector.rebuild.org_rebuild import open_org_rebuild
 from support.chain import Json
-from support.healing import older_than
+from support.healing import older_than, unseen
 from support.logbook import log_with, org_in, user, user_in
 from support.poison import ORG, OTHER_ORG
 from support.projecting import check_fold, database, post, publish, quarantine, tables
@@ -122,6 +123,24 @@ async def test_the_rebuild_of_an_org_in_quarantine_releases_it(settings: Setting
     assert len(await quarantine(pool)) == 1
     released = await run_rebuild(settings, "--org", ORG, "--yes")
     assert (released.code, released.stdout.splitlines()[-1]) == (0, f"org {ORG} is released")
+    await check_fold(pool, log)
+
+
+async def test_a_mere_release_needs_a_confirmation_too(settings: Settings, pool: Pool) -> None:
+    log = full()
+    assert len(await post(pool, log, kind=older_than(facts.OrgRenamed))) == 1
+    async with open_org_rebuild(settings, "audit_log", ORG, unseen) as rebuilding:
+        await rebuilding.compare()
+        await rebuilding.apply()
+    await pool.execute("UPDATE daybook.quarantine SET released_at = NULL")
+    agreeing = f"the rows of org {ORG} agree with the log\n"
+    reminder = "nothing was changed: run the command again with --yes\n"
+    assert await run_rebuild(settings, "--org", ORG) == Completed(1, agreeing, reminder)
+    assert len(await quarantine(pool)) == 1
+    assert await run_rebuild(settings, "--org", ORG, "--check") == Completed(0, agreeing, "")
+    told = f"{agreeing}0 rows corrected\norg {ORG} is released\n"
+    assert await run_rebuild(settings, "--org", ORG, "--yes") == Completed(0, told, "")
+    assert await quarantine(pool) == []
     await check_fold(pool, log)
 
 

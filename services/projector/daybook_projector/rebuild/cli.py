@@ -40,17 +40,19 @@ def rebuild(org: UUID | None, *, check: bool, source: "Source | None", yes: bool
     Daybook can keep running meanwhile. The command folds the log into separate tables, in a schema named
     daybook_rebuild_..., compares them with the live tables and prints the differences. It asks before it corrects
     anything; with --yes it does not ask. It then corrects only the rows that differ, in one transaction, so readers
-    never see rows missing. If it cannot ask, because there is no terminal, it changes nothing and exits with 1 if rows
-    differ. audit_log is never changed.
+    never see rows missing. If you decline, or if it cannot ask because there is no terminal, it changes nothing and
+    exits with 1. audit_log is never changed.
 
     A new version of Daybook may fold entries differently from the version that wrote the tables. Such differences are
     shown like any others, before anything is corrected.
 
-    You can interrupt or kill the command at any time, and run it again. Only one rebuild of all tables runs at a time.
+    You can interrupt (Ctrl-C, exit code 130) or kill the command at any time, and run it again. Only one rebuild of all
+    tables runs at a time.
 
-    Orgs in quarantine stay there: their entries since the one that could not be applied are not folded. With --org, the
-    command rebuilds one org's rows from all of its entries. If the org is in quarantine, the command also releases it,
-    as `daybook projector heal` does.
+    Orgs in quarantine stay there: the entry that could not be applied, and those after it, add the org and its
+    projects, but change nothing else. With --org, the command rebuilds one org's rows from all of its entries. If the
+    org is in quarantine, the command also releases it, as `daybook projector heal` does. It asks for that too, even if
+    no rows differ.
 
     By default the command reads the topic, because it looks for new entries several times. audit_log has no index for
     that: with --from audit_log, each time needs a scan of the whole table, and the projector has to wait for the last
@@ -69,13 +71,16 @@ def heal(org: UUID, *, check: bool) -> None:
     """Rebuild the rows of a quarantined org from audit_log, and release the org.
 
     The command folds all of the org's entries into temporary tables, and compares these with the live rows. In one
-    transaction, it corrects the rows that differ and releases the org, whose commands are then decided again. If an
-    entry still cannot be applied, the command prints the entry and the reason, changes nothing and exits with 1. In
-    that case, run the command again with a version of Daybook that can read the entry, or when the missing user
+    transaction, it corrects the rows that differ and releases the org. From then on, new commands to the org are
+    decided. Commands that were answered with ORG_QUARANTINED are not: their senders can send them again.
+
+    If an entry still cannot be applied, the command prints the entry and the reason, changes nothing and exits with 1.
+    In that case, run the command again with a version of Daybook that can read the entry, or when the missing user
     exists.
 
-    You can interrupt or kill the command at any time, and run it again. If the org is not in quarantine, the command
-    says so and changes nothing. Otherwise it does the same as `daybook projector rebuild --org`, but does not ask.
+    You can interrupt (Ctrl-C, exit code 130) or kill the command at any time, and run it again. If the org is not in
+    quarantine, the command says so and changes nothing. Otherwise it does the same as
+    `daybook projector rebuild --org`, but does not ask.
 
     With --check the command changes nothing, and exits with 1 if rows differ. Rows of an org in quarantine are expected
     to differ: the entries since the one that could not be applied are not in the tables yet.

@@ -77,7 +77,7 @@ def export(
     Needs PostgreSQL, and Kafka with --from topic. The manifest is written last, so a folder without one is incomplete.
     The files hold what tenants wrote; only the owner of the files can read them.
 
-    Exits with 0 if everything was copied, and with 1 if anything could not be.
+    Exits with 0 if everything was copied, with 1 if anything could not be, and with 130 if interrupted.
     """
     chosen = EntryFilter(
         None if org is None else str(org), since, until, frozenset(several["actions"]), frozenset(several["results"])

@@ -88,8 +88,11 @@ def replay(  # noqa: PLR0913 - one for each option
     A position includes the entries of its partition up to it. The other partitions end at the time, if you give one
     too, or else at the time of the last entry that you name: 3.1042 alone means the moment of that entry.
 
-    For an org in quarantine, the entry that could not be applied and those after it are left out. The command never
-    replaces or removes a schema that a replay did not make. The login needs CREATE on the database, except for --diff.
+    An org in quarantine is shown as in the live tables: the entry that could not be applied, and those after it, are in
+    audit_log and add the org and its projects, but change nothing else.
+
+    The command never replaces or removes a schema that a replay did not make. The login needs CREATE on the database,
+    except for --diff.
 
     Exits with 0 when done, with 2 if it cannot be done, and with 130 if interrupted, which leaves nothing behind.
     """

@@ -46,8 +46,8 @@ def restore_topic(*, lose_unprojected: bool, yes: bool) -> None:
     In Kafka, it needs the rights to create the topic, to write and read it, and to describe both services' groups. In
     PostgreSQL, it needs the rights of the projector.
 
-    Exits with 0 if the topic is restored, with 1 if the command refuses and has changed nothing, and with 2 if it could
-    not finish.
+    Exits with 0 if the topic is restored, with 1 if the command refuses and has changed nothing, with 2 if it could not
+    finish, and with 130 if interrupted.
     """
     settings = server_settings()
     try:

@@ -72,8 +72,8 @@ def verify(
     With --export it verifies an exported folder; docs/verify.md says what it checks and prints. You can also verify an
     export with a program of your own: docs/examples/verify.mjs is one.
 
-    Exits with 0 if everything is valid, with 1 if anything is invalid (the last line names the first bad place), and
-    with 2 if something could not be checked.
+    Exits with 0 if everything is valid, with 1 if anything is invalid (the last line names the first bad place), with 2
+    if something could not be checked, and with 130 if interrupted.
     """
     if org is not None and (since is not None or certificate_file is not None or as_json):
         raise click.UsageError("--org gives no certificate: use it without --since, --certificate and --json")
