@@ -14,7 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench.measuring import http_load
-from bench.measuring.comparison import ROUNDS, Done, Figure, Side, compare
+from bench.measuring.comparison import ROUNDS, WARMING, Done, Figure, Side, compare
 from bench.measuring.echo import running_echo
 from bench.measuring.http_load import Plan
 from bench.measuring.orgs import ORGS, Orgs, batches
@@ -34,8 +34,9 @@ def main() -> None:
 
 
 async def run(bench: Bench, orgs: Orgs, commands: int) -> None:
-    echoed = list(map(bench.request, orgs.mixed(commands // 2)))
-    warm, *rounds = [[bench.batch(each) for each in batches(orgs.mixed(commands), BATCH)] for _ in range(ROUNDS + 1)]
+    sends = [orgs.mixed(count) for count in (commands // WARMING, *[commands] * ROUNDS)]
+    echoed = list(map(bench.request, sends[1][: commands // 2]))
+    warm, *rounds = [[bench.batch(each) for each in batches(some, BATCH)] for some in sends]
     await http_load.run(Plan(bench.door, warm, CLIENTS))
     waiting = iter(rounds)
 

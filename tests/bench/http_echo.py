@@ -14,7 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench.measuring import http_load
-from bench.measuring.comparison import ROUNDS, Done, Figure, Side, compare
+from bench.measuring.comparison import ROUNDS, WARMING, Done, Figure, Side, compare
 from bench.measuring.echo import running_echo
 from bench.measuring.http_load import Plan
 from bench.measuring.orgs import ORGS, Orgs
@@ -34,7 +34,9 @@ def main() -> None:
 
 
 async def run(bench: Bench, orgs: Orgs, commands: int) -> None:
-    warm, *rounds = [list(map(bench.request, orgs.mixed(commands))) for _ in range(ROUNDS + 1)]
+    warm, *rounds = [
+        list(map(bench.request, orgs.mixed(count))) for count in (commands // WARMING, *[commands] * ROUNDS)
+    ]
     await http_load.run(Plan(bench.door, warm, CLIENTS))
     waiting = iter(rounds)
 
@@ -46,7 +48,7 @@ async def run(bench: Bench, orgs: Orgs, commands: int) -> None:
     async with running_echo() as echo:
         ours = Side("Daybook", decided, bench.processes)
         theirs = Side(
-            "echo", lambda: http_load.run(Plan(echo.url, warm, CLIENTS)), {"echo": echo.pid}, saturates="echo"
+            "echo", lambda: http_load.run(Plan(echo.url, rounds[0], CLIENTS)), {"echo": echo.pid}, saturates="echo"
         )
         await theirs.work()
         await compare(FIGURE, ours, theirs)

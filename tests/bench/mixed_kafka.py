@@ -18,7 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench.measuring import kafka_load
-from bench.measuring.comparison import ROUNDS, Done, Figure, Side, compare
+from bench.measuring.comparison import ROUNDS, WARMING, Done, Figure, Side, compare
 from bench.measuring.kafka_load import Mode, command_record
 from bench.measuring.org_aggregates import Sent, running_tenancy
 from bench.measuring.orgs import FOUNDING, ORGS, Orgs, batches, plan_orgs
@@ -41,9 +41,9 @@ def main() -> None:
 
 async def run(bench: Bench, orgs: Orgs, commands: int, folder: Path) -> None:
     users = [send.key for send in orgs.registrations]
-    waiting = iter([orgs.mixed(commands) for _ in range(ROUNDS + 1)])
     again = plan_orgs(len(orgs.org_ids))
-    fewer = iter([again.mixed(commands // SHARE) for _ in range(ROUNDS + 1)])
+    counts = (commands // WARMING, *[commands] * ROUNDS)
+    waiting, fewer = iter([*map(orgs.mixed, counts)]), iter([again.mixed(count // SHARE) for count in counts])
 
     async def decided() -> Done:
         return await flood(bench, next(waiting))

@@ -13,6 +13,8 @@ from bench.figures import say
 from bench.measuring.usage import BENCH, Usage, Watch
 
 ROUNDS = 3
+WARMING = 4
+"""A warm-up has this many times fewer commands than a round."""
 MOST_BY_OTHERS = 0.2
 SATURATED = 0.95
 RESULTS = Path(__file__).parents[3] / "build" / "bench"
