@@ -4,7 +4,9 @@
   entry, each alone; and the HTTP door with shards that answer at once;
 - at one client (p50): a bare service that only makes the look-up and appends an entry, one after the other, for each
   request. Over HTTP it answers the request; over Kafka it reads a record and publishes a reply;
-- at 100 clients (CPU time): the echo, and the same door.
+- at 100 clients (CPU time): the echo, and the same door;
+- at 100 clients, in batches of 200 and in a flood: a bare system, in the terms of the figures. For each command it only
+  parses, makes an entry and a row, and does the rest once for all that wait (measuring/load_floors.py).
 """
 
 import argparse
@@ -24,6 +26,7 @@ from bench.measuring.comparison import ROUNDS
 from bench.measuring.echo import Served, running_echo, serving
 from bench.measuring.http_load import Plan
 from bench.measuring.kafka_load import Mode, Record
+from bench.measuring.load_floors import measure_floors_under_load
 from bench.measuring.orgs import ORGS, Orgs
 from bench.measuring.running import Bench, bench_orgs
 from bench.measuring.usage import Watch
@@ -41,11 +44,13 @@ BARE = "bench.measuring.bare_service"
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--commands", type=int, default=2_000, help="commands of each round")
+    parser.add_argument("--commands", type=int, default=2_000, help="commands of each round at one client")
+    parser.add_argument("--loaded", type=int, default=20_000, help="commands of each round under load")
     parser.add_argument("--orgs", type=int, default=ORGS)
     args = parser.parse_args()
     with bench_orgs(args.orgs) as (bench, orgs):
         asyncio.run(run(bench, orgs, args.commands))
+        asyncio.run(measure_floors_under_load(bench, orgs, args.loaded))
 
 
 async def run(bench: Bench, orgs: Orgs, commands: int) -> None:

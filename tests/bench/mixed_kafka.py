@@ -20,8 +20,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from bench.measuring import kafka_load
 from bench.measuring.comparison import ROUNDS, WARMING, Done, Figure, Side, compare
 from bench.measuring.kafka_load import Mode, command_record
-from bench.measuring.org_aggregates import Sent, running_tenancy
-from bench.measuring.orgs import FOUNDING, ORGS, Orgs, batches, plan_orgs
+from bench.measuring.org_aggregates import running_tenancy
+from bench.measuring.orgs import FOUNDING, ORGS, Orgs, batches, plan_orgs, with_principals
 from bench.measuring.running import Bench, bench_orgs
 from support.publisher import Send
 
@@ -49,11 +49,11 @@ async def run(bench: Bench, orgs: Orgs, commands: int, folder: Path) -> None:
         return await flood(bench, next(waiting))
 
     async with running_tenancy(bench.create_database(), users, folder) as tenancy:
-        await tenancy.found([sent(each) for each in batches(orgs.founding, FOUNDING)])
+        await tenancy.found([with_principals(each) for each in batches(orgs.founding, FOUNDING)])
 
         async def handled() -> Done:
             some = next(fewer)
-            return await tenancy.handle(sent(some), [send.key for send in some])
+            return await tenancy.handle(with_principals(some), [send.key for send in some])
 
         await decided()
         await handled()
@@ -67,10 +67,6 @@ async def flood(bench: Bench, sends: Sequence[Send]) -> Done:
     done = await kafka_load.run(bench.settings, Mode.FLOOD, "commands", records)
     await bench.until_projected()
     return Done(len(sends), time.perf_counter() - done.values["began"], done.values)
-
-
-def sent(sends: Sequence[Send]) -> list[Sent]:
-    return [(send.principal, send.body) for send in sends]
 
 
 if __name__ == "__main__":

@@ -74,3 +74,8 @@ def batches(sends: Sequence[Send], size: int) -> Iterator[list[Send]]:
 
 def batch_body(sends: Sequence[Send]) -> bytes:
     return b"[" + b",".join(send.body for send in sends) + b"]"
+
+
+def with_principals(sends: Sequence[Send]) -> list[tuple[str, bytes]]:
+    """What the library `eventsourcing` takes: principals and commands as JSON."""
+    return [(send.principal, send.body) for send in sends]

@@ -92,12 +92,7 @@ class Bench:
         return self.systems.fresh_settings(init=False).database_url.get_secret_value()
 
     async def until_projected(self, seconds: float = PROJECTED_SECONDS) -> int:
-        """Waits until the tables show the whole log. Returns how many entries it has."""
-        end = await log_end(self.settings)
-        async with asyncio.timeout(seconds), open_database(self.settings) as database:
-            while await database.fetchval(CHECKPOINTS) < end:  # noqa: ASYNC110 - another process moves them
-                await asyncio.sleep(0.005)
-        return end
+        return await until_projected(self.settings, seconds)
 
     def another(self, **changes: Any) -> "Bench":
         """A second system on the same servers."""
@@ -109,6 +104,15 @@ class Bench:
         )
         say(f"daybook audit verify: {done.stdout.strip().splitlines()[-1] if done.stdout else done.stderr}")
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+async def until_projected(settings: Settings, seconds: float = PROJECTED_SECONDS) -> int:
+    """Waits until the tables show the whole log. Returns how many entries it has."""
+    end = await log_end(settings)
+    async with asyncio.timeout(seconds), open_database(settings) as database:
+        while await database.fetchval(CHECKPOINTS) < end:  # noqa: ASYNC110 - another process moves them
+            await asyncio.sleep(0.005)
+    return end
 
 
 async def log_end(settings: Settings) -> int:
