@@ -61,7 +61,6 @@ async def rows_read(database: OwnConnection, mode: str, statement: str, *argumen
     await database.execute(f"SET LOCAL plan_cache_mode = force_{mode}_plan")
     for name, value in sql.SESSION.items():
         await database.execute(f"SET LOCAL {name} = {value}")
-    await database.execute(sql.FORCE_INDEX_ORDER)
     found = await database.fetchval("EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) " + statement, *arguments)
     scans = [node for node in nodes(json.loads(found)[0]["Plan"]) if "Relation Name" in node]
     assert {node["Node Type"] for node in scans} <= {"Index Scan", "Index Only Scan"}, found

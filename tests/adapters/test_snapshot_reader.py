@@ -1,19 +1,22 @@
 """What a shard reads from a real PostgreSQL before it decides: one consistent snapshot."""
 
 import asyncio
+from typing import Any
 from uuid import uuid4
 
 import asyncpg
 import pytest
 
+from daybook_command.domain.references import ChildKind, ChildRef, PendingLetters, with_alerts
 from daybook_command.postgres.snapshot_reader import SnapshotReader
 from daybook_command.postgres.snapshot_sql import HOLDERS_BY_TABLE
 from daybook_command.shard.snapshot import Needs, OrgNeeds
 from daybook_contracts.log.head import NOTHING_PROJECTED, Checkpoint, Head
 from daybook_infra.runtime.errors import DatabaseAway
-from daybook_infra.runtime.postgres.connections import Pool
+from daybook_infra.runtime.postgres.connections import OwnConnection, Pool, keep_session, open_pool
+from daybook_infra.runtime.settings import Settings
 from support.driving import eventually
-from support.planted_rows import put_alert, put_connection, put_dead_letters, put_org, put_runs
+from support.planted_rows import put_activity, put_alert, put_connection, put_dead_letters, put_org, put_runs
 from support.projecting import is_lock_awaited
 
 ANN, BOB, NOBODY = (str(uuid4()) for _ in range(3))
@@ -75,6 +78,41 @@ async def test_an_id_that_two_orgs_choose_at_the_same_time_goes_to_one_of_them(
 async def test_an_id_in_use_is_taken_without_a_reservation(filled_pool: Pool) -> None:
     needs = Needs(chosen_ids=(("projects", PROJECT, OTHER),))
     assert (await SnapshotReader(filled_pool).read({3: needs}))[3].taken_ids == {(OTHER, PROJECT)}
+
+
+def needs_in_memory(org_id: str, *named: ChildRef, filtered: PendingLetters | None = None, **more: Any) -> Needs:
+    """The needs of a command whose org the shard has in memory."""
+    return Needs(orgs=(OrgNeeds(org_id, 0, named=with_alerts(named), filtered=filtered),), **more)
+
+
+async def test_an_org_in_memory_needs_no_transaction(settings: Settings, pool: Pool) -> None:
+    org_id, project_id = await put_org(pool)
+    connection_id = await put_connection(pool, org_id, project_id)
+    [run], letters = await put_runs(pool, connection_id, ["running"]), {str(uuid4()) for _ in range(2)}
+    await put_activity(pool, connection_id)
+    await put_dead_letters(pool, connection_id, letters)
+    connection, child = ChildRef(ChildKind.CONNECTION, connection_id), ChildRef(ChildKind.RUN, run)
+    all_letters, retried = [PendingLetters(connection_id, most) for most in (None, 9)]
+    chosen = (("projects", str(uuid4()), org_id),)
+    statements: list[str] = []
+
+    async def watch(session: OwnConnection) -> None:
+        session.add_query_logger(lambda record: statements.append(record.query))
+
+    async with await open_pool(settings, "test", reset=keep_session, init=watch) as watched:
+        reader = SnapshotReader(watched)
+        await reader.read({3: Needs()})  # asyncpg looks up the types of the columns once
+        for needs, count, letters_found in (
+            (needs_in_memory(org_id, connection), 1, set()),
+            (needs_in_memory(org_id, connection, filtered=all_letters), 1, letters),
+            (needs_in_memory(org_id, connection, filtered=retried), 1, letters),
+            (needs_in_memory(org_id, connection, chosen_ids=chosen), 2, set()),
+            (needs_in_memory(org_id, child), 2, set()),
+        ):
+            statements.clear()
+            children = (await reader.read({3: needs}))[3].orgs[org_id].children
+            assert [set(children.activities), set(children.dead_letters)] == [{connection_id}, letters_found]
+            assert len(statements) == count, statements
 
 
 @pytest.mark.parametrize(

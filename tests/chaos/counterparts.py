@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from daybook_command.http.deliveries import Deliveries, Delivery
 from daybook_command.postgres import child_sql, entry_rows
 from daybook_command.postgres.child_rows import ChildIds, ChildRows
-from daybook_command.postgres.snapshot_reader import SnapshotReader, _load_rows
+from daybook_command.postgres.known import find_known
+from daybook_command.postgres.snapshot_reader import SnapshotReader, load_rows, snapshots
 from daybook_command.shard.effects import Effect
 from daybook_command.shard.events import SnapshotLoaded
 from daybook_command.shard.machine import Shard
@@ -77,9 +78,9 @@ def read_in_two_snapshots(patch: Patch) -> None:
             async with reader._pool.acquire() as connection:
                 await reader._reserve_ids(connection, needs)
                 orgs = [each for need in needs.values() for each in need.orgs]
-                known = await reader._find_known(connection, needs, orgs)
+                known = await find_known(connection, needs, orgs)
                 await asyncio.sleep(LATER_SECONDS)
-                return known.snapshots(needs, await _load_rows(connection, needs, orgs, known))
+                return snapshots(needs, known, await load_rows(connection, needs, orgs, known))
 
     patch.replace(SnapshotReader, "read", read)
 

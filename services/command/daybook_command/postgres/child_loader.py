@@ -1,17 +1,15 @@
-"""Loads the runs, dead letters, alerts and activities that a batch needs: those that its needs name, and those that
-policies need in addition. All statements must run in one snapshot.
+"""Loads the runs, dead letters, alerts and activities that a batch needs: those that its needs name, those that its
+filters match, and those that policies need in addition. All statements must run in one snapshot.
 """
 
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import assert_never
 
-import asyncpg
-
 from daybook_command.domain.children import Children
 from daybook_command.domain.references import RULES, ChildKind, ChildRef
 from daybook_command.postgres import child_sql as sql
-from daybook_command.postgres.child_rows import ChildIds, ChildRows, Pair, by_org, dead_letter_of_row
+from daybook_command.postgres.child_rows import ChildIds, ChildRows, Pair
 from daybook_command.shard.snapshot import OrgNeeds
 from daybook_contracts.entries.identity import policy_alert_id
 from daybook_contracts.limits import BULK_IDS, MAX_REMAINING
@@ -49,11 +47,29 @@ async def load_children(
     connection: Connection, needs: Sequence[OrgNeeds], fresh: AbstractSet[str], rows: ChildRows
 ) -> dict[str, Children]:
     """The children of each org, by org id. Adds to `rows` what is still missing there."""
-    unread_matches = await _add_matching(connection, needs, rows)
     while missing := children_to_read(needs, fresh, rows) - rows.asked:
         (found,) = await connection.fetch(sql.CHILDREN, *missing.arguments())
         rows.add(missing, found)
-    return {need.org_id: rows.children_of(need.org_id, unread_matches.get(need.org_id, 0)) for need in needs}
+    return {need.org_id: rows.children_of(need.org_id) for need in needs}
+
+
+def filter_arguments(needs: Sequence[OrgNeeds]) -> dict[str, list[object]]:
+    """By name, the statements of `child_sql.FILTERS` that the needs require, with their arguments."""
+    filters = [(need.org_id, need.filtered) for need in needs if need.filtered is not None]
+    if not filters:
+        return {}
+    # One list for all orgs, because an id belongs to one org only.
+    touched = [ref.id for need in needs for ref in need.touched if ref.kind is ChildKind.DEAD_LETTER]
+    bounds = touched, BULK_IDS, BULK_IDS + MAX_REMAINING
+    unlimited = [(org_id, each.connection_id) for org_id, each in filters if each.max_retry_count is None]
+    limited = [(org_id, each.connection_id) for org_id, each in filters if each.max_retry_count is not None]
+    limits = [each.max_retry_count for _, each in filters if each.max_retry_count is not None]
+    arguments: dict[str, list[object]] = {}
+    if unlimited:
+        arguments["matching"] = [*map(list, zip(*unlimited, strict=True)), *bounds]
+    if limited:
+        arguments["retried_at_most"] = [*map(list, zip(*limited, strict=True)), *bounds, limits]
+    return arguments
 
 
 def _refs(need: OrgNeeds, fresh: AbstractSet[str]) -> Iterable[ChildRef]:
@@ -76,30 +92,3 @@ def _policy_alerts(connections: Iterable[Pair]) -> set[Pair]:
 def _without_activity(connections: Iterable[Pair], needs: Iterable[OrgNeeds], fresh: AbstractSet[str]) -> set[Pair]:
     known = {need.org_id: need.known_activities for need in needs if need.org_id not in fresh}
     return {(org_id, id_) for org_id, id_ in connections if id_ not in known.get(org_id, ())}
-
-
-async def _add_matching(connection: Connection, needs: Sequence[OrgNeeds], rows: ChildRows) -> dict[str, int]:
-    """Adds the first dead letters that each filter matches. Returns for each org how many others match."""
-    filters = [(need.org_id, need.filtered) for need in needs if need.filtered is not None]
-    if not filters:
-        return {}
-    await connection.execute(sql.FORCE_INDEX_ORDER)
-    # One list for all orgs, because an id belongs to one org only.
-    touched = [ref.id for need in needs for ref in need.touched if ref.kind is ChildKind.DEAD_LETTER]
-    bounds = (touched, BULK_IDS, BULK_IDS + MAX_REMAINING)
-    unlimited = [(org_id, each.connection_id) for org_id, each in filters if each.max_retry_count is None]
-    found = await _fetch_matching(connection, sql.MATCHING, unlimited, *bounds)
-    limited = [(org_id, each.connection_id) for org_id, each in filters if each.max_retry_count is not None]
-    limits = [each.max_retry_count for _, each in filters if each.max_retry_count is not None]
-    found += await _fetch_matching(connection, sql.RETRIED_AT_MOST, limited, *bounds, limits)
-    for org_id, letters in by_org(found, dead_letter_of_row).items():
-        rows.dead_letters.setdefault(org_id, {}).update(letters)
-    return {row["org_id"]: max(0, row["matching"] - BULK_IDS) for row in found}
-
-
-async def _fetch_matching(
-    connection: Connection, statement: str, pairs: Sequence[Pair], *more: object
-) -> list[asyncpg.Record]:
-    if not pairs:
-        return []
-    return await connection.fetch(statement, [pair[0] for pair in pairs], [pair[1] for pair in pairs], *more)

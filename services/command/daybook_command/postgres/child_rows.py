@@ -1,6 +1,5 @@
 """The rows of runs, dead letters, alerts and activities that were read for a batch, as children grouped by org."""
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -15,7 +14,9 @@ from daybook_command.domain.alerts import Alert
 from daybook_command.domain.children import Children
 from daybook_command.domain.dead_letters import DeadLetter
 from daybook_command.domain.syncs import Run
+from daybook_command.postgres.child_sql import FILTERS
 from daybook_contracts.json.canonical import canonical_bytes, parse_as_ecmascript
+from daybook_contracts.limits import BULK_IDS
 
 Pair = tuple[str, str]
 """An org's id, and the id of something that must belong to this org."""
@@ -62,37 +63,40 @@ class ChildIds:
 
 @dataclass(slots=True)
 class ChildRows:
-    """`asked`: the children that were looked up. Those that do not exist have no row."""
+    """`asked`: the children that were looked up. Those that do not exist have no row. `unread_matches`: by org id, how
+    many dead letters its filter matches besides those that were read.
+    """
 
     asked: ChildIds = field(default_factory=ChildIds)
     runs: ByOrg[Run] = field(default_factory=dict)
     dead_letters: ByOrg[DeadLetter] = field(default_factory=dict)
     alerts: ByOrg[Alert] = field(default_factory=dict)
     activities: ByOrg[Activity] = field(default_factory=dict)
+    unread_matches: dict[str, int] = field(default_factory=dict)
 
     def add(self, asked: ChildIds, found: Record) -> None:
-        """`found` has the columns of `child_sql.child_columns`. A row is left out if it belongs to another org."""
+        """`found` has the columns of `child_sql.child_columns`, and perhaps those of `child_sql.FILTERS`. A row is left
+        out if it belongs to another org.
+        """
         self.asked |= asked
         _add_rows(self.runs, asked.runs, found["runs"], _run)
-        _add_rows(self.dead_letters, asked.dead_letters, found["dead_letters"], dead_letter_of_row)
+        _add_rows(self.dead_letters, asked.dead_letters, found["dead_letters"], _dead_letter)
         _add_rows(self.alerts, asked.alerts, found["alerts"], _alert)
         _add_rows(self.activities, asked.activities, found["activities"], _activity)
+        for name in FILTERS:
+            for row in found.get(name, ()):
+                org_id, id_, *_, matching = row
+                self.dead_letters.setdefault(org_id, {})[id_] = _dead_letter(row)
+                self.unread_matches[org_id] = max(0, matching - BULK_IDS)
 
-    def children_of(self, org_id: str, unread_matches: int) -> Children:
+    def children_of(self, org_id: str) -> Children:
         return Children(
             runs=self.runs.get(org_id, {}),
             dead_letters=self.dead_letters.get(org_id, {}),
             alerts=self.alerts.get(org_id, {}),
             activities=self.activities.get(org_id, {}),
-            unread_matches=unread_matches,
+            unread_matches=self.unread_matches.get(org_id, 0),
         )
-
-
-def by_org(rows: Iterable[Record], make: Callable[[Record], Child]) -> ByOrg[Child]:
-    found: ByOrg[Child] = defaultdict(dict)
-    for row in rows:
-        found[row[0]][row[1]] = make(row)
-    return found
 
 
 def _add_rows(
@@ -108,7 +112,7 @@ def _run(row: Record) -> Run:
     return Run(connection_id, status)
 
 
-def dead_letter_of_row(row: Record) -> DeadLetter:
+def _dead_letter(row: Record) -> DeadLetter:
     connection_id, pending, retry_count = row[2:5]
     return DeadLetter(connection_id, pending=pending, retry_count=retry_count)
 

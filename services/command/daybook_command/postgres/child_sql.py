@@ -7,14 +7,19 @@ statistics are outdated: no other index has this order, and no partial index fit
 AND n` does the same for the index of pending dead letters by retry_count.
 """
 
+import re
 from typing import Final
 
 # PostgreSQL may keep a plan that it made while the table was small. The session's settings exclude plans that do not
-# use an index; and because an index is right for any number of ids, no statement is planned more than once.
-SESSION: Final = {"enable_seqscan": "off", "enable_bitmapscan": "off", "plan_cache_mode": "force_generic_plan"}
-# The statements for a filter need this setting too. Without sorting, only a scan of an index in the right order
-# remains, and it stops at the LIMIT.
-FORCE_INDEX_ORDER: Final = "SELECT set_config('enable_sort', 'off', true)"
+# use an index; and because an index is right for any number of ids, no statement is planned more than once. Without
+# sorting, only a scan of an index in the right order remains for a filter, and it stops at the LIMIT.
+SESSION: Final = {
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "enable_sort": "off",
+    "plan_cache_mode": "force_generic_plan",
+}
+PARAMETER: Final = re.compile(r"\$(\d+)")
 
 RUNS: Final = """
     SELECT c.org_id::text, r.id::text, r.connection_id::text, r.status
@@ -43,15 +48,20 @@ ACTIVITIES: Final = """
 """
 
 
+def array_of(name: str, rows: str, first: int) -> str:
+    """A column of a statement: the array of the rows that the statement `rows` returns. The numbers of its parameters
+    begin with `first` instead of 1.
+    """
+    numbered = PARAMETER.sub(lambda found: f"${int(found[1]) + first - 1}", rows)
+    return f"ARRAY(SELECT ROW(f.*) FROM ({numbered}) AS f) AS {name}"  # noqa: S608 - constants
+
+
 def child_columns(first: int) -> str:
     """Four columns of a statement: arrays of the rows of RUNS, DEAD_LETTERS, ALERTS and ACTIVITIES, whose ids are in
     the parameters from `first` on.
     """
     by_name = {"runs": RUNS, "dead_letters": DEAD_LETTERS, "alerts": ALERTS, "activities": ACTIVITIES}
-    return ", ".join(
-        f"ARRAY(SELECT ROW(f.*) FROM ({rows.replace('$1', f'${number}')}) AS f) AS {name}"  # noqa: S608 - constants
-        for number, (name, rows) in enumerate(by_name.items(), start=first)
-    )
+    return ", ".join(array_of(name, rows, number) for number, (name, rows) in enumerate(by_name.items(), start=first))
 
 
 CHILDREN: Final = f"SELECT {child_columns(1)}"
@@ -124,3 +134,5 @@ RETRIED_AT_MOST: Final = """
         ORDER BY first.id LIMIT $4
     ) AS page
 """
+# By name, the statements for filters without and with a limit of `retry_count`.
+FILTERS: Final = {"matching": MATCHING, "retried_at_most": RETRIED_AT_MOST}

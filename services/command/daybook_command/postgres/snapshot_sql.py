@@ -1,11 +1,12 @@
 """The statements of a shard's look-up, except for those in child_sql.py. They run in one REPEATABLE READ transaction,
-except for `RESERVE`, `PIN_USERS`, `PINNED_USERS`, `CLOCK` and `OVERDUE`. If `KNOWN` is the only statement, it needs no
+except for `RESERVE`, `PIN_USERS`, `PINNED_USERS`, `CLOCK` and `OVERDUE`. If `known` is the only statement, it needs no
 transaction.
 """
 
+from functools import cache
 from typing import Final
 
-from daybook_command.postgres.child_sql import child_columns
+from daybook_command.postgres.child_sql import FILTERS, PARAMETER, array_of, child_columns
 from daybook_infra.runtime.postgres.checkpoints import CHECKPOINTS
 
 # Runs before the snapshot. An id that a sender chose belongs to the first org that reserved it.
@@ -25,24 +26,6 @@ PIN_USERS: Final = """
 PINNED_USERS: Final = "SELECT user_id::text FROM daybook.known_users WHERE user_id = ANY($1::uuid[])"
 
 CLOCK: Final = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
-
-# $1: first ids of the entries that the commands may have, $2: users, $3: orgs, $4: partitions, or NULL for all, from $5
-# on: ids of children.
-_KNOWN: Final = """
-    SELECT
-        pg_is_in_recovery() AS standby,
-        (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now_us,
-        ARRAY(SELECT id::text FROM public.audit_log WHERE id = ANY($1::uuid[])) AS entry_ids,
-        ARRAY(SELECT id::text FROM auth.users WHERE id = ANY($2::uuid[])) AS users,
-        ARRAY(SELECT user_id::text FROM daybook.known_users WHERE user_id = ANY($2::uuid[])) AS pinned,
-        ARRAY(
-            SELECT ROW(org_id::text, generation, released_at IS NULL)
-            FROM daybook.quarantine WHERE org_id = ANY($3::uuid[])
-        ) AS quarantine,
-        ARRAY(SELECT ROW(c.*) FROM ({checkpoints}) AS c) AS checkpoints,
-        {children}
-"""
-KNOWN: Final = _KNOWN.format(checkpoints=CHECKPOINTS.replace("$1", "$4"), children=child_columns(5))
 
 # `claimed_actor`: the actor that the command named, if the tables had no such user.
 ENTRIES: Final = """
@@ -83,7 +66,6 @@ OVERDUE: Final = """
     ORDER BY r.started_at, r.id LIMIT $4
 """
 
-RESERVED: Final = "SELECT id::text, org_id::text FROM daybook.reserved_ids WHERE id = ANY($1::uuid[])"
 _OF_CONNECTION: Final = """
     SELECT t.id::text, c.org_id::text FROM public.{table} t JOIN public.source_connections c ON c.id = t.connection_id
     WHERE t.id = ANY($1::uuid[])
@@ -100,3 +82,38 @@ HOLDERS_BY_TABLE: Final = {
     """,
     "secret_refs": "SELECT id::text, org_id::text FROM public.secret_refs WHERE id = ANY($1::uuid[])",
 }
+RESERVATIONS: Final = "reserved_ids"
+_RESERVED: Final = "SELECT id::text, org_id::text FROM daybook.reserved_ids WHERE id = ANY($1::uuid[])"
+_HOLDERS: Final = " UNION ALL ".join(
+    f"SELECT '{table}' AS holder, h.* FROM ({rows}) AS h"  # noqa: S608 - constants
+    for table, rows in {RESERVATIONS: _RESERVED, **HOLDERS_BY_TABLE}.items()
+)
+
+# $1: first ids of the entries that the commands may have, $2: users, $3: orgs, $4: partitions, or NULL for all, from $5
+# on: ids of children.
+_KNOWN: Final = """
+    SELECT
+        pg_is_in_recovery() AS standby,
+        (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now_us,
+        ARRAY(SELECT id::text FROM public.audit_log WHERE id = ANY($1::uuid[])) AS entry_ids,
+        ARRAY(SELECT id::text FROM auth.users WHERE id = ANY($2::uuid[])) AS users,
+        ARRAY(SELECT user_id::text FROM daybook.known_users WHERE user_id = ANY($2::uuid[])) AS pinned,
+        ARRAY(
+            SELECT ROW(org_id::text, generation, released_at IS NULL)
+            FROM daybook.quarantine WHERE org_id = ANY($3::uuid[])
+        ) AS quarantine,
+"""
+_OPTIONAL: Final = {"holders": _HOLDERS, **FILTERS}
+
+
+@cache
+def known(optional: tuple[str, ...]) -> str:
+    """The statement with which every look-up begins. `optional`: further columns, "holders" ($1: chosen ids) and those
+    of FILTERS; their parameters follow in this order.
+    """
+    columns = [array_of("checkpoints", CHECKPOINTS, 4), child_columns(5)]
+    first = 9
+    for name in optional:
+        columns.append(array_of(name, _OPTIONAL[name], first))
+        first += len(set(PARAMETER.findall(_OPTIONAL[name])))
+    return _KNOWN + ", ".join(columns)
