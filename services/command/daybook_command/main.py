@@ -45,7 +45,7 @@ from daybook_infra.runtime.startup import freeze_startup_objects, verify_servers
 
 log = get_logger(__name__)
 
-# How long the HTTP door tries to publish a command. Long enough for a broker's restart or an election of leaders; HTTP
+# How long the HTTP door tries to publish a command. Long enough for a broker's restart or a leader election; HTTP
 # clients do not wait much longer.
 PUBLISH_SECONDS = 5.0
 # How long a stopping instance may take to decide, answer and commit the commands that it has taken.
@@ -86,7 +86,7 @@ async def run_service(settings: Settings, host: str, port: int) -> None:
 
 @asynccontextmanager
 async def open_service(settings: Settings, policy: ServicePolicy | None) -> AsyncIterator[RunningService]:
-    """Connects everything except the group's consumer, and closes it in the opposite order."""
+    """Connects everything except the group's consumer, and closes it in reverse order."""
     topics = Topics(settings.topic_prefix)
     health = Health()
     await verify_servers(settings, required_privileges(managed_users=settings.users == "managed"), topics.command_group)

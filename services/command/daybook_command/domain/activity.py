@@ -19,7 +19,7 @@ class Activity(Struct, frozen=True, gc=False):
     running: str | None = None
     """The id of the running run."""
     failures: int = 0
-    """How many of the last finished runs failed in a row, not counting cancelled ones."""
+    """How many runs have failed since the last successful one."""
     pending: int = 0
     """How many dead letters are pending."""
 

@@ -200,7 +200,7 @@ class OrgFold(Fold[F]):
 
     def after(self, org: Org | None, actor_user_id: str | None, fact: F) -> Org:  # noqa: ARG002 - as in Fold
         if org is None:
-            raise NotFoldable(f"{type(fact).__name__} before its org")
+            raise NotFoldable(f"{type(fact).__name__} comes before its org exists")
         try:
             return self.evolve(org, fact)
         except KeyError as error:

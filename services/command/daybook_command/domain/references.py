@@ -16,7 +16,7 @@ from daybook_contracts.entries.identity import policy_alert_id
 from daybook_contracts.limits import BULK_IDS
 
 RULES: Final[tuple[Rule, ...]] = get_args(Rule)
-"""The rules of policies. If several add an entry to a command, the entries are in this order."""
+"""The rules of policies. If several of them add entries after one command, the entries are in this order."""
 
 
 class ChildKind(StrEnum):
@@ -67,7 +67,7 @@ class Named(Struct, frozen=True, gc=False):
     chosen: ChosenId | None = None
 
     def refs(self) -> list[ChildRef]:
-        """The named children. The decision may also read their connections, and the alerts of these."""
+        """The named children. The decision may also read their connections and those connections' alerts."""
         kinds = (
             (ChildKind.CONNECTION, self.connections),
             (ChildKind.RUN, self.runs),

@@ -22,7 +22,7 @@ class CommandConsumer(Protocol):
     """The group's consumer of the commands topic. Calls for a partition of another instance have no effect."""
 
     async def committed(self, partition: int) -> int:
-        """The offset at which to read on. Raises KafkaAway."""
+        """The offset at which to continue reading. Raises KafkaAway."""
 
     async def end(self, partition: int) -> int:
         """The offset that the next command will get. Raises KafkaAway."""
@@ -85,7 +85,7 @@ class Assignment:
         the gap is still there then, it is accepted.
 
         Records that were fetched before a rebalance can arrive after it. If a shard took records ahead of earlier ones,
-        their commit would lose the earlier ones.
+        committing their offsets would lose the earlier ones.
         """
         expected = self.expected_offset
         following = [record for record in records if record.offset >= expected]
@@ -97,5 +97,5 @@ class Assignment:
 
 
 def retake_pause(retakes: int) -> float:
-    """Seconds to wait before the log is folded again. The first time there is no pause: a lost race is no outage."""
+    """Seconds to wait before the log is folded again. No pause the first time: a lost race is not an outage."""
     return min(FIRST_PAUSE_SECONDS * 2.0 ** min(retakes - 2, 10), LONGEST_PAUSE_SECONDS) if retakes > 1 else 0.0

@@ -1,8 +1,8 @@
-"""Paces the shards while many local commands wait, so that a key's only command need not wait for others' backlogs.
+"""Paces the shards while many local commands wait, so that a key's only command need not wait for other keys' backlogs.
 
-A command that arrived when none of its key was waiting is decided as soon as its shard can begin a batch. The others
-are the backlog: shards take turns with it. At most AT_ONCE of them work on it at the same time, in batches of a limited
-size.
+A newcomer, a command that arrived when no other command of its key was waiting, is decided as soon as its shard can
+begin a batch. All other commands are the backlog, and shards take turns with it: at most AT_ONCE shards work on the
+backlog at the same time, in batches of a limited size.
 """
 
 import sys
@@ -21,7 +21,7 @@ CROWD: Final = MAX_COMMANDS
 # How many shards may look up or decide a batch of the backlog. Batches that wait for Kafka do not count, so that a slow
 # acknowledgement does not leave the event loop idle.
 AT_ONCE: Final = 1
-# How many local commands such a batch may have besides newcomers: 2 to 3 ms of deciding. With 16, each
+# How many local commands a batch of the backlog may have in addition to newcomers: 2 to 3 ms of deciding. With 16, each
 # command costs a tenth more.
 MOST_ON_TURN: Final = 24
 # The phases of a turn.
@@ -32,7 +32,7 @@ ON_TURN: Final = (ShardPhase.LOADING, ShardPhase.PINNING)
 class Backlogs:
     """`look`: lets a shard look at its queue now. `waiting`: the partitions whose shards have a backlog, in order of
     their next turns. `turns`: by partition, the batch of a shard whose turn it is. `queued`: the local commands that
-    wait for a batch. `taken`: by partition, how many of them its batch in progress has taken.
+    wait for a batch. `taken`: by partition, how many local commands the batch in progress has taken.
     """
 
     assignments: Mapping[int, Assignment]
@@ -48,7 +48,7 @@ class Backlogs:
 
     def before_event(self, shard: Shard) -> BatchInFlight | None:
         """Sets how many local commands the shard may take into a batch that it begins on its next event. Returns the
-        present batch if the shard's next one may be a turn.
+        batch in flight if the shard may begin its turn with the next batch; otherwise None.
         """
         if not self._is_crowded:
             shard.inbox.most_local = sys.maxsize
@@ -58,8 +58,8 @@ class Backlogs:
         return shard.in_flight if may_have_turn else None
 
     def after_event(self, shard: Shard, before: BatchInFlight | None) -> None:
-        """`before`: what `before_event` has returned. A shard that cannot begin a batch at once does not get a turn, so
-        it delays no others.
+        """`before`: what `before_event` returned. A shard that cannot begin a batch at once does not get a turn, so it
+        does not delay other shards.
         """
         partition, batch = shard.partition, shard.in_flight
         if batch.local_count:
@@ -71,7 +71,7 @@ class Backlogs:
             self.turns[partition] = batch
         elif self.turns.get(partition) is not batch or shard.phase not in ON_TURN:
             self.turns.pop(partition, None)
-        # Not only in a crowd: if the crowd has dissolved since `before_event`, the shard may have begun no batch.
+        # Even if there is no crowd now: it may have dissolved after `before_event` kept the shard from taking commands.
         if shard.inbox.local.line:
             self.waiting.setdefault(partition)
         self._give_turns()

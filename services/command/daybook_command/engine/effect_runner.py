@@ -28,7 +28,7 @@ from daybook_infra.runtime.retrying import retry_forever
 log = get_logger(__name__)
 
 PROBE_SECONDS = 2.0
-# How long the appends of a round may wait for those of other partitions. Deciding a large batch takes as long.
+# How long the appends of a round may wait for those of other partitions. Deciding a large batch takes about that long.
 ROUND_SECONDS = 0.005
 # A round is a look-up and the decisions on it. A second one overlaps the first if this many commands wait for it: for
 # fewer, it is better to share the next snapshot, because each look-up costs as much as ten commands.
@@ -78,7 +78,7 @@ class EffectRunner:
 
     async def read_log(self, partition: int, opened: LogOpened, fold: Callable[[LogRead], bool]) -> None:
         """Gives `fold` one slice of the log after another, until it returns False. Reads the log of one partition at a
-        time, unless Kafka is away for that partition. Each slice waits for its turn.
+        time. Between retries, other partitions can be read. Each slice waits for its turn.
         """
         position = opened.checkpoint.first_to_read
 

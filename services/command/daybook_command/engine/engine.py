@@ -119,7 +119,7 @@ class Engine:
             self._deliver(assignment, CommandsArrived(following))
 
     def _deliver(self, assignment: Assignment, event: Event) -> None:
-        """Gives the event to the shard. Drops it if the partition was given away since, even if it has come back."""
+        """Gives the event to the shard. Drops the event if the partition was given away, even if it has come back."""
         if self._assignments.get(assignment.partition) is assignment:
             before = self._backlogs.before_event(assignment.shard)
             self._run_effects(assignment, assignment.shard.handle(event))

@@ -13,10 +13,10 @@ from daybook_command.shard.intake import SentCommand
 from daybook_command.shard.local_queue import Waiting
 
 # Limits of the commands that the door has given to all shards of this process, and that no batch has taken yet. Further
-# ones are refused: to publish them instead would double the work when there is too much of it.
+# commands are refused: publishing them instead would double the work under overload.
 #
-# A key may take as much of this room as it leaves free: half of it if it is the only one, a third if there are two such
-# keys, and so on. So there is always room for another key.
+# A key may take at most as much room as remains free: half of all room if it is the only key, a third each for two
+# keys that take as much as they can, and so on. So there is always room for another key.
 MAX_LOCAL = 2_000
 MAX_LOCAL_BYTES = 16 * 1024 * 1024
 
@@ -34,7 +34,7 @@ class Door(Protocol):
 
 @dataclass(slots=True)
 class LocalShards:
-    """`wake` lets a shard look at its queue. `closed`: this instance stops, so the door publishes all its commands.
+    """`wake` lets a shard look at its queue. `closed`: this instance is stopping, so the door publishes all commands.
     `queued`: what waits in all shards. `shrunk` is set, and replaced, when commands have left the queues.
     """
 

@@ -32,10 +32,11 @@ class Registrations:
     is_under_way: Callable[[str], bool]
 
     async def ruled_out(self, user_ids: Collection[str]) -> frozenset[str]:
-        """Those of the users who are in the tables by now, or will never be, unless somebody sends a registration after
-        this call. Omits users whose partition another instance owns, and all users if Kafka does not answer in time.
+        """Those of `user_ids` that are in the tables by now, and those that will not appear there unless somebody sends
+        a registration after this call. Leaves out a user if this is not certain: for example, if another instance owns
+        the user's partition, or if Kafka does not answer in time.
         """
-        # A registration in memory may be published meanwhile, after the ends have been read.
+        # Without users whose registration the door holds: it may be published after the ends have been read.
         places = {
             user_id: partition_of(user_id, self.partitions) for user_id in user_ids if not self.is_under_way(user_id)
         }

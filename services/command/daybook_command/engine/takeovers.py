@@ -1,4 +1,4 @@
-"""Takes partitions over: reads what a shard needs for it, and gives it to the shard in slices."""
+"""Takes partitions over: reads what a shard needs for a takeover, and gives the log to the shard in slices."""
 
 import asyncio
 from collections.abc import Callable

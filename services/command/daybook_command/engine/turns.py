@@ -5,7 +5,7 @@ import time
 from collections import deque
 from typing import Final
 
-# In one iteration of the loop, no shard begins after this time. What has begun by then may take as long again.
+# In one iteration of the loop, no shard begins after this time. A shard that has begun by then may take as long again.
 TURN_SECONDS: Final = 0.010
 
 

@@ -17,7 +17,7 @@ from daybook_infra.runtime.http.protocol import BODY_ARRIVED
 
 # Counts bodies only. The objects made from them take several times as much memory until the answer.
 MAX_BYTES: Final = 64 * 1024 * 1024
-# One principal gets at most one share, so at least three others can always send.
+# One principal gets at most one share, so it leaves room for at least three others.
 SHARES: Final = 4
 # Counted for each command in addition to its body, because many tiny commands also take memory.
 COMMAND_BYTES: Final = 4 * 1024

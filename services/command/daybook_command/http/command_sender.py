@@ -116,7 +116,7 @@ class CommandSender:
         return [work(items[0])] if len(items) == 1 else await self._slices.map(principal, work, items)
 
     def _prepare(self, signer: Signer, traceparent: bytes | None, delivery: Delivery) -> None:
-        """Makes what a shard gets, with the record that publishes the command if no shard of this instance takes it."""
+        """Makes what a shard gets, including the record to publish if no shard of this instance takes the command."""
         command, key = delivery.command, delivery.key
         value = normalised_bytes(command)
         headers = event_headers(COMMAND_EVENT, command.id, key, traceparent) + signer.headers(value)
@@ -131,8 +131,8 @@ class CommandSender:
         delivery.sent = sent_command(delivery.record, reply_to, command, signer.principal)
 
     async def _await_replies(self, replies: AwaitedReplies, deliveries: Sequence[Delivery]) -> None:
-        """Waits for the replies of commands that are with a shard or published. After half of the wait, commands that
-        are with a shard are published, because only a published command may be answered with 202.
+        """Waits for the replies to commands that a shard holds or that are published. After half of the wait, commands
+        that a shard holds are published, because only a published command may be answered with 202.
         """
         wait, started_at = self._deps.settings.wait_seconds, time.monotonic()
         local = [each for each in deliveries if each.local is not None]

@@ -129,7 +129,7 @@ def _parse_item(principal: Principal, rules: SenderRules, raw: bytes) -> Command
 
 def _check(command: Command, principal: Principal, rules: SenderRules, size: int) -> Command:
     """The command with its actor. Raises InvalidCommand if the principal or the rules for senders do not allow the
-    command. `size`: how many bytes of the command were received.
+    command. `size`: the size of the command as it was received, in bytes.
     """
     rules.check(command, principal)
     acting = with_actor(command, principal, size, "actor_user_id: your token belongs to another user")

@@ -31,10 +31,10 @@ class DoorShards(OwnShards, Protocol):
 
 @dataclass(slots=True, eq=False)
 class Delivery:
-    """One command on its way. `key`: its routing key. `replies`: to its request; None if the caller does not wait.
-    `place`: of the command in its request. `partition`, `record` and `sent` must be set before it is delivered. `fate`:
-    what is known of the command while it has no answer. `refused`: the queues are full, and nothing was done. `local`:
-    set if a shard holds or held the command. `publishing`: the task that publishes it after all.
+    """One command on its way. `key`: its routing key. `replies`: those that its request awaits; None if the caller does
+    not wait. `place`: the command's place in its request. `partition`, `record` and `sent` must be set before it is
+    delivered. `fate`: what is known of the command while it has no answer. `refused`: the queues are full, and nothing
+    was done. `local`: set if a shard holds or held the command. `publishing`: the task that publishes it after all.
     """
 
     command: Command
@@ -90,7 +90,9 @@ class Deliveries:
             each.refused = offer is Offer.FULL
 
     async def fall_back(self, waiting: Sequence[Delivery]) -> None:
-        """Half the wait of these commands is over. Returns when they are published, or cannot be."""
+        """Publishes these commands after all, with all unanswered commands of their keys, because half of their wait is
+        over. Returns when they are published, or cannot be.
+        """
         for key in dict.fromkeys(each.key for each in waiting if each.publishing is None):
             self._start_publishing(self._fall_back(key, "half_wait"))
         tasks = {each.publishing for each in waiting if each.publishing is not None}
@@ -118,7 +120,7 @@ class Deliveries:
         self._short_way.leave(partition)
 
     async def stop(self) -> None:
-        """Waits until what has fallen back is published, or cannot be."""
+        """Waits until all commands that have fallen back are published, or cannot be."""
         if self._tasks:
             await asyncio.wait(self._tasks)
 
@@ -173,7 +175,9 @@ class Deliveries:
         return task
 
     async def _publish_begun(self, deliveries: Sequence[Delivery]) -> None:
-        """Publishes the commands in this order, and notes their fates. `begin_publishing` was called for their keys."""
+        """Publishes the commands in the given order, and notes their fates. `begin_publishing` must have been called
+        for their keys.
+        """
         offsets: defaultdict[tuple[int, str], list[int]] = defaultdict(list)
         for each in deliveries:
             offsets[each.partition, each.key].append(UNKNOWN_OFFSET)
@@ -192,7 +196,9 @@ class Deliveries:
 
 
 def _must_publish(delivery: Delivery) -> bool:
-    """Whether the shard must read the command from its record: the caller does not wait, or the intake refuses it."""
+    """Whether the shard must read the command from its record: because the caller does not wait, or because the intake
+    refuses a command of this size.
+    """
     return delivery.replies is None or len(delivery.record.value) > ENVELOPE_BYTES
 
 

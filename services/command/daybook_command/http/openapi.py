@@ -133,7 +133,7 @@ def _body(schema: Schema, named: Schema) -> Schema:
 
 
 def _problems_of_a_command() -> dict[int | str, Schema]:
-    """The conflict has one more example, a decided rejection. All other examples have no entry in the log."""
+    """The 409 response has one more example: a rejection with an entry. No other example has an entry in the log."""
     responses = problems(*(code for code in Code if code not in _NEVER_FOR_A_COMMAND))
     responses["409"]["content"][PROBLEM_JSON]["examples"][Code.ALREADY_MEMBER.value] = {"value": examples.REJECTED}
     return responses

@@ -1,7 +1,7 @@
 """Limits how many single commands are parsed in one iteration of the event loop. Orgs take turns.
 
-After a burst of requests, other tasks would otherwise wait until all of them are parsed. The org is read before
-the body is parsed. A wrong org in an invalid body affects only the time at which the body is refused.
+After a burst of requests, other tasks would otherwise wait until all of them are parsed. The org that a command's turn
+depends on is read from the unchecked body. If the body is invalid, a wrong org affects only when the body is refused.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ _DECODER: Final = Decoder(_Routed)
 
 
 class ParseTurns:
-    """`left`: how many more commands may begin in this iteration of the loop; 0 if any wait."""
+    """`_left`: how many more commands may be parsed in this iteration of the loop; 0 if any command waits."""
 
     def __init__(self) -> None:
         self._left = MOST_AT_ONCE

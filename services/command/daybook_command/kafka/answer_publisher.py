@@ -83,8 +83,8 @@ class AnswerPublisher:
             ]
             _raise_unless_too_large(errors)
         if any(errors):
-            # The refusal breaks the producer's sequence of numbers, so all later records failed too. They are sent
-            # again by a new producer.
+            # The refusal leaves a gap in the producer's sequence numbers, so all later records failed too. A new
+            # producer sends them again.
             producers.discard(producer)
         return errors
 

@@ -1,7 +1,7 @@
 """Makes the records of a shard's answer: replies, forwarded commands and refused commands.
 
-Some of these records are too large for their topic, because they have more headers than the received record, or
-because the received record was compressed: it may have any size after decompression.
+These records can be too large for their topic, because they have more headers than the received record, or because the
+received record was compressed: it may have any size after decompression.
 """
 
 from dataclasses import dataclass

@@ -75,7 +75,7 @@ class CommandSubscriber(ConsumerRebalanceListener):
         """Raises KafkaAway if Kafka cannot be reached."""
         self._shards = shards
         try:
-            async with translated(self._settings, "the commands topic cannot be subscribed", seconds=2 * CALL_SECONDS):
+            async with translated(self._settings, "cannot subscribe to the commands topic", seconds=2 * CALL_SECONDS):
                 await self._start_broker()
         except KafkaAway:
             # If the consumer stayed open, it would join the group, and nobody would read its partitions.
@@ -169,7 +169,7 @@ class CommandSubscriber(ConsumerRebalanceListener):
             log.warning("offsets_not_committed", partitions=sorted(offsets), reason=str(away))
 
     def _consumer_of(self, place: TopicPartition) -> AIOKafkaConsumer | None:
-        """The consumer; None if the partition is not assigned to it, or no longer."""
+        """The consumer; None if the partition is not assigned to it (any more)."""
         consumer = self._consumer
         return consumer if consumer is not None and place in consumer.assignment() else None
 

@@ -18,7 +18,7 @@ from daybook_infra.runtime.settings import Settings
 # If the partition's leader does not answer for this time, it counts as away; the caller tries again.
 STALL_SECONDS = 10.0
 POLL_MS = 200
-# Of one slice. Folding an entry takes 40 µs, and up to 1 ms if it touches 1000 things.
+# Maximum number of records in a slice. Folding an entry takes 40 µs, and up to 1 ms if it touches 1000 things.
 SLICE_RECORDS = 128
 
 
@@ -62,8 +62,8 @@ class LogReader:
         return records
 
     async def read_slice(self, partition: int, start: int, stop: int) -> LogRead:
-        """The next records in [start, stop), SLICE_RECORDS at most. Raises KafkaAway. The consumer stays where it is
-        until `stop` is reached, so that the next slice need not be fetched again.
+        """The next records in [start, stop), SLICE_RECORDS at most. Raises KafkaAway. The consumer stays assigned until
+        `stop` is reached, so that records of the next slices that it has already fetched are not fetched again.
         """
         async with self._reads(partition) as consumer:
             place = TopicPartition(self._topic, partition)

@@ -1,4 +1,6 @@
-"""Appends batches to the audit log and returns what is known: acknowledged, unknown or refused. Never retries."""
+"""Appends batches to the audit log and returns what is known: acknowledged, unknown or refused. Only the Kafka producer
+retries, until the deadline.
+"""
 
 import asyncio
 
@@ -42,7 +44,7 @@ class LogWriter:
 
     @property
     def fault(self) -> str | None:
-        """For health: shows, for example, that a partition has a leader but too few copies for an acknowledgement."""
+        """For health: shows, for example, that a partition has a leader but too few in-sync replicas."""
         now = asyncio.get_running_loop().time()
         late = sorted(partition for partition, at in self._unknown_at.items() if now - at < FAULT_SECONDS)
         if not late:

@@ -17,8 +17,8 @@ from daybook_infra.runtime.postgres.connections import Connection
 
 
 def children_to_read(needs: Sequence[OrgNeeds], fresh: AbstractSet[str], rows: ChildRows) -> ChildIds:
-    """The children that the needs name, and those of the connections to which the runs and dead letters in `rows`
-    belong. `fresh`: the orgs that are read as a whole for this snapshot.
+    """The children that the needs name. Also the activity and the policy alerts of each connection that the needs name,
+    or to which a run or a dead letter in `rows` belongs. `fresh`: the orgs that are read as a whole for this snapshot.
     """
     connections, runs, dead_letters, alerts = _parents(rows), set[Pair](), set[Pair](), set[Pair]()
     for need in needs:

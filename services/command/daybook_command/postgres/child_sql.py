@@ -11,8 +11,8 @@ import re
 from typing import Final
 
 # PostgreSQL may keep a plan that it made while the table was small. The session's settings exclude plans that do not
-# use an index; and because an index is right for any number of ids, no statement is planned more than once. Without
-# sorting, only a scan of an index in the right order remains for a filter, and it stops at the LIMIT.
+# use an index. An index scan suits any number of ids, so a generic plan will do, and no statement is planned twice.
+# Without sorting, only a scan of an index in the right order remains for a filter, and it stops at the LIMIT.
 SESSION: Final = {
     "enable_seqscan": "off",
     "enable_bitmapscan": "off",
@@ -39,7 +39,7 @@ ALERTS: Final = """
     WHERE a.id = ANY($1::uuid[])
 """
 
-# The activities of the connections $1. A connection without its row is left out.
+# The activities of the connections $1. A connection without a row in connection_activity is left out.
 ACTIVITIES: Final = """
     SELECT c.org_id::text, c.id::text, c.config_json::text, a.running_run_id::text AS running,
         a.failed_in_a_row AS failures, a.pending

@@ -1,7 +1,7 @@
 """Waits briefly for users who are not in the tables yet.
 
-Without this, a caller who registers a user and names the user at once would get USER_NOT_FOUND. It is still the shard
-that decides whether a user exists. The wait ends early for a user of whom no registration is on its way.
+Without this, a caller who registers a user and names the user at once would get USER_NOT_FOUND. The shard still decides
+whether a user exists. The wait ends early for a user if no registration of that user is on its way.
 """
 
 import asyncio
@@ -32,8 +32,8 @@ log = get_logger(__name__)
 
 class ExpectedUsers(Protocol):
     async def ruled_out(self, user_ids: Collection[str]) -> AbstractSet[str]:
-        """Those of the users who are in the tables by now, or will never be, unless somebody sends a registration after
-        this call.
+        """Those of `user_ids` that are in the tables by now, and those that will not appear there unless somebody sends
+        a registration after this call. Leaves out a user if this is not certain.
         """
 
 
@@ -92,7 +92,7 @@ class KnownUsers:
                 self._release(list(self._waiting))
                 return
             self._remember([row["id"] for row in rows])
-            # A request that has come since needs a later look-up.
+            # Checked again: a request that began to wait during this look-up needs a later one.
             self._release([user_id for user_id in ruled_out if self._is_ruled_out(user_id)])
             now = loop.time()
             self._release([user_id for user_id, wait in self._waiting.items() if wait.deadline <= now])

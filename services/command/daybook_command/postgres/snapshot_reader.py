@@ -62,7 +62,7 @@ class SnapshotReader:
             try:
                 await self._pool.execute(sql.PIN_USERS, asked)
             except asyncpg.ForeignKeyViolationError as error:
-                raise DatabaseAway("a user was deleted while it was pinned") from error
+                raise DatabaseAway("a user was deleted while being pinned") from error
             pinned = await self._pool.fetch(sql.PINNED_USERS, asked)
         return frozenset(user_ids).difference(row["user_id"] for row in pinned)
 

@@ -216,9 +216,9 @@ class BatchDecision:
         return (chosen.id,) if (key, chosen.id) in self.snapshot.taken_ids else ()
 
     def _was_looked_up(self, letters: PendingLetters, command: Command, org: Org | None) -> bool:
-        """Whether the matches of the command's filter were read, or are not needed. They were not read if the
-        actor was no member in the copy of the org that the shard had before the snapshot, but is one now. The command
-        then gets a batch without other commands of its org.
+        """Whether the matches of the command's filter were read, or are not needed. They were not read if the actor was
+        not a member in the copy of the org that the shard had before the snapshot, but is a member now. In that case,
+        the command gets a batch without other commands of its org.
         """
         if is_outsider(command, org):
             return True

@@ -179,7 +179,7 @@ class Inbox:
         return arrivals, taken
 
     def _leaves_out(self, head: Arrival, item: TakenCommand, deferred: Deferred, *, set_aside: bool) -> bool:
-        """Whether this batch cannot have the command; then it is set aside or deferred."""
+        """Whether the batch must leave the command out. If so, sets the command aside or defers it."""
         if set_aside and self._must_set_aside(item):
             self.aside.append(head)
             return True
@@ -212,7 +212,7 @@ class Inbox:
             self.keys_aside.clear()
 
     def mark_decided(self, arrivals: Sequence[Arrival]) -> int | None:
-        """Note that these commands are handled. Returns the offset up to which all records are handled; None if there
+        """Note that these commands are handled. Returns the offset below which all records are handled; None if there
         is no record among these commands.
         """
         offsets = offsets_of(arrivals)

@@ -28,8 +28,8 @@ class Waiting:
 class LocalQueue:
     """`line`: the queued commands, by turn and number. `turn`: the latest turn from which a batch has taken a command.
     `last_turns`: by key, the turn of its last command; keys with earlier turns than `turn - 1` may be missing.
-    `front`: how many commands of the line there are up to its last newcomer, which is a command that arrived when none
-    of its key was waiting. `prune_at`: at how many keys `last_turns` is pruned next.
+    `front`: how many commands the line has up to and including its last newcomer, which is a command that arrived when
+    no other command of its key was waiting. `prune_at`: the number of keys at which `last_turns` is pruned next.
 
     `count` and `size`: of the commands that wait, queued or set aside; `counts` and `sizes` have them by key, and
     `of_process` has those of all shards together.
@@ -47,9 +47,9 @@ class LocalQueue:
     of_process: Waiting = field(default_factory=Waiting)
 
     def add(self, number: int, command: SentCommand, size: int) -> None:
-        """Start-time fair queueing with equal weights (Goyal, Vin and Cheng, 1996). All other commands of the line have
-        the turn `turn` or a later one, so a newcomer gets ahead of them. If its own key has just had a turn, at most
-        two commands of each other key are ahead of it.
+        """Start-time fair queueing with equal weights (Goyal, Vin and Cheng, 1996). Except for newcomers, all commands
+        of the line have the turn `turn` or a later one, so a newcomer gets ahead of them. If its own key has just had a
+        turn, at most two commands of each other key are ahead of it.
         """
         key = command.command.key
         turn = self.last_turns[key] = max(self.turn - 1, self.last_turns.get(key, -1) + 1)

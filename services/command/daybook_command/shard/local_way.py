@@ -10,8 +10,8 @@ from daybook_command.shard.state import BatchInFlight
 
 # After this many losses in a row, without an admitted batch between them, the way stays closed.
 MAX_LOSSES = 2
-# The reasons to take over again that count as losses: another process seems to write this partition's log, or Kafka
-# does not say what became of a batch.
+# The reasons to take over again that count as losses: another entry came first ("lost"), the outcome of a batch is
+# unknown, or the checkpoint contradicts memory ("retake").
 LOSSES = frozenset({"lost", "unknown", "retake"})
 
 

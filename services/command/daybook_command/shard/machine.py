@@ -166,8 +166,9 @@ class Shard:
         return [effects.Hold(reason)] if changed else []
 
     def _tick(self) -> list[effects.Effect]:
-        """If the shard waits, load a snapshot, because it may wait for the clock or the checkpoint. Do the same if its
-        unprojected entries take memory that others may need, because many of them may be projected by now.
+        """If the shard is behind, try to take over again. Load a snapshot if the shard waits (for the clock or the
+        checkpoint), if commands are set aside, or if unprojected entries take memory that other shards may need: many
+        of these entries may be projected by now.
         """
         if self.phase is ShardPhase.BEHIND:
             self.phase = ShardPhase.TAKING_OVER
@@ -286,7 +287,7 @@ class Shard:
         return self._finish_batch()
 
     def _finish_batch(self) -> list[effects.Effect]:
-        """The batch is surely in the log. Answer it, and drop the entries that were projected when it was decided."""
+        """The batch is admitted or has no entries. Answer it, and drop the entries projected when it was decided."""
         in_flight, memory = self.in_flight, self.memory
         self.in_flight = BatchInFlight()
         self.phase = ShardPhase.READY
@@ -319,7 +320,7 @@ class Shard:
         self.in_flight = BatchInFlight()
 
     def hand_back(self) -> list[effects.Effect]:
-        """Give all local commands back to the door. A batch in flight may answer some of them all the same."""
+        """Give all local commands back to the door. A batch in flight may still answer some of them."""
         return hand_back(self.inbox, self.inbox.withdraw_all(), self.in_flight)
 
     def leave(self) -> list[effects.Effect]:

@@ -115,7 +115,9 @@ class Memory:
         return cached is not None and is_outsider(command, cached.org)
 
     def unread_matches(self, need: OrgNeeds, snapshot: Snapshot) -> int:
-        """How many dead letters match the filter but were not read; 0 if the connection was deleted since."""
+        """How many dead letters match the filter but were not read; 0 if an entry after the snapshot has deleted the
+        connection.
+        """
         if need.filtered is None:
             return 0
         deleted = self.tail.deleted.get(need.filtered.connection_id, -1)

@@ -1,5 +1,5 @@
 """Cached orgs, each as of the log's head. Evicts the least recently used orgs, but keeps dirty ones, which have entries
-that are not projected yet. The caches of libraries would evict these too.
+that are not projected yet. A cache from a library would evict dirty orgs too.
 """
 
 from collections import OrderedDict

@@ -105,8 +105,8 @@ class ShortWay:
             del self.lanes[command.key]
 
     def fall_back(self, key: str) -> list[LocalCommand]:
-        """Withdraw the key's commands. Returns the unanswered ones, in order. Call `begin_publishing`, publish them all
-        as they are, and call `end_publishing`.
+        """Withdraw the key's commands. Returns the unanswered ones, in order. The caller must then call
+        `begin_publishing`, publish all of them unchanged, and call `end_publishing`.
         """
         commands = [self.held[ticket] for ticket in self.lanes.get(key, ())]
         if not commands:

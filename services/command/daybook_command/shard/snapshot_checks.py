@@ -39,8 +39,8 @@ def clock_fault(memory: Memory, now_us: int, database_us: int) -> str | None:
 
 
 def skew_fault_between(asked_us: int, answered_us: int, database_us: int) -> str | None:
-    """The skew fault of a clock query. PostgreSQL has read its clock at some time between `asked_us` and `answered_us`,
-    so a slow answer does not count as skew.
+    """The skew fault of a clock query. PostgreSQL read its clock at some time between `asked_us` and `answered_us`, so
+    a slow answer does not count as skew.
     """
     return skew_fault(min(max(asked_us, database_us), answered_us), database_us)
 

@@ -26,7 +26,7 @@ from daybook_command.shard.tail import TailLimit
 from daybook_contracts.log.head import GENESIS, Head
 from daybook_contracts.senders.sender_rules import NO_RULES, SenderRules
 
-# Of a batch. Parsing or deciding a batch blocks the event loop, for up to 0.15 ms per command.
+# Maximum number of commands in a batch. Parsing or deciding one blocks the event loop, for up to 0.15 ms per command.
 MAX_COMMANDS: Final = 128
 
 

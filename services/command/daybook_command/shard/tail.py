@@ -23,9 +23,9 @@ REF_BYTES: Final = 170
 class TailLimit(Struct, frozen=True):
     """`total`: how many bytes the tails of a process may take together, with the orgs that they keep in memory.
 
-    Half of `total` is shares, one for each partition of the log, and the other half is for the tails that outgrow
-    theirs. So a partition whose projection stands still does not stop the others, and may take more than a fair part
-    while the others need less.
+    Half of `total` is divided into equal shares, one for each partition of the log. The other half is for tails that
+    outgrow their shares. So a partition whose projection has stalled does not stop the others, and may take more than a
+    fair part while the others need less.
     """
 
     total: int
