@@ -14,7 +14,7 @@ BULK_IDS = 1000
 RETRY_COUNT = 2**31 - 1  # the largest value of PostgreSQL's type integer
 LOG_BATCH_BYTES = 512 * 1024  # of a Kafka batch of entries; only a batch of a single command may be larger
 IDEMPOTENCY_KEY_LENGTH = 255
-ENTRIES = 1000  # of one command; Daybook writes fewer than 10, but readers compute an id for each that an entry claims
+ENTRIES = 1000  # of one command; Daybook writes fewer than 10, but readers compute ids for as many as an entry claims
 
 REMAINING_COUNTED = 10_000  # how far a bulk command counts the items that still match its filter
 MAX_REMAINING = REMAINING_COUNTED + 1  # reported if more items match than are counted

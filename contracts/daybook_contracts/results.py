@@ -95,7 +95,7 @@ def encode_body(result: Result | Pending) -> bytes:
 
 
 def encode_item(result: Result | Pending) -> bytes:
-    """An item of the answer to a batch, or to a look-up of an outcome."""
+    """An item of the answer to a batch, or the answer to a look-up of an outcome."""
     body = _ENCODER.encode(result)
     return body[:-1] + b',"status":200}' if isinstance(result, Accepted) else body
 

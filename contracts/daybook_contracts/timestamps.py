@@ -13,7 +13,7 @@ def timestamp(microseconds_since_epoch: int) -> str:
     return f"{_second(seconds)}.{fraction:06d}Z"
 
 
-@lru_cache(maxsize=4)  # the entries of a batch are of the same second, or of two
+@lru_cache(maxsize=4)  # the entries of a batch fall into one second or two
 def _second(seconds_since_epoch: int) -> str:
     return (_EPOCH + timedelta(seconds=seconds_since_epoch)).strftime("%Y-%m-%dT%H:%M:%S")
 

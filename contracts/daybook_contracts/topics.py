@@ -1,6 +1,6 @@
 """The names that services and publishers share: topics, consumer groups and record headers.
-Only some headers change what Daybook does: those about the principal, the door, the signature and the reply. The others
-are for information.
+Only some headers change what Daybook does: those about the principal, the door, the signature, the reply and
+forwarding. The others are for information.
 """
 
 import re

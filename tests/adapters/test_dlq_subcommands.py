@@ -110,7 +110,7 @@ async def test_an_interrupted_run_reports_its_progress_and_a_repeated_run_contin
 async def test_a_rejection_is_an_error_that_reports_the_progress(settings: Settings) -> None:
     async with hub(settings, answers=1, then=refusal):
         done = await dlq(settings, *RESOLVE)
-    line = "Error: rejected with ORG_QUARANTINED: the org stands still; 1000 dead letters resolved before\n"
+    line = "Error: rejected with ORG_QUARANTINED: the org stands still; 1000 dead letters resolved before that\n"
     assert done == Completed(1, "", line)
 
 
@@ -119,7 +119,7 @@ async def test_without_an_answer_the_outcome_is_unknown(settings: Settings) -> N
         done = await dlq(settings, *RESOLVE, "--timeout", "2")
     assert (done.code, done.stdout) == (3, "")
     assert done.stderr == (
-        "Error: a command was not answered in time, so it may or may not be executed; 1000 dead letters resolved: "
+        "Error: a command was not answered in time, so its outcome is unknown; 1000 dead letters resolved: "
         "run it again, and it continues where it stopped\n"
     )
 
@@ -149,7 +149,7 @@ async def test_a_dry_run_counts_and_sends_nothing(settings: Settings) -> None:
     async with hub(settings) as given:
         retries = await dlq(settings, *RETRY, "--max-retry-count", "1", "--dry-run")
         resolves = await dlq(settings, *RESOLVE, "--dry-run")
-    assert retries == Completed(0, "2500 pending dead letters match, in 5000 retries; nothing was sent\n", "")
+    assert retries == Completed(0, "2500 pending dead letters match and need 5000 retries; nothing was sent\n", "")
     assert resolves == Completed(0, "2500 pending dead letters match; nothing was sent\n", "")
     assert given.taken == []
 
@@ -165,7 +165,7 @@ async def test_dead_letters_that_arrive_meanwhile_are_reported(settings: Setting
 @pytest.mark.parametrize("arguments", [RETRY, (*RETRY, "--dry-run"), RESOLVE])
 async def test_an_unknown_connection_is_an_error(settings: Settings, arguments: tuple[str, ...]) -> None:
     unknown = await dlq(settings, *arguments)
-    line = f"Error: there is no connection {CONNECTION}: `daybook connections --all` lists them\n"
+    line = f"Error: there is no connection {CONNECTION}: `daybook connections --all` lists the connections\n"
     assert unknown == Completed(1, "", line)
 
 

@@ -64,7 +64,7 @@ def test_init_prints_the_statements_that_it_may_not_run(settings: Settings) -> N
     invoke(settings, "init")
     asyncio.run(revoke())
     assert invoke(settings, "init").stdout.splitlines()[2:] == [
-        "roles: an administrator has to run this, and then `daybook init` again:",
+        "roles: an administrator has to run these statements, and then `daybook init` again:",
         "  GRANT SELECT (id) ON auth.users TO daybook_command;",
     ]
 

@@ -147,7 +147,7 @@ def cells(table: str) -> list[list[str]]:
 def test_an_empty_result_is_printed_as_a_sentence(settings: Settings) -> None:
     elsewhere = ("--org", hub.OTHER, "--project", hub.BLOG)
     assert invoke(settings, "alerts", *elsewhere).stdout == "no open alert\n"
-    assert invoke(settings, "runs", *elsewhere).stdout == "no run is running or failed\n"
+    assert invoke(settings, "runs", *elsewhere).stdout == "no run with status running or failed\n"
     assert invoke(settings, "connections", *elsewhere).stdout == "no inactive connection\n"
     assert invoke(settings, "connections", "--all", *elsewhere).stdout == "no connection\n"
 

@@ -59,7 +59,7 @@ def test_waiting_too_long_is_a_clear_error(file: Path) -> None:
     messages: list[str] = []
     with pytest.raises(StackError, match="end it and try again"), lock_or_wait(file, messages.append, seconds=0.2):
         pass
-    assert messages == [f"waiting for another daybook that holds {file}"]
+    assert messages == [f"waiting for another daybook process that holds {file}"]
 
 
 def test_a_released_lock_can_be_acquired_again(file: Path) -> None:

@@ -67,9 +67,9 @@ def test_up_starts_everything_keeps_its_data_and_leaves_no_process_behind(clone:
     clone.await_ready(first)
     assert _paste_curl(clone)["result"] == "success"
     assert asyncio.run(ask(_database_url(clone), LOGINS)) == ["daybook_command_login", "daybook_projector_login"]
-    assert "runs here already" in run(clone, "up").stderr
-    assert "`daybook up` runs on this stack" in run(clone, "stack", "down").stderr
-    assert "`daybook up` runs on this stack" in run(clone, "stack", "reset", "--yes").stderr
+    assert "is already running here" in run(clone, "up").stderr
+    assert "`daybook up` is running on this stack" in run(clone, "stack", "down").stderr
+    assert "`daybook up` is running on this stack" in run(clone, "stack", "reset", "--yes").stderr
     started = children(clone)
     first.send_signal(signal.SIGINT)
     assert first.wait(60) == 0
@@ -111,7 +111,7 @@ def test_processes_of_a_killed_up_are_ended_by_the_next_up(clone: Clone) -> None
     killed.kill()
     killed.wait(10)
     assert not any(map(has_ended, orphans))
-    assert "a command service still runs" in run(clone, "stack", "reset", "--yes").stderr
+    assert "a command service is still running" in run(clone, "stack", "reset", "--yes").stderr
 
     following = clone.up()
     clone.await_ready(following)
@@ -150,7 +150,7 @@ def test_reset_deletes_the_data_of_a_stopped_stack_after_confirmation(clone: Clo
     run(clone, "stack", "up")
     running = run(clone, *reset, "--yes")
     assert running.returncode == 1
-    assert running.stderr == "Error: the stack runs (Kafka and PostgreSQL): stop it with `daybook stack down`\n"
+    assert running.stderr == "Error: the stack is running (Kafka and PostgreSQL): stop it with `daybook stack down`\n"
 
     run(clone, "stack", "down")
     log = clone.home.data / "kafka" / "meta.properties"

@@ -19,8 +19,8 @@ BATCH: Final = "/v1/commands:batch"
 
 
 # Answers after which the command is sent again: its outcome is not known, or Daybook asked for a pause. NOT_FOUND means
-# that there is no command API at this address, for example while a proxy is reconfigured. If something that the command
-# names does not exist, the code is another one, such as ORG_NOT_FOUND, which is a rejection.
+# that there is no command API at this address, for example while a proxy is reconfigured. It never means that something
+# in the command does not exist: for that there are other codes, such as ORG_NOT_FOUND, and they are rejections.
 _AGAIN: Final = frozenset({Code.UNAVAILABLE, Code.TOO_MANY_REQUESTS, Code.NOT_FOUND})
 _UNAUTHENTICATED: Final = 401
 

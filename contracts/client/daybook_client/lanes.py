@@ -16,7 +16,7 @@ from daybook_client.command import Command
 from daybook_client.outcomes import Outcome, Unknown
 
 AT_ONCE: Final = 1000
-"""How many commands a lane sends at once, at most."""
+"""The most commands that a lane sends at once."""
 HELD_BACK: Final = "not sent: an earlier command with the same routing key has no known outcome"
 
 Send = Callable[[Sequence[Command]], Coroutine[None, None, list[Outcome]]]
@@ -27,7 +27,7 @@ Commands = Iterable[Command] | AsyncIterable[Command]
 @dataclass(slots=True)
 class Outcomes:
     """Outcomes by their commands' numbers, kept until they are given in order. An error stands for the outcomes that it
-    prevented. One event for many outcomes: a future for each would take as long as all the rest.
+    prevented. One event announces many outcomes: futures for all would take as long as all other work.
     """
 
     in_flight: int

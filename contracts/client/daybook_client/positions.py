@@ -32,7 +32,7 @@ BEGINNING: Final = After(-1)
 
 @dataclass(frozen=True, slots=True)
 class Starts:
-    """`others`: where the partitions that are not in `places` begin; None for the next entry."""
+    """`others`: where to begin in partitions that are not in `places`; None: with the next new entry."""
 
     places: dict[int, After]
     others: After | None

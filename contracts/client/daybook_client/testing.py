@@ -92,7 +92,7 @@ class Host:
         line = process.stdout.readline()
         answer = json.loads(line) if line else {"error": "the process that runs Daybook has ended"}
         if "error" in answer:
-            raise RuntimeError(f"no Daybook for tests: {answer['error']}\n{self._last_lines()}")
+            raise RuntimeError(f"the Daybook for tests failed: {answer['error']}\n{self._last_lines()}")
         return answer
 
     def _launched(self) -> "subprocess.Popen[str]":

@@ -10,7 +10,7 @@ from daybook_client.command import Command
 from daybook_client.outcomes import Accepted, Outcome, Unknown, Visible
 
 ATTEMPT_SECONDS: Final = 8.0
-"""More than the 5 s that Daybook by default waits for an outcome before it answers 202."""
+"""More than the 5 s that Daybook waits for an outcome by default, before it answers 202."""
 
 log = logging.getLogger("daybook_client")
 
@@ -33,7 +33,7 @@ class Transport(Protocol):
         """
 
     async def until_visible(self, accepted: Accepted, seconds: float) -> None:
-        """Raises TimeoutError."""
+        """Returns when the tables show the outcome. Raises TimeoutError, or Misuse if that needs the read API."""
 
 
 async def send_until_decided(transport: Transport, commands: Sequence[Command], deadline: float) -> list[Outcome]:

@@ -23,7 +23,7 @@ from daybook_contracts.text import uuid_text
 _KNOWN_TYPES = ", ".join(COMMANDS)
 _TOO_LARGE = f"the envelope must be at most {ENVELOPE_BYTES // 1024} KiB"
 
-# The normal form may be longer than the text: by 12 bytes for each number (1e15), and by the id and the actor if
+# The normal form may be longer than the text: by up to 12 bytes for each number (1e15), and by the id and the actor if
 # Daybook adds them. A text of at most this length always fits, so the size of the normal form is computed only for
 # longer texts.
 _ALWAYS_FITS = ENVELOPE_BYTES - 12 * ENVELOPE_VALUES - 2048

@@ -14,7 +14,7 @@ from daybook_contracts.commands.fields import STRICT
 _Item = TypeVar("_Item", bound=Hashable)
 
 _DAY: Final = "(?!0000)[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
-# No leap seconds: most programs lack them.
+# No leap seconds: most programs do not support them.
 _CLOCK: Final = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?"
 _OFFSET: Final = "([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
 _TIME: Final = f"{_DAY}[Tt]{_CLOCK}{_OFFSET}"

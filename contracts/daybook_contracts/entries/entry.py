@@ -78,12 +78,12 @@ def decode_entry(value: bytes) -> Entry:
 
 
 def decode_entries(values: Iterable[bytes]) -> list[Entry]:
-    """Does what `decode_entry` does, without a call for each."""
+    """Like `decode_entry`, for many values, without a Python call for each."""
     return list(map(_DECODER.decode, values))
 
 
 def encode_entries(entries: Iterable[Entry]) -> list[bytes]:
-    """Does what `encode_entry` does, without a call for each."""
+    """Like `encode_entry`, for many entries, without a Python call for each."""
     return list(map(_ENCODER.encode, entries))
 
 

@@ -1,4 +1,4 @@
-"""Where the ids in a fact are: takes a class of facts, and returns a function that reads the ids of such a fact."""
+"""Finds the ids in facts: takes a class of facts, and returns a function that reads the ids of one such fact."""
 
 from collections.abc import Callable, Sequence
 from operator import attrgetter

@@ -1,5 +1,5 @@
-"""Checks a run of decoded entries as `reading.trust` checks one, in two thirds of the time for each: entries in, their
-facts out. What is the same for all entries, such as the form of their ids, is checked for all at once.
+"""Makes the checks of `reading.trust` on a run of decoded entries, in two thirds of the time per entry: entries in,
+their facts out. A check that is the same for all entries, such as the form of their ids, is made for all at once.
 """
 
 import re
@@ -81,7 +81,7 @@ def _check_commits(metadata: Sequence[Metadata], data: Sequence[bytes]) -> None:
 
 
 def _check_identities(entries: Sequence[Entry], metadata: Sequence[Metadata]) -> None:
-    """Builds no identity for the usual entry, which is of an org."""
+    """Does not build an `Identity` for usual entries, those of an org."""
     parts = []
     for entry, each in zip(entries, metadata, strict=True):
         if each.ordinal >= each.entries:

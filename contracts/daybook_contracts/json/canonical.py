@@ -125,8 +125,9 @@ _PLAIN_VALUE: Final = msgspec.json.Decoder(float_hook=_plain_float)
 def _written_plainly(text: bytes) -> bytes | None:
     """The JCS of an ASCII text's value, if the text is JCS. Any other text may give other bytes, or None.
 
-    No node is looked at in Python. Only keys that are not ASCII may be out of order in these bytes. The text has such
-    a key in escapes, but orjson writes its characters, so the bytes then differ from the text.
+    Python looks at floats only, so the order of keys is not checked: orjson may sort keys that are not ASCII in another
+    order than JCS. An ASCII text has such a key in escapes, but orjson writes its characters, so the result then
+    differs from the text.
     """
     try:
         return orjson.dumps(_PLAIN_VALUE.decode(text), option=orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER)

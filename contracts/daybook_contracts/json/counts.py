@@ -44,7 +44,7 @@ def counting_values(raw: bytes, most: int) -> Iterator[int]:
 
 
 def has_members(raw: bytes, members: int) -> bool:
-    """Whether the objects of a JSON text have `members` members in all, as many as a parser kept. If not, a key is
+    """Whether the objects of a JSON text have as many members as a parser kept, which is `members`. If not, a key is
     given twice, and the parser kept only one of the two.
     """
     if raw.count(b":") == members:
@@ -67,8 +67,8 @@ def windows(raw: bytes) -> Iterator[bytes]:
 
 
 def _outside_strings(raw: bytes) -> Iterator[bytes]:
-    """The text of each window without white space, and with one quote in the place of each string. For a string that
-    continues in the next window, the quote is in the first window.
+    """The text of each window without white space, and with one quote in place of each string. If a string continues in
+    the next window, the quote is in the window where the string begins.
     """
     inside = 0
     for window in windows(raw):

@@ -37,8 +37,8 @@ class Pattern(NamedTuple):
 
 
 def _prefixed(prefix: str, body: str, before: str = "A-Za-z0-9") -> str:
-    """A token that starts with `prefix` (of fixed width) and `body`, and extends to the last character that tokens may
-    contain. No character of the class `before` precedes it.
+    """A token that starts with `prefix` (of fixed width) and `body`, and extends over all further characters that
+    tokens may contain. No character of the class `before` precedes it.
     """
     return rf"{prefix}(?<![{before}]{prefix}){body}[\w-]*+"
 

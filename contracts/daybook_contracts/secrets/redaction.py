@@ -137,8 +137,9 @@ def _spans_by_name(expression: re.Pattern[str], text: str) -> Iterator[tuple[int
 
 
 def _secret_names(names: Sequence[str]) -> set[str]:
-    """The names whose values are secrets. Names beyond the limits are not checked. Of the first `_MOST_NAMES`, those
-    that contain a stem are included; all later names are included if any of them contains a stem.
+    """The names whose values are secrets. Beyond the limits, the words of names are not checked. Of the first
+    `_MOST_NAMES` names, an unchecked one then counts as secret if it contains a stem. The later names all count as
+    secret if any of them contains a stem.
     """
     possible = [name for name in names[:_MOST_NAMES] if STEM.search(name.lower())]
     lengths = accumulate(map(len, possible))

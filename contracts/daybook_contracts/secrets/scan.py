@@ -15,7 +15,7 @@ from daybook_contracts.secrets.references import is_secret_id_ref
 
 HOTTOK: Final = "hottok"
 _MOST_IN_STATS: Final = 5_000
-_MOST_IN_NAMES: Final = 64 * 1024  # characters of different names that may be secret; checking more would take long
+_MOST_IN_NAMES: Final = 64 * 1024  # characters of different names that may be secret; more would take too long to check
 
 Path = tuple[str | int, ...]
 # The link of the parent, and the last step of a path. Building the whole path of each value would take longer.
@@ -203,8 +203,8 @@ def _with_texts(value: Any, texts: Iterator[str]) -> Any:
 
 def carries_secret(raw: bytes) -> bool:
     """Whether a text that was refused for another reason contains a secret: a member named `hottok`, a `secret_id_ref`
-    that is no reference, or anything that looks like a secret. If the text is not JSON, a name of a secret counts too,
-    because a false alarm is better than a leaked secret.
+    that is not a reference, or anything that looks like a secret. If the text is not JSON, the name of a secret counts
+    too, because a false alarm is better than a leaked secret.
     """
     value = parse_loosely(raw)
     return _text_has_secret(raw) if value is None else _value_has_secret(value)

@@ -69,7 +69,8 @@ def parse_publisher(header: bytes | None) -> Principal:
 def sign(key: bytes, principal: bytes, door: bytes, value: bytes) -> bytes:
     r"""Hex of HMAC-SHA256(key, principal || "\n" || door || "\n" || value), with both headers as they are sent.
 
-    `door` is empty, or `http` for the HTTP door. A principal has no newline, so no two records have the same text.
+    `door` is empty, or `http` for the HTTP door. A principal has no newline, so different records never have the
+    same signed text.
     """
     return hmac.digest(key, b"\n".join((principal, door, value)), "sha256").hex().encode()
 

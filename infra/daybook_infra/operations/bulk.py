@@ -1,5 +1,5 @@
-"""Plans bulk commands over a connection's pending dead letters: takes their number by retry count, and yields one
-filter after another. No I/O.
+"""Plans bulk commands over a connection's pending dead letters: takes how many there are for each retry count, and
+returns one filter after another. No I/O.
 """
 
 from collections.abc import Mapping, Sequence

@@ -49,7 +49,7 @@ class ConnectionRef:
 
 @dataclass(frozen=True, slots=True)
 class BulkResult:
-    """How many dead letters one bulk command touched, and how many still match; 10001 means more."""
+    """How many dead letters one bulk command touched, and how many still match; 10001 means more than 10000."""
 
     ids: int
     remaining: int
@@ -59,7 +59,7 @@ async def find_connection(database: OwnConnection, connection_id: UUID) -> Conne
     """Raises `DaybookError` if there is no such connection."""
     row = await database.fetchrow(CONNECTION, connection_id)
     if row is None:
-        raise DaybookError(f"there is no connection {connection_id}: `daybook connections --all` lists them")
+        raise DaybookError(f"there is no connection {connection_id}: `daybook connections --all` lists the connections")
     return ConnectionRef(connection_id, UUID(str(row["org_id"])), row["name"])
 
 
@@ -96,7 +96,7 @@ def _require_accepted(outcome: Outcome) -> Accepted:
         return outcome
     if isinstance(outcome, Rejected) and is_known(outcome):
         raise DaybookError(f"rejected with {outcome.code}: {outcome.detail}")
-    raise OutcomeUnknown("a command was not answered in time, so it may or may not be executed")
+    raise OutcomeUnknown("a command was not answered in time, so its outcome is unknown")
 
 
 async def _wait_until_projected(database: OwnConnection, ref: ConnectionRef, position: str, seconds: float) -> None:

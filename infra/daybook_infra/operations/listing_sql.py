@@ -82,8 +82,8 @@ RUNS: Final = (
 )
 
 # Parameters: whether to list active ones too, type, org, project, connection, limit, how far to count. ORDER BY d.id
-# makes PostgreSQL count in the index. Otherwise PostgreSQL would scan the table to count the dead letters of a
-# connection, if another connection has most of them.
+# makes PostgreSQL count in the index. Otherwise, if most dead letters belong to another connection, PostgreSQL would
+# scan the table to count those of this one.
 CONNECTIONS: Final = """
 SELECT c.id, c.type, c.name, c.is_active, c.org_id, c.project_id, (
     SELECT count(*) FROM (

@@ -166,7 +166,7 @@ async def _read_committed_offsets(client: AIOKafkaAdminClient, topics: Topics) -
             await asyncio.sleep(COORDINATOR_PAUSE_SECONDS)
         else:
             return {place.partition: meta.offset for place, meta in found.items() if place.topic == topics.commands}
-    raise DaybookError(f"Kafka has no coordinator for group {topics.command_group}")
+    raise DaybookError(f"Kafka has no coordinator for group {topics.command_group} yet: try again")
 
 
 async def _read_log(settings: Settings, count: int, checkpoints: Mapping[int, Checkpoint]) -> LogState:

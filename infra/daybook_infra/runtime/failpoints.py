@@ -18,9 +18,9 @@ Point = Literal[
     "amid-takeover",  # the checkpoint is read, but the log is not
     "rebuild-filled",  # the separate tables are filled, but have no keys yet
     "rebuild-compared",  # the differences are known, and nothing is locked
-    "rebuild-locked",  # all partitions wait, and no row is corrected
+    "rebuild-locked",  # all partitions wait, but no row is corrected yet
     "rebuild-corrected",  # all rows are corrected, but not committed
-    "restore-begun",  # a batch of a restored topic is written, others may not be
+    "restore-begun",  # a batch of a restored topic is written, but others may not be yet
     "restore-written",  # the topic is restored, but the checkpoints are not set
 ]
 

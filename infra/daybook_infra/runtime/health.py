@@ -38,7 +38,7 @@ class Health:
             self._reasons.setdefault(condition, {None: STARTING})
 
     def ok(self, condition: str, by: object = None) -> None:
-        """Also for a condition that no longer applies, such as that of a partition that was given away."""
+        """Also call this when a condition no longer applies, for example because a partition was given away."""
         reasons = self._reasons.get(condition, {})
         if reasons.pop(by, None) is not None and not reasons:
             del self._reasons[condition]
@@ -51,7 +51,9 @@ class Health:
         reasons[by] = reason
 
     def watch(self, condition: str, check: Check) -> None:
-        """Calls `check` whenever readiness is requested. `check` returns the reason of a failure, or None, at once."""
+        """Calls `check` whenever readiness is requested. `check` must not wait. It returns the reason for a failure, or
+        None.
+        """
         self._checks[condition] = check
 
     def note(self, subject: str, text: str | None) -> None:

@@ -7,8 +7,8 @@ from ipaddress import ip_address
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-# A key is at least as long as the hash. It is printable, so that it is the same text in TOML, in the environment and in
-# a file of its own.
+# A key is at least as long as the HMAC's hash, SHA-256. It is printable, so that it is the same text in TOML, in the
+# environment and in a file of its own.
 SIGNING_KEY_LENGTH: Final = 32
 _SIGNING_KEY: Final = re.compile(rf"[!-~]{{{SIGNING_KEY_LENGTH},}}")
 _PORTS: Final = {"https": 443, "http": 80}

@@ -29,7 +29,7 @@ def find_address_fault(url: str) -> str | None:
         parts = None
     hosts = parts.netloc.rpartition("@")[2].split(",") if parts is not None else ["["]
     if not all(_HOST.fullmatch(host) for host in hosts):
-        return "is no address: expected postgresql://user:password@host:port/name"
+        return "is not an address: expected postgresql://user:password@host:port/name"
     return None
 
 

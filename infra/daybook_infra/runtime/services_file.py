@@ -29,7 +29,7 @@ MOST_KEYS: Final = 2
 _OPEN_TO_OTHERS: Final = stat.S_IRWXO | stat.S_IWGRP
 _WORDING: Final = {
     "missing": "is required",
-    "extra_forbidden": "is no field of a service",
+    "extra_forbidden": "is not a field of a service",
     "model_type": "must be a table",
     "bool_type": "must be true or false",
 }
@@ -66,7 +66,7 @@ def _parse_command_types(value: object) -> frozenset[str] | None:
     types = _string_list(value)
     for number, type_ in enumerate(types, start=1):
         if type_ not in COMMANDS:
-            raise ValueError(f"item {number} is no command type")
+            raise ValueError(f"item {number} is not a command type")
     return frozenset(types)
 
 
@@ -85,7 +85,7 @@ def _parse_org_ids(value: object) -> frozenset[str] | None:
 def _parse_keys(value: object) -> tuple[bytes, ...]:
     given = [value] if isinstance(value, str) else value
     if not isinstance(given, list) or not 1 <= len(given) <= MOST_KEYS:
-        raise ValueError("must be a key, or a list of the key in use and another one")
+        raise ValueError("must be a key, or a list of one or two keys")
     if not all(isinstance(key, str) for key in given):
         raise ValueError("must hold strings")
     return tuple(check_signing_key(key).encode() for key in given)

@@ -21,7 +21,7 @@ ENV_PREFIX = "DAYBOOK_"
 KAFKA_TOPIC_NAME = r"^[A-Za-z0-9._-]{0,200}$"
 # Scheme, host and port in lower case, as browsers write them (RFC 6454); no path, no trailing slash.
 ORIGIN = r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?"
-# RFC 7518, section 3.2: an HS256 key is at least as long as its hash.
+# RFC 7518, section 3.2: an HS256 key must be at least as long as the hash, SHA-256.
 HS256_KEY_BYTES = 32
 NO_SERVER = 'name a server, or start a local one (`daybook stack up`) and load it with `eval "$(daybook stack env)"`'
 OWN_KEYS = "users and services need different keys; unset it if both use the same key"
@@ -251,7 +251,7 @@ def as_administrator(settings: Settings) -> Settings:
 
 
 def require_token_keys(settings: Settings) -> None:
-    """Raises `SettingsError` if no key is set that tokens could be checked with."""
+    """Raises `SettingsError` if no key is set to verify tokens with."""
     if not has_token_keys(settings):
         for_all = f"{env_name('jwt_secret')} or {env_name('jwks_url')}"
         for_services = f"{env_name('service_jwt_secret')} or {env_name('service_jwks_url')}"

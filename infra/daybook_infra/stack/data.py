@@ -112,7 +112,7 @@ def _create_account() -> Account:
     useradd = shutil.which("useradd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
     if useradd is None:
         raise StackError(
-            f"as root the servers run as the system user {SYSTEM_USER!r}, and `useradd` is missing here: "
+            f"if root starts the servers, they run as the system user {SYSTEM_USER!r}, and `useradd` is missing here: "
             "make that user, or run this as an ordinary user"
         )
     options = ["--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin"]

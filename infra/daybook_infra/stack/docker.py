@@ -59,7 +59,7 @@ class DockerStack:
 
     def explain_end(self, part: Part) -> str:
         logs = self._compose("logs", "--no-color", "--no-log-prefix", "--tail", str(TAIL_LINES), part).output
-        return f"{part.label} no longer runs in Docker; the end of its log:\n{logs.rstrip()}"
+        return f"{part.label} is no longer running in Docker; the end of its log:\n{logs.rstrip()}"
 
     def data(self) -> list[str]:
         passwords = [self._password_file] if self._password_file.is_file() else []

@@ -36,7 +36,7 @@ def titles(parts: Iterable[Part]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """The servers' addresses. The address of a server that does not run is empty."""
+    """The servers' addresses. The address of a server that is not running is empty."""
 
     kafka_bootstrap: str = ""
     database_url: str = field(default="", repr=False)
@@ -52,15 +52,15 @@ class Servers:
 
 class Stack(Protocol):
     def start(self, parts: frozenset[Part] = ALL_PARTS) -> frozenset[Part]:
-        """Starts those of `parts` that do not run, waits until they accept clients, and returns them."""
+        """Starts those of `parts` that are not running, waits until they accept clients, and returns them."""
         ...
 
     def servers(self) -> Servers:
-        """The servers that run now."""
+        """The servers that are running."""
         ...
 
     def stop(self, parts: frozenset[Part] = ALL_PARTS) -> frozenset[Part]:
-        """Stops those of `parts` that run, whoever started them, and returns them."""
+        """Stops those of `parts` that are running, whoever started them, and returns them."""
         ...
 
     def explain_end(self, part: Part) -> str:

@@ -49,7 +49,7 @@ def local_secret(settings: Settings, home: Home, say: Say) -> SecretStr:
 
 
 def with_local_passwords(settings: Settings, home: Home, say: Say) -> Settings:
-    """Adds passwords of the services' logins where the settings have none: the home's, which the first call creates."""
+    """Where the settings have no password for a service's login, adds this home's, which the first call creates."""
     return settings.model_copy(
         update={
             "command_password": settings.command_password or _secret_in(home.password("command"), home, say),

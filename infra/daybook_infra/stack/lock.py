@@ -17,9 +17,9 @@ def lock_or_wait(file: Path, say: Say, *, seconds: float = 300) -> Iterator[None
     """
     lock = FileLock(file)
     if not _try_to_acquire(lock):
-        say(f"waiting for another daybook that holds {file}")
+        say(f"waiting for another daybook process that holds {file}")
         if not _try_to_acquire(lock, seconds):
-            raise StackError(f"another daybook has held {file} for {seconds:.0f} s: end it and try again")
+            raise StackError(f"another daybook process has held {file} for {seconds:.0f} s: end it and try again")
     try:
         yield
     finally:

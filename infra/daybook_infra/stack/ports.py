@@ -23,7 +23,7 @@ _reserved: dict[int, socket.socket] = {}
 
 
 def is_free(port: int) -> bool:
-    """Whether a server of this process may listen there."""
+    """Whether a server that this process starts can listen on the port."""
     if port in _reserved:
         return True
     with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
@@ -43,7 +43,8 @@ def next_free(port: int, besides: frozenset[int] = frozenset()) -> int:
     for candidate in range(port, port + PORTS_TRIED_IN_A_ROW):
         if candidate not in besides and is_free(candidate):
             return candidate
-    raise StackError(f"the ports {port} to {port + PORTS_TRIED_IN_A_ROW - 1} are all taken: end some of those programs")
+    last = port + PORTS_TRIED_IN_A_ROW - 1
+    raise StackError(f"the ports {port} to {last} are all taken: stop some of the programs that use them")
 
 
 def remembered_ports(file: Path, names: tuple[str, ...]) -> dict[str, int]:
@@ -66,7 +67,7 @@ def check_free(port: int, title: str, file: Path) -> None:
 
 
 def release(*ports: int) -> None:
-    """Call it just before a server starts that listens there, and when none is going to start."""
+    """Call it just before a server starts to listen on the ports, or when no server is going to."""
     for port in ports:
         reservation = _reserved.pop(port, None)
         if reservation is not None:

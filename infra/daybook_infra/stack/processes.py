@@ -1,4 +1,6 @@
-"""Child processes: starts them, finds them again by their pid, ends them and explains their end. Knows no server."""
+"""Child processes: starts them, finds them again by their pid, ends them and explains their end. Knows nothing about
+what they serve.
+"""
 
 import os
 import re

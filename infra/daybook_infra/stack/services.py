@@ -33,7 +33,7 @@ PROBE_SECONDS = 2
 OK = 200
 LOOPBACK_OF_WILDCARD = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - replaced, not listened on
 SERVICES = ("command", "projector")
-UP_RUNS = "`daybook up` runs on this stack: end that first (Ctrl-C there)"
+UP_RUNS = "`daybook up` is running on this stack: stop it first (Ctrl-C there)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def refuse_while_up_runs(home: Home) -> None:
 
 
 def end_services(home: Home, say: Say) -> None:
-    """Call it only while no `up` runs. Services that still run then were left behind by an `up` that was killed."""
+    """Call it only while no `up` is running. Services that are still running were left behind by a killed `up`."""
     for service, process in services_left_behind(home).items():
         say(f"ending a {service} service that was left behind (pid {process.pid})")
         end_process(process, service, say)

@@ -46,9 +46,10 @@ from daybook_projector.read_api.stream.log_reads import TickReads
 log = get_logger(__name__)
 
 NAME = "daybook-projector"
-# How many batches are written alone at the same time: those that could not be written in a group.
+# How many batches may each be written in a transaction of their own at the same time: those that could not be written
+# in a group.
 WRITE_SLOTS = 2
-# The last two connections look up users and quarantined orgs.
+# Two more connections are for look-ups: of users and of quarantined orgs.
 CONNECTIONS = GROUPS + WRITE_SLOTS + 2
 STREAM_CONNECTIONS = 1
 # Every statement that writes finds rows by their keys. One generic plan serves all batches, so the server need not plan
@@ -59,16 +60,16 @@ SESSION = {
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
 }
-# After entries have arrived, the next fetch is sent only this much later, so that the next entries share a fetch and a
-# transaction. An entry is projected later by at most this time.
+# After a fetch has returned entries, the next one waits this long, so that entries that arrive meanwhile share a
+# fetch and a transaction. This delays an entry by at most this time.
 FETCH_PAUSE_SECONDS = 0.02
-# For finishing batches in progress and leaving the group. The partition's next owner repeats a batch that is not
-# finished by then.
+# Time to finish the batches in progress and to leave the consumer group. A batch that is not finished by then is
+# repeated by the next owner of its partition.
 STOP_SECONDS = 20.0
 
 
 async def run_service(settings: Settings, host: str, port: int) -> None:
-    """Runs one instance until SIGTERM or SIGINT. Raises `DaybookError` if it cannot start, and any exception that is a
+    """Runs one instance until SIGTERM or SIGINT. Raises `DaybookError` if it cannot start. Any other exception is a
     bug.
     """
     stop, health, registry = asyncio.Event(), Health(), CollectorRegistry()

@@ -17,13 +17,13 @@ class Metrics:
         )
         self.voids = Counter(
             "daybook_projector_voids",
-            "Records of the audit log that do not extend it, skipped",
+            "Skipped records of the audit log: they do not extend it",
             (*PARTITION, "reason"),
             registry=registry,
         )
         self.batch_seconds = Histogram(
             "daybook_projector_batch_seconds",
-            "Time to write one batch, waiting for a connection included",
+            "Time to write one batch, including the wait for a connection",
             buckets=BATCH_SECONDS,
             registry=registry,
         )
@@ -57,7 +57,7 @@ class Metrics:
             registry=registry,
         )
         self.quarantined = Gauge(
-            "daybook_projector_quarantined_orgs", "Orgs in quarantine, of all partitions", registry=registry
+            "daybook_projector_quarantined_orgs", "Orgs in quarantine, in all partitions", registry=registry
         )
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-# More than an entry in the log can have: 4 MiB, and its escapes.
+# Larger than any entry: the log accepts at most 4 MiB, and JSON escapes can make the entry longer here.
 MAX_EVENT_BYTES: Final = 16 * 1024 * 1024
 
 

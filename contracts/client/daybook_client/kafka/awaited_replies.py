@@ -1,5 +1,5 @@
-"""Waits for the replies to several commands, with one future: a future for each would take longer than reading the
-reply.
+"""Waits for the replies to several commands with a single future, because making one for each reply would take longer
+than reading the reply.
 """
 
 import asyncio

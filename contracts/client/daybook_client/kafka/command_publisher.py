@@ -1,4 +1,4 @@
-"""Publishes records to the commands topic, and says for each whether it was published. `replies.py` reads answers."""
+"""Publishes records to the commands topic, and says for each whether it was published. `replies.py` reads replies."""
 
 import asyncio
 import logging
@@ -85,7 +85,7 @@ class CommandPublisher:
         return await (await self.hand_over(records, len(records)))
 
     async def hand_over(self, records: Iterable[CommandToSend], count: int) -> Awaitable[list[Receipt]]:
-        """Gives the `count` records to the producer, in order. Await the returned object to get their fates. If each
+        """Gives the `count` records to the producer, in order. Await the returned object to get their receipts. If each
         call is awaited before the next one, records of one partition also keep the order of the calls.
         """
         try:
@@ -148,8 +148,8 @@ def _offset_of(ack: Ack) -> int | None:
 
 
 async def _wait_for_all(acks: Sequence[Ack], deadline: float) -> None:
-    """Waits for one after another: Kafka acknowledges whole batches, so only few are not done when their turn comes.
-    Waiting for all at once takes a callback for each.
+    """Waits for one after another. Kafka acknowledges whole batches, so most are done when their turn comes. Waiting
+    for all at once would take a callback for each.
     """
     for ack in acks:
         if not ack.done():

@@ -36,9 +36,9 @@ class ReplaceableProducer:
     async def use(
         self, problem: str, *, seconds: float, passing: tuple[type[Exception], ...] = ()
     ) -> AsyncIterator[AIOKafkaProducer]:
-        """Gives a started producer. The body has to end within `seconds`. If the body raises, the error is translated
-        (see `translated`) and the producer is discarded. If the body is cancelled, the producer is kept, because other
-        tasks may be using it.
+        """Gives a started producer. The start and the body together have `seconds`. If the body raises, the error is
+        translated (see `translated`) and the producer is discarded. If the body is cancelled, the producer is kept,
+        because other tasks may be using it.
         """
         producer: AIOKafkaProducer | None = None
         try:

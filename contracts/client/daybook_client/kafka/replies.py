@@ -83,7 +83,7 @@ class Replies:
 
     def listen(self, correlation_id: str, take: Callable[[bytes], None]) -> None:
         """Call `listen` before you send the command, and `forget` when you no longer wait. `take` is called with each
-        reply: there may be several to a command. `AwaitedReplies` waits for the first reply to each.
+        reply: a command may get several. `AwaitedReplies` waits for the first reply to each command.
         """
         self._waiting[correlation_id] = take
 

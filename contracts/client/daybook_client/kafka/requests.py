@@ -26,7 +26,7 @@ class Request(NamedTuple):
 
 
 class Exchange:
-    """What becomes of several requests: `fates`, and `replies` in the same order, None where there is none yet."""
+    """The `fates` and `replies` of several requests, in the order of the requests. A missing reply is None."""
 
     fates: Awaitable[list[Fate]]
 
@@ -65,7 +65,7 @@ class Requests:
         records = map(self._record, requests, correlation_ids)
         try:
             exchange.fates = _fates(await self._publisher.hand_over(records, len(requests)))
-        except BaseException:  # a deadline too: nobody else would forget these replies
+        except BaseException:  # also if a deadline cancels this: nothing else would call `end`
             exchange.end()
             raise
         return exchange

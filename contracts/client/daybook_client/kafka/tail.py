@@ -161,7 +161,9 @@ class LogTail:
 
 
 def wanted_entry(admitted: Admitted, partition: int, org_id: UUID | None) -> TopicEntry | None:
-    """The entry, if it is of this org, or of any if `org_id` is None."""
+    """The entry; None if it belongs to another org, or cannot be read. If `org_id` is None, the entries of all orgs are
+    wanted.
+    """
     if org_id is not None and admitted.entry is not None and admitted.entry.org_id != str(org_id):
         return None
     try:

@@ -53,7 +53,7 @@ def _parse_service(_context: click.Context, _option: click.Parameter, text: str)
     except InvalidPrincipal as error:
         raise click.BadParameter(str(error)) from error
     if not isinstance(principal, Service):
-        raise click.BadParameter("only a service acts without an actor: service:NAME")
+        raise click.BadParameter("only a service can act without an actor: give service:NAME")
     return principal
 
 
@@ -116,7 +116,7 @@ def retry(options: DlqOptions, max_retry_count: int) -> None:
 
     A retried dead letter stays pending, and its retry count goes up by one. Retries therefore go up level by level:
     first those never retried, then those retried at most once, up to those retried at most N times. At the end each has
-    been retried more than N times. With N = 0, the default, each one that was never retried is retried one time.
+    been retried more than N times. With N = 0, the default, each one that was never retried is retried once.
 
     You can interrupt this (Ctrl-C, exit code 130) and run it again: it continues where it stopped. Running it again
     after it is done changes nothing. If dead letters arrive meanwhile, some may be left over; the output says how many.
@@ -168,7 +168,7 @@ def _execute_all(options: DlqOptions, action: BulkAction) -> None:
     except DaybookError as error:
         if not bulk.done:
             raise
-        raise DaybookError(f"{error}; {_done_text(action, bulk)} before") from error
+        raise DaybookError(f"{error}; {_done_text(action, bulk)} before that") from error
 
 
 async def _plan_and_execute(settings: Settings, options: DlqOptions, action: BulkAction, bulk: Progress) -> None:
@@ -214,7 +214,7 @@ async def _send_all(
 
 
 def _dry_run_text(matching: int, bulk: Progress) -> str:
-    times = f", in {bulk.total} retries" if bulk.total != matching else ""
+    times = f" and need {bulk.total} retries" if bulk.total != matching else ""
     return f"{matching} pending dead letters match{times}; nothing was sent"
 
 

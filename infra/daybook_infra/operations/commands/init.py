@@ -32,7 +32,7 @@ async def _init(settings: Settings) -> None:
     _print_done("topics", await ensure_topics(settings), "made")
     _print_done("migrations", await migrate(settings), "applied")
     if statements := await find_statements_for_administrator(settings):
-        click.echo("roles: an administrator has to run this, and then `daybook init` again:")
+        click.echo("roles: an administrator has to run these statements, and then `daybook init` again:")
         click.echo("\n".join(f"  {statement}" for statement in statements))
     for login in await ensure_logins(settings):
         click.echo(f"logins: {login} made or updated")

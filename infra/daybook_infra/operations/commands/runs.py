@@ -37,7 +37,7 @@ def runs(scope: Scope, statuses: tuple[str, ...], *, as_json: bool) -> None:
     from daybook_infra.operations import listings
 
     found = asyncio.run(listings.runs(server_settings(), scope, statuses))
-    show(found, _columns(datetime.now(UTC)), f"no run is {' or '.join(statuses)}", as_json=as_json)
+    show(found, _columns(datetime.now(UTC)), f"no run with status {' or '.join(statuses)}", as_json=as_json)
 
 
 def _columns(now: datetime) -> "Columns[ListedRun]":

@@ -78,8 +78,8 @@ def stack_env() -> None:
 def stack_reset(*, yes: bool) -> None:
     """Delete the stack's data, so that the next start has an empty log and an empty database.
 
-    Lists what it deletes, and asks first. Refuses while the stack or `daybook up` runs. Logs, ports, the JWT secret and
-    downloaded programs stay.
+    Lists what it deletes, and asks first. Refuses while the stack or `daybook up` is running. Logs, ports, the JWT
+    secret and downloaded programs stay.
     """
     settings = load_settings()
     home = Home.of_checkout()
@@ -103,9 +103,9 @@ def stack_reset(*, yes: bool) -> None:
 
 def _refuse_while_running(home: Home, chosen: Stack) -> None:
     for service, process in services_left_behind(home).items():
-        raise StackError(f"a {service} service still runs (pid {process.pid}): stop it with `daybook stack down`")
+        raise StackError(f"a {service} service is still running (pid {process.pid}): stop it with `daybook stack down`")
     if running := chosen.servers().parts():
-        raise StackError(f"the stack runs ({titles(running)}): stop it with `daybook stack down`")
+        raise StackError(f"the stack is running ({titles(running)}): stop it with `daybook stack down`")
 
 
 def _ask_for_confirmation() -> bool:

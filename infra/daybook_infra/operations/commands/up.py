@@ -1,4 +1,4 @@
-"""`daybook up`: runs all of Daybook in the foreground. At its end it stops everything that it has started."""
+"""`daybook up`: runs all of Daybook in the foreground. When it ends, it stops everything that it started."""
 
 import asyncio
 import signal
@@ -58,7 +58,7 @@ def up() -> None:
     """
     home = Home.of_checkout()
     home.make()
-    refusal = "`daybook up` runs here already (pid {pid}): end that first"
+    refusal = "`daybook up` is already running here (pid {pid}): stop it first"
     with lock_or_refuse(home.lock("up"), refusal), _until_signalled(), ExitStack() as undo:
         try:
             _run_until_signalled(home, undo)
@@ -87,7 +87,7 @@ def _run_until_signalled(home: Home, undo: ExitStack) -> None:
 
 
 def _start_servers(home: Home, stack: Stack, local_parts: frozenset[Part], undo: ExitStack) -> None:
-    """Notes first which servers it will start, so that they are stopped even if the start is interrupted."""
+    """First notes which servers it will start, so that they are stopped even if the start is interrupted."""
     to_stop = (local_parts - stack.servers().parts()) | (local_parts & started_by_killed_up(home))
     undo.callback(forget_started, home)
     undo.callback(stack.stop, to_stop)
@@ -108,8 +108,8 @@ async def _init_servers(settings: Settings) -> None:
 
 
 def _start_services(home: Home, settings: Settings, undo: ExitStack) -> tuple[ServiceProcess, ServiceProcess]:
-    """Starts both services, then waits for both. At the end, the command service is stopped first, because it may still
-    have to answer.
+    """Starts both services, then waits until both are ready. The command service is stopped before the projector,
+    because it may still have to answer requests.
     """
     command_port = next_free(COMMAND_PORT)
     projector_port = next_free(PROJECTOR_PORT, besides=frozenset({command_port}))

@@ -6,7 +6,7 @@ from starlette.types import ASGIApp
 from daybook_infra.runtime.http.connections import Connections
 from daybook_infra.runtime.http.limits import BACKLOG
 
-# At a stop, requests in progress have this long to be answered; then their connections are closed.
+# When the server stops, requests in progress have this long to be answered; then their connections are closed.
 STOP_SECONDS = 10
 
 

@@ -86,8 +86,9 @@ class Connections:
         return len(self._open)
 
     def admit(self, newcomer: ClientConnection, now: float) -> bool:
-        """Whether the new connection may stay. If the limit is reached, makes room: closes a connection that waits for
-        its client, unless the new connection's network has more connections than the other one's.
+        """Whether the new connection may stay. If the limit is reached, makes room by closing a connection that waits
+        for its client. Refuses the new one if there is none to close, or if its network already has more connections
+        than the network of the one to close.
         """
         if len(self._open) >= self.limits.connections:
             self._log_full(now)

@@ -1,4 +1,4 @@
-"""Rate limits: a token bucket for each user. A request costs one token for each started 4 KiB of its body."""
+"""Rate limits: a token bucket for each user. A request costs one token for every 4 KiB of its body, rounded up."""
 
 import math
 from collections.abc import Callable, Hashable
@@ -38,8 +38,8 @@ class Buckets:
         return self.charge(who, 1)
 
     def charge(self, who: Hashable, tokens: int, paid: int = 0) -> float:
-        """Take `tokens`, of which `paid` were taken before, and return 0.0. This may take more than the bucket has, but
-        only if it is not empty.
+        """Take `tokens`, of which `paid` were taken before, and return 0.0. If the bucket is not empty, this may take
+        more than it has.
 
         If the bucket is empty, take nothing, give `paid` back, and return the seconds until the bucket has a token.
         """
@@ -89,7 +89,7 @@ class UserRate:
 
 
 def body_tokens(body: bytes) -> int:
-    """How many tokens a body costs: one for each started 4 KiB, and at least one."""
+    """How many tokens a body costs: one for every 4 KiB, rounded up, and at least one."""
     return max(1, -(-len(body) // BYTES_PER_TOKEN))
 
 

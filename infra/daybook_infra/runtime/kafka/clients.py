@@ -1,4 +1,4 @@
-"""Kafka clients for the Kafka that the settings name: settings in, unstarted aiokafka clients out."""
+"""Clients of the Kafka that the settings name: settings in, aiokafka clients out. Only the admin client is started."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,6 +1,6 @@
 """Reads what Kafka accepts and aiokafka cannot read: header names that are not UTF-8, and batches that decompress to
-gigabytes. aiokafka alone would stop a partition at such a record. Here, an unreadable name gets U+FFFD in it, and a
-`LostBatch` record replaces a batch that is too large.
+gigabytes. aiokafka alone would stop a partition at such a record. Here, U+FFFD replaces the unreadable bytes of a name,
+and a `LostBatch` record replaces a batch that is too large.
 """
 
 from collections.abc import Iterator

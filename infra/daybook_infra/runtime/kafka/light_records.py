@@ -57,7 +57,7 @@ class LightRecords(fetcher.PartitionRecords):
                 if each.offset >= start
             ]
             if len(found) != most:
-                # After the last batch of a compacted topic, the next offset is not the one after the last record.
+                # In a compacted topic, the next offset after a batch may not be the one after its last record.
                 self.next_fetch_offset, self._batch = self._batch.next_offset, None
             elif records:
                 self.next_fetch_offset = records[-1].offset + 1

@@ -1,6 +1,6 @@
 """Makes a consumer wait a moment before it fetches again. If records arrive one by one, each of them would otherwise
-cost a request, an answer and all work that follows. Records that arrive within one pause share that cost. A record that
-comes after a quiet time is still fetched at once.
+cost a request, an answer and all the work that follows. Records that arrive within one pause share that cost. A record
+that comes after a quiet time is still fetched at once.
 """
 
 from collections.abc import Callable

@@ -14,7 +14,7 @@ DAY_MS = 86_400_000
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
-    """`checked`: settings that every topic must have. `chosen`: further settings of topics that Daybook creates."""
+    """`checked`: settings that the topic must have. `chosen`: further settings that it gets if Daybook creates it."""
 
     name: str
     checked: Mapping[str, str]

@@ -77,7 +77,7 @@ async def verify_can_migrate(settings: Settings) -> None:
 
 async def verify_migrations(settings: Settings) -> None:
     """Raises `MigrationMismatch` unless every file of this version is applied. A newer version's files do not matter:
-    the schema only grows, and old instances run on while new ones start.
+    the schema only grows, and old instances keep running while new ones start.
     """
     async with connect(settings, "daybook-init") as connection:
         missing = _find_missing(read_migrations(), await _read_applied(connection), settings.users)

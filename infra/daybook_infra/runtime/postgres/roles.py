@@ -63,6 +63,6 @@ async def are_roles_due(connection: Connection) -> bool:
 
 
 async def find_statements_for_administrator(settings: Settings) -> tuple[str, ...]:
-    """What `daybook init` was not allowed to do for Daybook's roles, after `migrate`."""
+    """Statements for what `daybook init` was not allowed to do for Daybook's roles. Call this after `migrate`."""
     async with connect(as_administrator(settings), "daybook-init") as connection:
         return tuple(row[0] for row in await connection.fetch(LEFT))

@@ -13,9 +13,9 @@ from daybook_projector.partition.machine import Batch
 from daybook_projector.postgres.writer import Writer
 
 GROUP_ENTRIES = 5_000
-# Several groups are written at a time, so that Python and PostgreSQL both have work: with two groups, PostgreSQL waits
-# half of the time. A further group begins only when FURTHER_GROUP_ENTRIES entries wait, because one large transaction
-# costs less than several small ones.
+# Several groups are written at a time, so that Python and PostgreSQL both have work: with two groups, PostgreSQL would
+# be idle half of the time. A further group begins only when FURTHER_GROUP_ENTRIES entries wait, because one large
+# transaction costs less than several small ones.
 GROUPS = 4
 FURTHER_GROUP_ENTRIES = 1_000
 
@@ -39,9 +39,9 @@ class GroupCommit:
         self._started = set[asyncio.Task[None]]()
 
     async def write(self, batch: Batch) -> bool:
-        """Returns True if the batch was written; then it had no poison entry. Otherwise its group failed, or its
-        checkpoint is locked or lost: write the batch alone. After an outage the batch may have been written all the
-        same: then its checkpoint is lost.
+        """Returns True if the batch was written, which means that it had no poison entry. Returns False if its group
+        failed, or if its checkpoint is locked or lost: then write the batch alone. After an outage, False is returned
+        even if the batch was written; in that case, its checkpoint is lost.
         """
         waiting = _Waiting(batch, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)

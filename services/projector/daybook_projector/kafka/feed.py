@@ -14,7 +14,7 @@ PAUSE_BYTES = 8 * 1024 * 1024
 
 
 class WaitingRecord(Struct, frozen=True, gc=False):
-    """What a worker needs of a fetched record. Its headers and its key would take more memory than its value."""
+    """What a worker needs from a fetched record. The headers and the key would take more memory than the value."""
 
     offset: int
     value: bytes | None

@@ -40,7 +40,7 @@ class LogBounds:
         return (await self.read_ends([partition]))[partition]
 
     async def require_other_leaders(self, own: Container[int]) -> None:
-        """Asks the leaders of all partitions except `own`."""
+        """Checks that the leaders of all partitions except `own` answer."""
         await self.read_ends(partition for partition in range(self._settings.partitions) if partition not in own)
 
     async def read_ends(self, partitions: Iterable[int]) -> dict[int, int]:

@@ -69,7 +69,7 @@ class LogConsumer(ConsumerRebalanceListener):
         return {partition: worker.projected_to for partition, worker in self._workers.items()}
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Runs until `stop` is set; then each worker ends after its current batch. Raises a worker's bug."""
+        """Runs until `stop` is set; then each worker ends after its current batch. A worker's bug is raised here."""
         async with asyncio.TaskGroup() as self._group:
             self._consumer.subscribe([self._topic], listener=self)
             while not stop.is_set():
@@ -85,7 +85,7 @@ class LogConsumer(ConsumerRebalanceListener):
         try:
             fetched = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=FETCHED_RECORDS)
         except DENIALS as error:
-            self._report.server_away(KafkaAway(f"Kafka refuses the log: {error}"), by=self)
+            self._report.server_away(KafkaAway(f"Kafka refuses access to the log: {error}"), by=self)
             await asyncio.sleep(DENIED_PAUSE_SECONDS)
             return {}
         self._report.server_back(KafkaAway, by=self)

@@ -18,7 +18,7 @@ NO_ORGS: Container[str | None] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class Poison:
-    """The first entry of an org that could not be applied."""
+    """An org's first entry that could not be applied."""
 
     org_id: str
     position: int

@@ -23,8 +23,8 @@ from daybook_projector.projections.rule import Columns
 
 class PartitionEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """`head` is the log's head after this entry. `columns` is None if the entry cannot become a row of `audit_log`.
-    `fact` is what a success entry states. A poison entry has its fact too, if the fact can be read. Such
-    a fact is used only for the rows to which `audit_log` refers, and for chosen ids.
+    `fact` is what a success entry states; None for a failure. A poison entry has its fact too, if the fact can be read.
+    Such a fact is used only for the rows to which `audit_log` refers, and for chosen ids.
     """
 
     offset: int
@@ -37,7 +37,7 @@ class PartitionEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     poison: str | None = None
     command_id: str | None = None
     ends_command: bool = True
-    """Whether no further entry of its command follows."""
+    """Whether it is the last entry of its command."""
 
 
 class _LooseMetadata(msgspec.Struct, gc=False):

@@ -141,7 +141,7 @@ def count_whole_commands(entries: Sequence[PartitionEntry], limit: int) -> int:
 
 
 def start_of_command(entries: Sequence[PartitionEntry], index: int) -> int:
-    """The index of the first entry of the command that the entry `index` belongs to."""
+    """The index of the first entry of the command to which the entry at `index` belongs."""
     while index > 0 and not _ends_command(entries, index - 1):
         index -= 1
     return index

@@ -9,7 +9,7 @@ from daybook_projector.projections.required_users import registered_user, requir
 
 
 class RequiredUser(Struct, frozen=True, gc=False):
-    """A user first named by the batch's entry `index`, as its actor or only in the rows that it changes."""
+    """A user, and the index of the entry that first names the user, as actor or only in the rows that it changes."""
 
     index: int
     user_id: str
@@ -18,7 +18,7 @@ class RequiredUser(Struct, frozen=True, gc=False):
 
 def required_users(entries: Sequence[PartitionEntry]) -> dict[str, RequiredUser]:
     """By id, the users whom the entries name, in the order in which they are first named. Leaves out a user who is
-    registered by an earlier entry, or by the entry that names the user first. Of a poison entry, only the actor.
+    registered by an earlier entry, or by the entry that names the user first. A poison entry counts only for its actor.
     """
     named: dict[str, RequiredUser] = {}
     made: set[str] = set()

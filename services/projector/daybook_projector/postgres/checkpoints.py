@@ -20,8 +20,8 @@ INSERT INTO daybook.checkpoints (partition, next_offset, position, hash, head_of
 VALUES ($1, 0, -1, repeat('0', 64), -1, clock_timestamp()) ON CONFLICT DO NOTHING
 """
 # Leaves out the checkpoints that other transactions have locked. So a group never waits for another projector, for a
-# healing or for a rebuild. The timeouts are set for the rest of the transaction: they limit how long a group's
-# partitions wait for rows of one of them.
+# healing or for a rebuild. The timeouts are set for the rest of the transaction: they limit how long a locked row of
+# one partition can hold up the whole group.
 MOVE_CHECKPOINTS = """
 WITH free AS (
     SELECT moved.* FROM daybook.checkpoints AS c

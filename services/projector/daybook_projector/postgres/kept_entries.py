@@ -18,8 +18,8 @@ SELECT * FROM unnest($1::uuid[], $2::uuid[]) AS chosen (id, org_id) ORDER BY id 
 
 
 async def keep_entries(connection: Connection, batches: Sequence[Batch], *, look_up_ids: bool = False) -> None:
-    """`look_up_ids`: true if an earlier attempt failed because an id is taken. Raises `FoldError`, `IdTaken` or,
-    if both ids of an entry are taken, `PartitionStopped`.
+    """`look_up_ids`: true if an earlier attempt failed because an id is taken. Raises `FoldError` and `IdTaken`; if it
+    looks up ids, also `PartitionStopped` (see `row_ids`).
     """
     entries = [entry for batch in batches for entry in batch.entries]
     rows = audit_rows(entries)

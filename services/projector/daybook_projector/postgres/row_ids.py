@@ -23,7 +23,7 @@ _METADATA: Final = msgspec.json.Decoder(Metadata)
 
 async def row_ids(connection: Connection, partition: int, entries: Sequence[PartitionEntry]) -> list[str]:
     """One id for each entry. All entries must have columns. Raises `PartitionStopped` if an entry is in the table
-    already, or if other entries have both of its ids.
+    already, if other entries have both of its ids, or if its second id is needed but cannot be computed.
     """
     ids = ["" if entry.columns is None else entry.columns.id.lower() for entry in entries]
     stored = await read_entry_hashes(connection, ids)

@@ -157,7 +157,7 @@ def statements(changes: Iterable[NetChange], tables: Sequence[Table] = TABLES) -
 
 
 def _update(table: Table, updates: Sequence[Update]) -> Statement:
-    """One statement, whichever columns each of the rows changes."""
+    """One statement for all rows, even if they change different columns."""
     columns = tuple(sorted({name for update in updates for name in (*update.values, *update.added)}))
     unset: list[tuple[int, str, Value]] = [
         (1 << at, column, 0 if sql.can_add(table, column) else None) for at, column in enumerate(columns)

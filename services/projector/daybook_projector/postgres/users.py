@@ -16,8 +16,8 @@ ABSENT = """
 SELECT id::text FROM unnest($1::uuid[]) AS named (id)
  WHERE NOT EXISTS (SELECT FROM auth.users WHERE users.id = named.id)
 """
-# One statement, so both are of the same snapshot: if the checkpoint is past the end and the user has no row, the user
-# will never appear.
+# One statement, so that both are read in one snapshot: if the checkpoint has reached the end of the user's partition,
+# and the user has no row, the user will never appear.
 USER_AND_CHECKPOINT = """
 SELECT EXISTS (SELECT FROM auth.users WHERE id = $1),
        COALESCE((SELECT next_offset FROM daybook.checkpoints WHERE partition = $2), 0)

@@ -26,8 +26,7 @@ from daybook_projector.postgres.row_writer import (
 from daybook_projector.projections.changes import FoldError
 from daybook_projector.projections.fold import Folds
 
-# Each failed attempt means that another projector has committed conflicting rows, so the second attempt nearly always
-# succeeds.
+# The second attempt nearly always succeeds: the other transaction has ended by then, and taken ids are looked up.
 ATTEMPTS = 10
 
 

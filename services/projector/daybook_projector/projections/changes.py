@@ -20,8 +20,9 @@ class FoldError(ValueError):
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
     """`columns` maps each column to its SQL type, the primary key's columns first. `cascades_from`: a foreign key
-    column and its table; deleting a row there deletes the rows that refer to it. `unique`: the columns of a further
-    unique constraint. Tables are compared by identity, in another process too: they are pickled by name.
+    column and the table to which it refers; deleting a row of that table deletes the rows that refer to the row.
+    `unique`: the columns of a further unique constraint. Tables are compared by identity, in another process too: they
+    are pickled by name.
     """
 
     name: str

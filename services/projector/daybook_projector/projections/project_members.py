@@ -1,4 +1,4 @@
-"""project_members: the members of each project. Entries that change or remove a member of the org list the member's
+"""project_members: the members of each project. An entry that changes or removes an org's member names the member's
 projects.
 """
 

@@ -113,8 +113,9 @@ class ReadDatabase:
         turn: AbstractAsyncContextManager[Any] = _NO_TURN,
     ) -> AsyncIterator[ReadSnapshot]:
         """Reads the position of `partition`, or of all partitions if it is None. `keys` makes SQL for an array of keys;
-        no policy restricts this SQL. `turn` is entered when the caller may use another connection. Raises DatabaseAway,
-        also if no connection becomes free within ACQUIRE_SECONDS, and RequestRefused (429) if the caller may use none.
+        no policy restricts this SQL. `turn` is entered after the caller has got a slot, before a connection is taken.
+        Raises DatabaseAway, also if no connection becomes free within ACQUIRE_SECONDS, and RequestRefused (429) if the
+        caller gets no slot within ACQUIRE_SECONDS.
         """
         begin = Statement(values=[reader.claims, reader.role, partition, org_id])
         begin.sql = BEGIN_READING.format(keys="NULL" if keys is None else keys(begin))

@@ -59,7 +59,7 @@ def page(resource: Resource, asked: PageRequest, end: Values | None = None, keys
         case Branches():
             conditions = [f"t.{resource.key} = ANY ({statement.bind(keys)}::uuid[])"]
     statement.sql = (
-        f"SELECT {_columns(resource)} FROM public.{resource.table} AS t WHERE {' AND '.join(conditions)}"  # noqa: S608 - names of the table of resources
+        f"SELECT {_columns(resource)} FROM public.{resource.table} AS t WHERE {' AND '.join(conditions)}"  # noqa: S608 - names from resources.py
         f" ORDER BY {_order(resource)} LIMIT {statement.bind(asked.limit)}"
     )
     return statement

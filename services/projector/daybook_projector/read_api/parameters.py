@@ -65,7 +65,7 @@ WaitParameter = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """`condition` is SQL with `{}` for the value. It names the table `t`, and the table of the rows' parents `p`."""
+    """`condition` is SQL with `{}` for the value. In it, `t` is the table, and `p` the table of the rows' parents."""
 
     name: str
     type: Any

@@ -1,4 +1,4 @@
-"""Says with which PostgreSQL role and JWT claims a caller reads, and which orgs it may ask for."""
+"""Determines the PostgreSQL role and the JWT claims that a caller reads with, and the orgs that it may ask for."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -25,7 +25,7 @@ class Reader:
 
     @property
     def user_id(self) -> str | None:
-        """The user whom row-level security confines; None for a service, which sees everything."""
+        """The user whose reads row-level security restricts; None for a service, which sees everything."""
         return self.principal.user_id if isinstance(self.principal, User) else None
 
     def may_ask_for(self, org_id: str) -> bool:

@@ -29,7 +29,7 @@ OWN_PROJECT: Final = Filter("project", UuidParameter, "t.project_id = {}::uuid",
 CONNECTION: Final = Filter("connection", UuidParameter, "p.id = {}::uuid", "Returns only items of this connection.")
 OF_ORG: Final = OwnRows("t.org_id = {org_id}::uuid")
 
-# Sub-selects without columns of the row, as in the policies: each runs once per statement.
+# These sub-selects use no column of the row, as in the policies, so each runs only once per statement.
 _OWNER_OR_ADMIN: Final = (
     "p.org_id = ANY (ARRAY(SELECT m.org_id FROM public.org_members AS m"
     " WHERE m.user_id = {user}::uuid AND m.role IN ('owner', 'admin')))"

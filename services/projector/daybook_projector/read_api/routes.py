@@ -101,7 +101,7 @@ class ReadRoutes:
         return reader, ids
 
     async def _wait(self, request: Request, parameter: str | None) -> bool:
-        """Waits for the position that the request names, if it names one."""
+        """Waits for the position that the request names, and returns whether it names one."""
         header = request.headers.get(AFTER_HEADER)
         if header is not None and parameter is not None and header != parameter:
             raise refusal(Code.INVALID_QUERY, "after, Daybook-After: must be the same position if both are given")

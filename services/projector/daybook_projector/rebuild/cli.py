@@ -55,8 +55,8 @@ def rebuild(org: UUID | None, *, check: bool, source: "Source | None", yes: bool
     no rows differ.
 
     By default the command reads the topic, because it looks for new entries several times. audit_log has no index for
-    that: with --from audit_log, each time needs a scan of the whole table, and the projector has to wait for the last
-    one. With --org, the default is audit_log, where an index finds the org's entries.
+    that: with --from audit_log, the command scans the whole table each time, and the projector has to wait during the
+    last scan. With --org, the default is audit_log, where an index finds the org's entries.
     """
     settings = server_settings()
     configure_logging(settings, service="rebuild")
@@ -83,7 +83,7 @@ def heal(org: UUID, *, check: bool) -> None:
     `daybook projector rebuild --org`, but does not ask.
 
     With --check the command changes nothing, and exits with 1 if rows differ. Rows of an org in quarantine are expected
-    to differ: the entries since the one that could not be applied are not in the tables yet.
+    to differ: the entry that could not be applied, and all later ones, are not in the tables yet.
     """
     settings = server_settings()
     configure_logging(settings, service="heal")

@@ -54,7 +54,7 @@ async def renew(connection: Connection, orgs: Mapping[str, int], folded: Mapping
 
 class Corrections:
     """With `org_id`, corrects only rows of this org. Raises `RebuildRefused` if a row cannot be written, for example
-    because another org has its id.
+    because another org has a row with the same id.
     """
 
     def __init__(self, connection: Connection, shadows: ShadowTables, org_id: str | None) -> None:

@@ -14,7 +14,7 @@ from daybook_projector.projections.changes import Table
 from daybook_projector.rebuild.shadow_tables import ShadowTables
 
 CHUNK_BYTES: Final = 64 * 1024
-"""A chunk is sent when it has this size. Its last row may have up to 256 KiB more."""
+"""A chunk is sent when it has at least this size. Its last row may add up to 256 KiB more."""
 
 _HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER: Final = b"\xff\xff"

@@ -152,13 +152,13 @@ def _is_redacted(value: bytes) -> bool:
 
 
 async def _require_first_ids(log: TableLog) -> None:
-    """A row may have its second id only if another entry's row has its first id."""
+    """A row may have its entry's second id only if another entry's row has the first."""
     for row in await log.needlessly_displaced():
         raise Unappliable(
             row.partition,
             row.position,
             "",
-            "the id is not the entry's first id: its row has the second id needlessly",
+            "its row has the entry's second id, although no other row has the first",
         ).refusal()
 
 

@@ -26,7 +26,7 @@ async def find_org(connection: Connection, org_id: str) -> tuple[int, int]:
     places = await connection.fetch(PLACES, org_id)
     for place in places:
         if place["partition"] is None:
-            raise RebuildRefused(f"{place['entries']} rows of audit_log have no position, the first is {place['id']}")
+            raise RebuildRefused(f"{place['entries']} rows of audit_log have no position; the first is {place['id']}")
     if not places:
         raise RebuildRefused(f"org {org_id} has no entries in audit_log")
     if len(places) > 1:

@@ -133,7 +133,7 @@ class OrgRebuild:
             state.entries_read += folded.entries
 
     async def _place(self) -> tuple[int, int]:
-        """The org's partition, and the number of its entries, which is 0 if it is not known before reading."""
+        """The org's partition, and the number of the org's entries; 0 if the number is not known before reading."""
         if isinstance(self._state.entries, OrgEntries):
             return await find_org(self._connection, self._org_id)
         return partition_of(self._org_id, self._partitions), 0
@@ -143,7 +143,7 @@ class OrgRebuild:
 async def open_org_rebuild(
     settings: Settings, source: Source, org_id: str, progress: ShowProgress, *, name: str = NAME
 ) -> AsyncIterator[OrgRebuild]:
-    """`name` is what PostgreSQL calls the session. The shadow tables are temporary tables."""
+    """`name`: the session's application name in PostgreSQL. The shadow tables are temporary tables."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="daybook-rebuild-")))
         connection = await stack.enter_async_context(connect(settings, name, statement_seconds=0))

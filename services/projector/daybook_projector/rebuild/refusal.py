@@ -7,7 +7,7 @@ from daybook_projector.partition.entry import PartitionEntry
 
 
 class RebuildRefused(DaybookError):
-    """The message names the entry or the row, and what is wrong with it."""
+    """The message says what is wrong, and that nothing was changed."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"{reason}; nothing was changed")

@@ -15,7 +15,7 @@ LOCK_SECONDS: Final = 20
 SESSION = f"SET lock_timeout = '{LOCK_SECONDS}s'; SET client_connection_check_interval = '1s'"
 
 ShowProgress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
-"""Called with the number of entries to read; yields a function to call with each number read."""
+"""Called with the number of entries to read. Yields a function; call it with the number read since the last call."""
 
 
 async def begin_session(connection: Connection) -> None:

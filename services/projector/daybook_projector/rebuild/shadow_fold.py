@@ -77,8 +77,8 @@ class ShadowFold:
                     yield
 
     async def _follow_quarantine(self) -> None:
-        """Updates `frozen`: of an org that has gone into quarantine meanwhile, the poison entry and later ones are not
-        folded. Raises `RebuildRefused` if an org was healed meanwhile, because this fold has skipped some of its
+        """Updates `frozen`. If an org has gone into quarantine meanwhile, its poison entry and later ones are not
+        folded. Raises `RebuildRefused` if an org was healed meanwhile, because this fold has skipped some of the org's
         entries.
         """
         now = [Quarantine(*row) for row in await self.connection.fetch(QUARANTINED)]
@@ -123,11 +123,11 @@ async def add_keys(connection: Connection, shadows: ShadowTables) -> None:
         with translated_refusals():
             await shadows.add_keys(connection)
     except FoldError as error:
-        raise RebuildRefused(f"rows that the log gives contradict each other: {error}") from error
+        raise RebuildRefused(f"rows folded from the log contradict each other: {error}") from error
 
 
 def require_same(findings: Iterable[Finding]) -> None:
-    """Raises `RebuildRefused` if PostgreSQL returns other rows than those that were copied into it."""
+    """Raises `RebuildRefused` if PostgreSQL does not return the rows that were copied into it."""
     for finding in findings:
         raise RebuildRefused(
             f"PostgreSQL returns other rows than were copied into it: {finding.table} {finding.key}, {finding.check}"

@@ -13,7 +13,7 @@ from daybook_projector.projections.changes import Table
 TEMPORARY: Final = "pg_temp"
 """PostgreSQL's schema for temporary tables. Only one connection sees it, and it disappears with the connection."""
 PREFIX: Final = "daybook_rebuild"
-"""How the names of all other schemas begin. A rebuild drops all such schemas, so nothing else may use this prefix."""
+"""The prefix of all other shadow schemas. A rebuild drops all schemas with this prefix, so nothing else may use it."""
 
 LEFT_OVER: Final = "SELECT nspname FROM pg_namespace WHERE starts_with(nspname, $1) ORDER BY nspname"
 # For building the keys of large tables, and for the pages of temporary tables.
@@ -21,7 +21,7 @@ MEMORY: Final = "SET maintenance_work_mem = '256MB'; SET work_mem = '64MB'; SET 
 
 
 class ShadowTables:
-    """For each live table, its shadow, and a table of `keys`: those of the rows that may differ or do differ."""
+    """For each live table, its shadow, and a table with the keys of the rows that may differ or do differ (`keys`)."""
 
     def __init__(self, schema: str, tables: Sequence[Table]) -> None:
         self.schema = schema

@@ -25,7 +25,7 @@ def test_an_encoded_password_is_accepted(password: str) -> None:
 @pytest.mark.parametrize("rest", ["localhost:many/x", "localhost:5432:1/x", "[::1/x", "localhost/x?sslmode"])
 def test_an_invalid_address_is_refused(rest: str) -> None:
     refusal = refusal_of(DAYBOOK_DATABASE_URL=f"postgresql://daybook:hush@{rest}")
-    assert refusal.startswith("DAYBOOK_DATABASE_URL: is no address: expected postgresql://")
+    assert refusal.startswith("DAYBOOK_DATABASE_URL: is not an address: expected postgresql://")
     assert "hush" not in refusal
 
 

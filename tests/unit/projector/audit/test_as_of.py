@@ -43,8 +43,8 @@ def test_positions_can_be_given_with_or_without_a_time() -> None:
     [
         (["2026-11-22T15:10:13"], "does not say in which time zone.*add Z"),
         (["2026-11-22"], "is a whole day: add the time of day"),
-        (["2026-02-30T15:10:13Z"], "no time of any calendar"),
-        (["2026-11-22T24:10:13Z"], "no time of any calendar"),
+        (["2026-02-30T15:10:13Z"], "not a valid time"),
+        (["2026-11-22T24:10:13Z"], "not a valid time"),
         (["yesterday"], "neither a time.*nor a position"),
         (["3"], "neither a time.*nor a position"),
         (["3.-1"], "neither a time.*nor a position"),

@@ -89,7 +89,7 @@ async def test_a_line_without_a_position_gets_the_position_after_the_previous_on
 
 
 def test_a_folder_without_a_manifest_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(ExportUnreadable, match="not a whole one"):
+    with pytest.raises(ExportUnreadable, match="an incomplete one"):
         ExportLog(tmp_path).manifest()
 
 

@@ -82,8 +82,8 @@ class Chain:
         self.head, self.digest, self.head_offset = head, rows_digest, head_offset
 
     def extend_all(self, offsets: Sequence[int], values: list[bytes]) -> list[Followed] | None:
-        """Takes the records as the next entries, if they extend the log and each certainly is right. If not, takes
-        none; `extend` then finds out what is wrong.
+        """Takes the records as the next entries, if they extend the log and are all certainly right. If not, takes
+        none; call `extend` for each to find out what is wrong.
         """
         if not values or not self._is_chained:
             return None
@@ -131,8 +131,8 @@ class Chain:
         return self._append(admitted, read_partition_entry(offset, admitted), judged, finding)
 
     def _own_head(self, value: bytes | None) -> Head:
-        """The head that the record itself names, for records without a chain to check. Its position counts only where
-        entries were left out, and only if it rises.
+        """The head before the record, as the record itself names it: for records without a chain to check. The position
+        that it names counts only where entries were left out, and only if the position rises.
         """
         try:
             own = _PLACED.decode(value or b"").metadata_json

@@ -1,5 +1,6 @@
 """The first fault of an entry, in the order of the checks (docs/verify.md): the bytes of the entry and its expected
-place in, the fault and the parsed entry out. Slow and thorough: called only for entries that failed the quick check.
+place in; the fault, and the head and time that the entry names, out. Slow and thorough: used only where the quick check
+does not suffice.
 """
 
 from typing import Final, NamedTuple

@@ -26,7 +26,7 @@ Check = Literal[
     "activity",
 ]
 """The checks in the order in which they are tried on an entry. The last four are not about one entry: something is
-missing or surplus, a row differs, or a connection's activity is not what its runs and dead letters give.
+missing or surplus, a row differs, or a connection's activity does not match its runs and dead letters.
 """
 
 Place = Literal["topic", "audit_log", "tables", "export", "manifest"]

@@ -50,8 +50,8 @@ def read_jsonb(text: str) -> JsonbValue:
 
 
 def _is_plain(text: str) -> bool:
-    """Whether the text is an object that certainly has no numbers but integers of up to 15 digits, and only ASCII
-    names.
+    """Whether the text certainly is an object in ASCII whose only numbers are non-negative integers of up to 15
+    digits.
     """
     if text[:1] != "{" or not text.isascii():
         return False

@@ -44,7 +44,7 @@ def _positions(_ctx: click.Context, _param: click.Parameter, given: tuple[str, .
     multiple=True,
     callback=_positions,
     metavar="POSITION",
-    help="Begin after this position, such as 3.1042, or at the beginning with 3.-1. Repeat it for more partitions.",
+    help="Begin after this position, such as 3.1042; 3.-1 means from the beginning. Repeatable, once per partition.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print each entry as in the log: one line of canonical JSON.")
 def tail(org: UUID | None, positions: dict[int, int], *, as_json: bool) -> None:

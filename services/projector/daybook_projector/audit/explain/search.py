@@ -85,7 +85,7 @@ async def find_place(connection: Connection, name: RowName, partitions: int, org
         return _of_org(first, partitions, "named by the key")
     found = await connection.fetchval(_ORG_OF[table], first)
     if found is not None:
-        return _of_org(found, partitions, "found by the tables")
+        return _of_org(found, partitions, "found in the tables")
     if table is INTEGRATION_ALERTS:
         found = await connection.fetchval(_RAISED, first)
     elif table in _NOUNS:

@@ -1,5 +1,5 @@
 """Traces one row through the log: takes entries in log order; returns the row's history, and the entry that set each
-column. Only the projections apply entries. Pure.
+column. The changes of an entry come from the projections' rules alone. Pure.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Entries as Parquet, a row for each. Needs pyarrow, an optional part of this package."""
+"""Entries as Parquet, a row for each. Needs pyarrow, an optional dependency of this package."""
 
 from collections.abc import Sequence
 from io import RawIOBase

@@ -29,7 +29,7 @@ class Encoder(Protocol):
     def write(self, records: Sequence[SourceRecord]) -> None: ...
 
     def finish(self) -> None:
-        """Write what must follow the last entry. The file stays open."""
+        """Writes what must follow the last entry. The file stays open."""
 
 
 class HashingFile(RawIOBase):

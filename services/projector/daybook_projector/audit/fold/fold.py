@@ -3,8 +3,8 @@ of each table in key order. Only the projections' rules are shared with the proj
 
 Each entry is applied whole or not at all, so the boundaries of pages make no difference. An org's first entry that
 cannot be applied, and its later ones, only insert orgs and projects, as in quarantine (docs/log.md, rule 13).
-Two reasons for quarantine are not found: a user who is missing, as users may be in another partition, and a key name
-that is too long for PostgreSQL's index.
+Two reasons for quarantine are not detected: a user who is missing, because users may be in another partition, and a key
+name that is too long for PostgreSQL's index.
 """
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
@@ -26,7 +26,7 @@ READING_KIB: Final = 1024
 """The sizes of the SQLite cache: while entries are taken, and while rows are read in order."""
 
 NO_ORG: Final = ""
-"""The org of a `Poison` whose entry names none. Such an entry quarantines no org, but stops the projector."""
+"""The org of a `Poison` whose entry names none. Such an entry quarantines no org: it stops its partition."""
 
 MAX_HELD: Final = 8 * 1024 * 1024
 """When entries and rows in memory have more characters than this, the rows are written to disk. The metadata of an
@@ -57,8 +57,8 @@ class PartitionFold:
             self._freeze(org_id, position)
 
     def take(self, entries: Sequence[PartitionEntry]) -> list[Poison]:
-        """The next entries of the log. Returns each org's first entry that cannot be applied, and every such entry
-        without an org, under `NO_ORG`.
+        """Takes the next entries of the log. Returns each org's first entry that cannot be applied, and every such
+        entry without an org, under `NO_ORG`.
         """
         self._store.set_cache(CHANGING_KIB)
         found: list[Poison] = []
@@ -76,7 +76,7 @@ class PartitionFold:
         return self._store.scan(table)
 
     def stored_rows(self, table: Table) -> Iterator[tuple[Any, ...]]:
-        """The key's bytes and the other columns of each row, in key order. Values are as in `find`, except booleans."""
+        """The key's bytes and the other columns of each row, in key order. As in `find`, but booleans are 0 or 1."""
         self._prepare_scan()
         return self._store.stored(table)
 

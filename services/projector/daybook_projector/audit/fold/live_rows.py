@@ -1,5 +1,5 @@
-"""A live table's rows in key order, streamed by binary COPY: a table and maybe an org in, pages of rows out. Memory is
-bounded.
+"""A live table's rows in key order, streamed by binary COPY: a table and optionally an org in, pages of rows out.
+Memory is bounded.
 """
 
 from collections.abc import AsyncGenerator, Mapping

@@ -1,6 +1,6 @@
-"""The rows that a fold works on, in memory between reads and writes of its store. Changes come in one by one, and each
-is refused as PostgreSQL refuses it: a taken key or unique value, a missing row or parent, a value that its column
-cannot hold. Memory is bounded.
+"""The rows that a fold works on, in memory between reads and writes of its store. Changes come in one by one. A change
+is refused if PostgreSQL would refuse it: for a taken key or unique value, a missing row or parent, or a value that its
+column cannot hold. Memory is bounded.
 """
 
 from collections.abc import Mapping
@@ -85,7 +85,7 @@ class RowCache:
                 assert_never(change)
 
     def keep(self) -> None:
-        """Also deletes the rows that cascade from deleted rows."""
+        """Also deletes the rows that a delete of this group cascades to."""
         self._before.clear()
         if self._deleted_parents:
             self._cascade()

@@ -70,7 +70,7 @@ class RowStore:
         self._connection.execute("BEGIN")
 
     def delete_children(self, table: Table, parent: Key) -> None:
-        """Deletes the rows of a table that cascade from a row of another table, given by its key."""
+        """Deletes the rows of a table that refer, with ON DELETE CASCADE, to the row `parent` of another table."""
         if table.cascades_from is None:
             return
         if _has_key_of_parent(table):

@@ -62,8 +62,8 @@ async def table_entries(log: TableLog, partition: int, partitions: int, until: i
 
 
 async def org_entries(log: TableLog, org_id: str, partition: int, partitions: int, until: int) -> Pages:
-    """The org's entries in `audit_log`, read by the index on orgs. Checks the hash of each entry, but not that no entry
-    is missing.
+    """The org's entries in `audit_log`, read by the index on orgs. Checks the hash of each entry, but not whether
+    entries are missing.
     """
     async with aclosing(log.read_org(partition, org_id)) as rows:
         async for records in rows:

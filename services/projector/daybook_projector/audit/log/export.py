@@ -1,5 +1,5 @@
-"""Reads the manifest, the file names and the lines of an exported folder (docs/verify.md). The lines do not depend on
-what the manifest says, and nothing is checked here. Memory is bounded.
+"""Reads the manifest, the file names and the lines of an exported folder (docs/verify.md). Reads the lines without
+regard to the manifest, and checks nothing. Memory is bounded.
 """
 
 import errno
@@ -48,7 +48,7 @@ class ExportLog:
         """The bytes of the manifest; only the first `LONGEST + 1` if it has more."""
         path = self._folder / MANIFEST
         if not _is_file(path):
-            raise ExportUnreadable(f"{self._folder} has no {MANIFEST}: it is no export, or not a whole one")
+            raise ExportUnreadable(f"{self._folder} has no {MANIFEST}: it is not an export, or an incomplete one")
         try:
             with path.open("rb") as file:
                 return file.read(LONGEST + 1)

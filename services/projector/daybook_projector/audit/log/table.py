@@ -54,8 +54,8 @@ class Displaced(NamedTuple):
 
 
 class TableLog:
-    """Runs one statement at a time. Wrap its use in `translated`. `displaced` lists rows that have their second ids, at
-    most MOST_DISPLACED.
+    """Runs one statement at a time. Wrap its use in `translated`. `displaced` lists the rows read so far that have
+    their entries' second ids, at most MOST_DISPLACED of them.
     """
 
     def __init__(self, connection: Connection) -> None:

@@ -54,7 +54,7 @@ class TopicLog:
         if len(partitions) != self._settings.partitions:
             raise LogBroken(
                 f"{self.topic} has {len(partitions)} partitions, and DAYBOOK_PARTITIONS is "
-                f"{self._settings.partitions}: set DAYBOOK_PARTITIONS to what the log was made with"
+                f"{self._settings.partitions}: set DAYBOOK_PARTITIONS to the number that the log was made with"
             )
 
     async def bounds(self, partition: int) -> tuple[int, int]:
@@ -86,7 +86,7 @@ class TopicLog:
             if reached > position:
                 position, stalled_at = reached, now + ANSWER_SECONDS
             elif now > stalled_at:
-                raise KafkaAway(f"{self.topic}, partition {partition}, gives no records from offset {position} on")
+                raise KafkaAway(f"{self.topic}, partition {partition}, returns no records from offset {position} on")
 
     async def read(
         self, partition: int, after: Head, until: int, *, start: int = 0
@@ -116,7 +116,7 @@ class TopicLog:
 @asynccontextmanager
 async def open_topic(settings: Settings) -> AsyncIterator[TopicLog]:
     """Raises `KafkaAway`."""
-    # Not `bulk`: most of the memory that a long log costs each process is for records that are fetched ahead.
+    # Not `bulk`: it would fetch more records ahead, and with a long log these take most of each process's memory.
     reader = consumer(settings, "daybook-audit", reset="none")
     async with translated(settings, seconds=ANSWER_SECONDS):
         await start(reader)

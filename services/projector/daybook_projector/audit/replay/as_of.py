@@ -24,7 +24,7 @@ class MalformedMoment(DaybookError):
 @dataclass(frozen=True, slots=True)
 class AsOf:
     """`time`, in microseconds since 1970, ends the partitions without a position. If it is None, they end at the time
-    of the last entry of the partitions with a position.
+    of the latest of the entries at the given positions.
     """
 
     time: int | None
@@ -52,8 +52,8 @@ def read_as_of(words: Sequence[str], partitions: int) -> AsOf:
 
 
 def read_time(word: str) -> int:
-    """Reads an RFC 3339 time. Also accepts a space for the T, small letters, no seconds, `UTC` for Z, and an offset
-    without a colon. Digits beyond microseconds are cut off. Raises `MalformedMoment`.
+    """Reads an RFC 3339 time. Also accepts a space for the T, lower-case letters, a time without seconds, `UTC` for Z,
+    and an offset without a colon. Digits beyond microseconds are cut off. Raises `MalformedMoment`.
     """
     text = word.strip()
     found = _TIME.fullmatch(text)
@@ -70,7 +70,7 @@ def read_time(word: str) -> int:
     try:
         return microseconds(f"{day}T{minute}{second or ':00'}{_six_digits(fraction)}{zone}")
     except (ValueError, OverflowError) as error:
-        raise MalformedMoment(f"{text} is no time of any calendar: {error}") from error
+        raise MalformedMoment(f"{text} is not a valid time: {error}") from error
 
 
 def _six_digits(fraction: str | None) -> str:

@@ -50,8 +50,8 @@ _MOVE: Final = "UPDATE {0}.audit_log SET id = $1 WHERE id = $2 AND metadata_json
 async def make_schema(
     settings: Settings, schema: str, description: str, past: PastRows, advance: Advance, *, replace: bool
 ) -> dict[str, int]:
-    """Makes and fills the schema in one transaction. `advance` is called with the numbers of entries written. Returns
-    the number of rows of each table. Raises `SchemaRefused` and `DatabaseAway`.
+    """Makes and fills the schema in one transaction. `advance` is called with the number of entries written since its
+    last call. Returns the number of rows of each table. Raises `SchemaRefused` and `DatabaseAway`.
     """
     async with connect(settings, "daybook-replay", statement_seconds=0) as connection, connection.transaction():
         await connection.execute(_SESSION)
@@ -93,7 +93,7 @@ async def _add_all_keys(connection: Connection, schema: str) -> None:
             await add_keys(connection, schema, REPLAYED, references=False)
     except asyncpg.UniqueViolationError as error:
         if error.table_name != "audit_log":
-            raise SchemaRefused(f"two rows of {error.table_name} have one key: run `daybook audit verify`") from error
+            raise SchemaRefused(f"two rows of {error.table_name} share a key: run `daybook audit verify`") from error
         await _part_shared_ids(connection, schema)
         await add_keys(connection, schema, REPLAYED, references=False)
     await add_keys(connection, schema, REPLAYED, references=True)

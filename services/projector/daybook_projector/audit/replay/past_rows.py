@@ -49,7 +49,7 @@ class PastRows:
                 yield key, max(text for _, text in found) or None
 
     def audit_rows(self, advance: Callable[[int], None]) -> Iterator[bytes]:
-        """The body of a binary COPY, in pieces. `advance` is called with the numbers of rows that were taken."""
+        """The body of a binary COPY, in pieces. `advance` is called with the number of rows since its last call."""
         yield COPY_HEADER
         for past in self.partitions:
             yield from spilled_rows(spill_paths(self._folder, past.partition)[0])

@@ -58,7 +58,7 @@ def require_name(schema: str) -> None:
     """Raises `SchemaRefused` for a name that would need quoting in plain SQL."""
     if _NAME.fullmatch(schema) is None:
         raise SchemaRefused(
-            f"{schema!r} is no name for the schema: use at most 63 small letters, digits and _, "
+            f"{schema!r} is no name for the schema: use at most 63 lower-case letters, digits and _, "
             "and begin with a letter or _, but not with pg_"
         )
 
@@ -153,5 +153,5 @@ def _refusals(schema: str) -> Iterator[None]:
         raise SchemaRefused(f"schema {schema} was made by somebody else meanwhile: try again") from error
     except asyncpg.ForeignKeyViolationError as error:
         raise SchemaRefused(
-            f"the entries up to then violate {error.constraint_name}: run `daybook audit verify`"
+            f"the entries up to the given moment violate {error.constraint_name}: run `daybook audit verify`"
         ) from error

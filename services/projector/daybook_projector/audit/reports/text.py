@@ -36,7 +36,7 @@ def finding_text(finding: Finding) -> str:
 
 
 def verified_lines(verified: Verified) -> Iterator[str]:
-    """The last line says the result, and names the first finding."""
+    """The last line gives the result, and the first finding if there is one."""
     for partition in verified.partitions:
         voids = f", voids {partition.voids}" if "topic" in verified.scope else ""
         yield (
@@ -54,7 +54,7 @@ def verified_lines(verified: Verified) -> Iterator[str]:
 
 
 def export_lines(verified: VerifiedExport) -> Iterator[str]:
-    """The last line says the result, and names the first finding."""
+    """The last line gives the result, and the first finding if there is one."""
     for partition in verified.partitions:
         number, *others = (f"{name} {value}" for name, value in partition.as_json().items())
         yield f"{number}: {', '.join(others)}"

@@ -67,11 +67,11 @@ class PartitionWriter:
     async def _send(self) -> None:
         if not self._batch:
             return
-        problem = f"{self._topic}, partition {self._partition}, does not take the batch at offset {self._next_offset}"
+        problem = f"{self._topic}, partition {self._partition}, does not accept the batch at offset {self._next_offset}"
         async with translated(self._settings, problem, seconds=ACK_SECONDS):
             batch = entry_batch(self._producer, self._batch)
             metadata = await (await self._producer.send_batch(batch, self._topic, partition=self._partition))
-        # A retry that the broker had already taken is acknowledged without an offset.
+        # If the broker had already written the batch, the retry is acknowledged without an offset.
         if metadata is not None and metadata.offset not in (-1, self._next_offset):
             raise DaybookError(
                 f"{self._topic}, partition {self._partition}: a batch was written at offset {metadata.offset} instead "
@@ -86,7 +86,7 @@ def _record(followed: Followed) -> EntryRecord:
     columns = None if followed.entry is None else followed.entry.columns
     if isinstance(columns, Entry):
         return entry_record(columns, followed.value)
-    # The entry is of another version, or forged. Its headers say what can be read of it.
+    # The entry is of another version, or forged. Its record gets headers only if all their values can be read.
     entry = orjson.loads(followed.value)
     id_, key, created_at = entry.get("id"), entry["metadata_json"].get("key"), entry.get("created_at")
     headers = entry_headers(id_, key, created_at) if all(isinstance(m, str) for m in (id_, key, created_at)) else []

@@ -1,4 +1,4 @@
-"""Sets the checkpoints' offsets to the new places of their entries: checkpoints in, the number of changed ones out."""
+"""Sets the offsets in the checkpoints to those in the restored topic: checkpoints in, the number that changed out."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -16,7 +16,7 @@ UPDATE daybook.checkpoints SET next_offset = $2, head_offset = $3, updated_at = 
 
 
 def restored_place(before: Checkpoint) -> Checkpoint:
-    """In a restored topic each entry's offset is its position."""
+    """The checkpoint with its offsets in the restored topic, where each entry's offset is its position."""
     return Checkpoint(before.head.position + 1, before.head, before.head.position)
 
 

@@ -78,7 +78,7 @@ class Restored:
 
 @asynccontextmanager
 async def open_restoration(settings: Settings) -> AsyncIterator["Restoration"]:
-    """Raises `Refused` if another restoration runs, `DatabaseAway`, and `DaybookError` if the schema is not right."""
+    """Raises `DatabaseAway`, `Refused` if another restoration is running, `DaybookError` if the schema is not right."""
     async with open_snapshot(settings) as snapshot:
         if not await snapshot.connection.fetchval(ONLY_ONE):
             raise Refused("another `daybook audit restore-topic` is running on this database")

@@ -25,13 +25,13 @@ SELECT application_name, count(*) FROM pg_stat_activity
 
 
 async def refuse_running(settings: Settings) -> None:
-    """Raises `Refused` if a service runs; `KafkaAway` and `DatabaseAway`."""
+    """Raises `KafkaAway` and `DatabaseAway`, and `Refused` if a service is running."""
     deadline = asyncio.get_running_loop().time() + SETTLE_SECONDS
     while found := await _running(settings):
         if asyncio.get_running_loop().time() > deadline:
             raise Refused(
-                f"services are running ({', '.join(found)}): stop all of them first. A service that was killed seems "
-                "to run for a few seconds more"
+                f"services are running ({', '.join(found)}): stop all of them first. A service that was killed may "
+                "still be listed for a few seconds"
             )
         await asyncio.sleep(PAUSE_SECONDS)
 

@@ -28,7 +28,7 @@ async def whole_log(
     An entry that no fold can apply is restored too. If its place, its hash and its commit are right, it is the entry
     that was written.
     """
-    chain = Chain(partition, "audit_log", partitions=partitions, is_folded=True)  # gives the writer command ids
+    chain = Chain(partition, "audit_log", partitions=partitions, is_folded=True)  # so that the writer gets command ids
     async with aclosing(table.read(partition, chain.head)) as pages:
         async for page in pages:
             yield [_checked(chain, row, last) for row in page]

@@ -153,7 +153,7 @@ def _runs(pages: Iterable[list[Line]]) -> Iterator[list[Line]]:
 
 
 def _follow_all(chain: Chain, lines: Sequence[Line]) -> int | None:
-    """Takes the lines if all of them certainly are right, and returns the first one's position. If not, takes none."""
+    """Takes the lines if all of them are certainly right, and returns the first one's position. If not, takes none."""
     values = [line.value or b"" for line in lines]
     taken = chain.extend_all([NO_OFFSET] * len(lines), values) if all(line.is_ended for line in lines) else None
     return None if taken is None else taken[0].position

@@ -1,4 +1,4 @@
-"""The results of a verification: per partition, per table, and in all. Plain values that pass between processes."""
+"""The results of a verification: per partition, per table, and overall. Plain values that pass between processes."""
 
 from dataclasses import dataclass
 
@@ -31,8 +31,8 @@ class Quarantine:
 
 @dataclass(frozen=True, slots=True)
 class PartitionReport:
-    """`offset` is Kafka's offset of the head, `voids` counts the void records before it. `digest` is that of the rows
-    of `audit_log`, or of the rows that the entries would have there.
+    """`offset` is Kafka's offset of the head. `voids` counts the void records before the head. `digest` is that of the
+    rows of `audit_log`, or of the rows that the entries would have there.
     """
 
     partition: int

@@ -43,7 +43,7 @@ class TableRows:
         self.redacted: list[str] = []
 
     async def compare(self, page: Sequence[Followed]) -> None:
-        """Compare the topic's next entries with the rows at their positions."""
+        """Compares the topic's next entries with the rows at their positions."""
         if not page:
             return
         rows = await self._until(max(each.position for each in page))
@@ -57,8 +57,8 @@ class TableRows:
                 self._add(row, "surplus")
 
     async def finish(self) -> None:
-        """Reports the rows that are left after the topic's last entry. Either the topic was cut off, or the rows were
-        added.
+        """Reads the rows that are left after the topic's last entry, and reports those that do not continue the log, or
+        are after the checkpoint. The others show that the topic was cut off, which `TopicEntries` reports.
         """
         chain = Chain(self._chain.partition, "audit_log", partitions=self._chain.partitions)
         chain.go_on_from(self._chain.head, self._chain.digest)
@@ -161,7 +161,7 @@ class TableRows:
         return Finding(check=check, place="audit_log", partition=self._chain.partition, position=position, **given)
 
     async def _until(self, position: int) -> list[SourceRecord]:
-        """The next rows, to this position."""
+        """The next rows, up to and including this position."""
         while not self._is_at_end and (not self._waiting or self._waiting[-1].position <= position):
             try:
                 self._waiting += await anext(self._rows)

@@ -50,7 +50,7 @@ class TopicEntries:
         self._check_end()
 
     async def _read_from(self, offset: int, end: int, break_: "_Break") -> AsyncIterator[list[Followed]]:
-        """Stops at the cut. `break_` is left at the first void after the last entry."""
+        """Stops at the cut. Afterwards, `break_` has the place where the log is broken, if there is one."""
         async for records in self._topic.records(self._chain.partition, offset, end):
             page: list[Followed] = []
             for start in range(0, len(records), RUN):
@@ -62,7 +62,7 @@ class TopicEntries:
                 return
 
     def _take(self, records: Records, break_: "_Break") -> list[Followed]:
-        """The entries among the records, to the cut."""
+        """The entries among the records, up to the cut."""
         run = records if self._cut is None else records[: self._cut.head.position - self._chain.head.position]
         taken = self._chain.extend_all([each.offset for each in run], [each.value or b"" for each in run])
         if taken is None:

@@ -1,4 +1,4 @@
-"""Runs the parts of a verification: in a process for each core, or in one thread if there is little to read."""
+"""Runs jobs that read the log: in a process for each core, or in one thread if there is little to read."""
 
 import asyncio
 import multiprocessing
@@ -15,7 +15,9 @@ from daybook_infra.runtime.errors import DaybookError
 T = TypeVar("T")
 
 ShowProgress = Callable[[int, str], AbstractContextManager[Callable[[int], None]]]
-"""Called with the expected amount and a word for what is counted. Yields a function to call with each amount done."""
+"""Called with the expected amount and a word for what is counted. Yields a function; call it with the amount
+done since the last call.
+"""
 
 FEW_ENTRIES: Final = 20_000
 """It takes less time to read this many entries than to start a process."""
@@ -38,14 +40,12 @@ class Workers:
         try:
             return list(await asyncio.gather(*(loop.run_in_executor(self._executor, job) for job in jobs)))
         except BrokenExecutor as error:
-            raise WorkerLost(
-                "a process that was verifying was killed, perhaps for lack of memory: try again"
-            ) from error
+            raise WorkerLost("a worker process was killed, perhaps for lack of memory: try again") from error
 
 
 @asynccontextmanager
 async def open_workers(entries: int, advance: Callable[[int], None]) -> AsyncIterator[Workers]:
-    """`entries`: how many entries there are to read. `advance` is called with the numbers of entries that were read."""
+    """`entries`: how many entries there are to read. `advance` is called with the number read since its last call."""
     spawn = multiprocessing.get_context("spawn")
     counter: Synchronized[int] = spawn.Value("q", 0)
     executor: Executor

@@ -45,7 +45,7 @@ class OpenStream:
 
     @property
     def user_id(self) -> str | None:
-        """None for a service: row-level security does not confine services."""
+        """None for a service: row-level security does not restrict services."""
         return self.reader.user_id
 
     @property
