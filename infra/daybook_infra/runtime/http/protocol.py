@@ -16,6 +16,7 @@ from daybook_infra.runtime.http.connections import Cut, network_of
 from daybook_infra.runtime.http.joined_writes import JoinedWrites
 from daybook_infra.runtime.http.phases import HeadTooLarge, Phase, TooManyPipelined, UnknownVersion
 from daybook_infra.runtime.http.refusals import HEAD_TOO_LARGE, HEAD_TOO_SLOW, MALFORMED, overloaded
+from daybook_infra.runtime.http.upgrades import UpgradeOfferComplete, body_parser, framing_head
 
 # The parser gets at most this much at a time, and the limits are checked after each slice.
 SLICE_BYTES: Final = 32 * 1024
@@ -154,6 +155,8 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return  # the body, if there is one, follows: see `_ignore_upgrade`
         self._made_progress = True
         super().on_message_complete()
         if self._phase is Phase.BODY:
@@ -191,10 +194,8 @@ class BoundedProtocol(HttpToolsProtocol):
         in_body = self._phase in (Phase.BODY, Phase.DISCARD)  # not a set: hashing an Enum member is slow
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            # Upgrades are not supported. The request is answered like any other, and the bytes after it are not HTTP.
-            self._end_after_answers()
-            return False
+        except httptools.HttpParserUpgrade as upgrade:
+            return self._ignore_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
             self._refuse_for(error.__context__)
             return False
@@ -203,6 +204,13 @@ class BoundedProtocol(HttpToolsProtocol):
             self._raw_bytes += self._slice_bytes
         self._check_growth()
         return not self._ignores_input
+
+    def _ignore_upgrade(self, rest: bytes | memoryview) -> bool:
+        """The request is answered like any other, but its connection ends: the bytes after it need not be HTTP."""
+        self.cycle.keep_alive = False
+        self._bytes_since_progress = 0
+        self.parser = body_parser(self)
+        return self._feed(b"".join((framing_head(self.scope["headers"]), rest)))
 
     def _check_growth(self) -> None:
         """Called after each slice, because an incomplete head, chunk or trailer has a limit too."""
@@ -237,7 +245,7 @@ class BoundedProtocol(HttpToolsProtocol):
         match cause:
             case HeadTooLarge():
                 self._refuse(Cut.HEAD_TOO_LARGE, HEAD_TOO_LARGE)
-            case TooManyPipelined():
+            case TooManyPipelined() | UpgradeOfferComplete():
                 self._end_after_answers()
             case _:
                 self._refuse(Cut.MALFORMED, MALFORMED)

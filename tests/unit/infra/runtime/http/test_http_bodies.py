@@ -10,6 +10,8 @@ from support.raw_http import MIB, Tiny, request, tiny_service
 
 BODY_SECONDS, ANSWER_SECONDS, DISCARD_SECONDS = 1.5, 2.0, 1.0
 CHUNKED = "transfer-encoding: chunked"
+# As java.net.http.HttpClient and `curl --http2` send it.
+UPGRADE = ("connection: Upgrade, HTTP2-Settings", "upgrade: h2c", "http2-settings: AAMAAABkAAQCAAAAAAIAAAAA")
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +64,68 @@ def test_expect_100_continue_is_answered(tiny: Tiny) -> None:
         assert raw.ask("POST", "/echo", "content-length: 5", "expect: 100-continue").status == 100
         raw.send(b"hello")
         assert raw.answer().body.startswith(b"5 ")
+
+
+@pytest.mark.parametrize(
+    ("framing", "body"),
+    [
+        pytest.param("content-length: 5", b"hello", id="five bytes"),
+        pytest.param("content-length: 300000", bytes(300_000), id="many bytes"),
+        pytest.param("content-length: 0", b"", id="no bytes"),
+        pytest.param(CHUNKED, b"3\r\nhel\r\n2;x=y\r\nlo\r\n0\r\nauthorization: me\r\n\r\n", id="chunks"),
+    ],
+)
+@pytest.mark.parametrize("lines", [(), ("expect: 100-continue",)], ids=["with the head", "after the head"])
+def test_the_body_of_a_request_that_offers_an_upgrade_is_received(
+    tiny: Tiny, framing: str, body: bytes, lines: tuple[str, ...]
+) -> None:
+    size = len(body) if framing.startswith("content-length") else 5
+    with tiny.connect() as raw:
+        head = request("POST", "/echo", framing, *UPGRADE, *lines)
+        if lines:
+            raw.send(head)
+            assert raw.answer().status == 100
+            raw.send(body[:2])
+            raw.send(body[2:])
+        else:
+            raw.send(head + body)
+        answer = raw.answer()
+        assert (answer.status, answer.headers["connection"]) == (200, "close")
+        assert answer.body.startswith(b"%d [" % size)
+        assert b"authorization" not in answer.body
+        assert raw.is_closed(3)
+
+
+def test_an_upgrade_may_be_offered_after_another_request(tiny: Tiny) -> None:
+    with tiny.connect() as raw:
+        raw.send(request("GET", "/slow?seconds=0.2"))
+        raw.send(request("POST", "/echo", "content-length: 5", *UPGRADE, body=b"hello"))
+        assert raw.answer().body == b"at last"
+        assert raw.answer().body.startswith(b"5 [")
+        assert raw.is_closed(3)
+
+
+@pytest.mark.parametrize("path", ["/echo", "/unread", "/slow?seconds=0.2"])
+def test_bytes_after_a_request_that_offers_an_upgrade_are_dropped(tiny: Tiny, path: str) -> None:
+    with tiny.connect() as raw:
+        method = "GET" if path.startswith("/slow") else "POST"
+        offer = request(method, path, "content-length: 5", *UPGRADE, body=b"hello")
+        raw.send(offer + request("GET", "/livez") + b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+        assert raw.answer().status in (200, 401)
+        with pytest.raises(ConnectionError):
+            raw.answer()
+
+
+@pytest.mark.parametrize(
+    ("framing", "body"),
+    [("transfer-encoding: gzip", b""), (CHUNKED, b"no chunk\r\n"), (CHUNKED, b"1;" + b"e" * 70_000)],
+    ids=["unknown coding", "no chunk", "an extension without end"],
+)
+def test_a_malformed_body_after_the_offer_of_an_upgrade_is_refused(tiny: Tiny, framing: str, body: bytes) -> None:
+    with tiny.connect() as raw:
+        raw.send(request("POST", "/echo", framing, *UPGRADE, body=body))
+        assert raw.answer().status == 400
+        assert raw.is_closed(3)
 
 
 def test_trailers_do_not_become_headers(tiny: Tiny) -> None:
