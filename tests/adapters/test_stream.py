@@ -111,6 +111,43 @@ async def test_an_entry_that_comes_while_a_stream_catches_up_is_not_missed(
             await stream.until(11, 24)
 
 
+async def test_an_entry_that_comes_while_a_stream_opens_is_not_missed(
+    pool: Pool, api: ReadApi, scene: ReadScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another stream has the entry already, when the new one joins."""
+    org, read = scene.own, log_reads.last_entry_time
+    async with following(api, org.path, f"user:{org.admin}") as other:
+
+        async def read_before_an_entry(*arguments: Any) -> Any:
+            found = await read(*arguments)
+            await append(pool, org, [24])
+            await other.until(24)
+            return found
+
+        monkeypatch.setattr(log_reads, "last_entry_time", read_before_an_entry)
+        async with following(api, org.path, f"user:{org.owner}") as stream:
+            assert stream.events[0] == (f"0.{LAST}", None)
+            await append(pool, org, [25])
+            await stream.until(24, 25)
+            await other.until(24, 25)
+
+
+async def test_a_stream_ends_if_its_user_loses_the_right_before_it_has_caught_up(
+    pool: Pool, api: ReadApi, scene: ReadScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    org, read = scene.own, log_reads.last_entry_time
+
+    async def read_before_the_loss(*arguments: Any) -> Any:
+        found = await read(*arguments)
+        await pool.execute("DELETE FROM org_members WHERE user_id = $1", org.admin)
+        return found
+
+    monkeypatch.setattr(log_reads, "last_entry_time", read_before_the_loss)
+    async with following(api, org.path, f"user:{org.admin}", after="0.3") as stream:
+        await stream.until_ended()
+        assert (stream.positions, stream.comments[-1]) == ([], "right_gone")
+
+
 async def test_a_comment_comes_each_second_while_nothing_happens(api: ReadApi, scene: ReadScene) -> None:
     async with following(api, scene.own.path, f"user:{scene.own.owner}") as stream:
         await until(lambda: len(stream.comments) >= 2, "two comments", 5)

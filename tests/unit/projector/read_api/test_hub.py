@@ -122,6 +122,28 @@ async def test_a_stream_that_joins_during_a_read_gets_the_entries_on_the_next_ti
     assert (await received(first), await received(late[0])) == ([], [1, 2])
 
 
+async def test_a_stream_gets_the_entries_that_the_hub_read_between_its_opening_and_its_joining() -> None:
+    world = World()
+    first = world.joined()
+    await world.tick(6)
+    late = world.joined(last=4)
+    await world.tick(6)
+    assert (await received(first), await received(late)) == ([1, 2, 3, 4, 5, 6], [5, 6])
+    await world.tick(7)
+    assert (await received(first), await received(late)) == ([7], [7])
+
+
+async def test_a_stream_that_joins_during_a_read_gets_earlier_entries_too() -> None:
+    world = World()
+    first = world.joined()
+    await world.tick(6)
+    late: list[OpenStream] = []
+    world.reads.meanwhile = lambda: late.append(world.joined(last=4)) if not late else None
+    await world.tick(7)
+    await world.tick(7)
+    assert (await received(first), await received(late[0])) == ([1, 2, 3, 4, 5, 6, 7], [5, 6, 7])
+
+
 async def test_a_reader_who_lost_the_right_gets_no_entry_of_that_snapshot() -> None:
     world = World()
     stream = world.joined()

@@ -42,8 +42,8 @@ class TooManyStreams(Exception):
 
 @dataclass(slots=True)
 class _Channel:
-    """The streams of one org. `since`: the next read takes the entries after this time, which is never later than the
-    time of the last entry read. `behind`: later entries may exist.
+    """The streams of one org. `since`: the next read takes the entries after this time. Each stream has been offered
+    the entries up to it, or had them when it joined. `behind`: later entries may exist.
     """
 
     partition: int
@@ -79,13 +79,16 @@ class Hub:
         self._metrics.streams.set(self._places.total())
 
     def join(self, stream: OpenStream, since: datetime) -> None:
-        """From now on, the stream gets every entry that the hub reads for its org. `since`: the time of an entry that
-        the org had when the stream was opened. If the hub does not follow the org yet, it starts after this entry.
+        """From now on, the stream gets every entry of its org after `since`, the time of the last entry that it knows.
+        This time should be recent: the hub reads later entries again, even if it has already read them for other
+        streams. Those streams drop them.
         """
         if self._stopping:
             stream.end(End.STOPPING)
             return
         channel = self._channels.setdefault(stream.org_id, _Channel(stream.partition, since))
+        if since < channel.since:
+            channel.since, channel.behind = since, True
         channel.streams.add(stream)
         if len(self._channels) == 1 and len(channel.streams) == 1:
             self._asked_at = time.monotonic()

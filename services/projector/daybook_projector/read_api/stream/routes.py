@@ -125,33 +125,35 @@ class StreamRoutes:
         return _Opening(stream, since, Position(partition, last) if last >= 0 else None)
 
     async def _catch_up(self, found: _Opening, after: int | None) -> AsyncIterator[bytes]:
-        """Yields the missed events. Joins the hub only when no more are left, so that few events queue up meanwhile.
-        Then reads once more, because entries may have come before the join.
+        """Yields the missed events. Joins the hub only after the last read, so that few events queue up meanwhile, but
+        before it yields what this read has found: a slow client would delay the join.
         """
-        stream = found.stream
-        yield opening(found.position)
-        if after is None:
+        stream, more = found.stream, after is not None
+        if not more:
             self._hub.join(stream, found.since)
-            return
-        more, joined = True, False
-        while more or not joined:
+        yield opening(found.position)
+        while more:
+            events, more, read_to = await self._missed(stream)
+            if read_to is None:
+                stream.end(End.RIGHT_GONE)
+                return
             if not more:
-                self._hub.join(stream, found.since)
-                joined = True
-            events, more = await self._missed(stream)
+                self._hub.join(stream, read_to)
             for event in events:
                 yield event
 
-    async def _missed(self, stream: OpenStream) -> tuple[list[bytes], bool]:
-        """The next events after `stream.last`, and whether there may be more. Advances `stream.last`."""
+    async def _missed(self, stream: OpenStream) -> tuple[list[bytes], bool, datetime | None]:
+        """The next events after `stream.last`; whether there may be more; and the time up to which the log has been
+        read, which is None if the reader may no longer read it. Advances `stream.last`.
+        """
         async with self._database.snapshot(
             stream.reader, stream.org_id, stream.partition, turn=self._catching_up
         ) as snapshot:
             since = await log_reads.entry_time(snapshot, stream.org_id, stream.last)
             rows, more = await log_reads.missed_entries(snapshot, stream.org_id, since)
         if rows:
-            stream.last = max(stream.last, rows[-1]["position"])
-        return [entry_event(stream.partition, row) for row in rows], more
+            stream.last, since = max(stream.last, rows[-1]["position"]), rows[-1]["created_at"]
+        return [entry_event(stream.partition, row) for row in rows], more, since
 
 
 def stream_router(deps: ReadDependencies, database: ReadDatabase, hub: Hub, metrics: ReadMetrics) -> APIRouter:
