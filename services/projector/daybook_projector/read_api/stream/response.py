@@ -86,9 +86,11 @@ class StreamResponse(Response):
     async def _events(self) -> AsyncIterator[bytes]:
         try:
             async for missed in self._catch_up:
-                yield missed
-                if self._stream.ended.done():
+                if not await self._token.is_valid():
+                    self._stream.end(End.TOKEN_EXPIRED)
+                if self._stream.has_ended:
                     break
+                yield missed
         except (DatabaseAway, RequestRefused):
             # The answer has begun, so it can no longer be a refusal. The client resumes the stream.
             self._stream.end(End.NO_DATABASE)
