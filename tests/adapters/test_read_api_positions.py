@@ -5,6 +5,7 @@ import asyncio
 from daybook_infra.runtime.postgres.connections import Pool
 from daybook_infra.runtime.settings import Settings
 from support.door_doubles import problem_of
+from support.driving import fresh_id
 from support.read_scene import ReadScene, set_checkpoint
 from support.reading import ReadApi, reading
 
@@ -69,3 +70,24 @@ async def test_waiting_for_an_org_in_quarantine_is_refused_to_those_who_see_it(
     assert problem_of(await api.get(scene.own.path, f"user:{scene.own.owner}", after)) == (503, "ORG_QUARANTINED")
     assert (await api.get(path, f"user:{scene.own.owner}")).status_code == 200
     assert problem_of(await api.get(path, f"user:{scene.stranger}", after)) == (404, "NOT_FOUND")
+    assert problem_of(await api.get(scene.own.path, f"user:{scene.stranger}", after)) == (404, "NOT_FOUND")
+
+
+async def test_a_thing_that_is_missing_because_its_org_is_in_quarantine_is_503_to_those_who_wait(
+    pool: Pool, api: ReadApi, scene: ReadScene
+) -> None:
+    """The entry that created the thing was not applied."""
+    await pool.execute("INSERT INTO daybook.quarantine VALUES ($1, 0, 3, 'a test')", scene.own.org_id)
+    new, after = fresh_id(), {"Daybook-After": "0.1"}
+    for below in (
+        f"/connections/{new}",
+        f"/sync-runs/{new}",
+        f"/projects/{new}",
+        f"/projects/{new}/members",
+        f"/projects/{new}/members/{scene.own.owner}",
+    ):
+        path = scene.own.path + below
+        for principal in (f"user:{scene.own.owner}", "service:worker"):
+            assert problem_of(await api.get(path, principal, after)) == (503, "ORG_QUARANTINED")
+            assert problem_of(await api.get(path, principal)) == (404, "NOT_FOUND")
+        assert problem_of(await api.get(path, f"user:{scene.stranger}", after)) == (404, "NOT_FOUND")

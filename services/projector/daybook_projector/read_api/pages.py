@@ -50,7 +50,8 @@ class Pages:
 
     async def page(self, resource: Resource, reader: Reader, ids: Mapping[str, str], query: Query) -> Reading:
         """Raises RequestRefused: 404 if the caller does not see the org or project, 400 if the cursor was made for
-        another path or other filters, and 503 if the caller waited and the org is in quarantine. Raises DatabaseAway.
+        another path or other filters, and 503 if the caller waited and sees the org, which is in quarantine. Raises
+        DatabaseAway.
         """
         walk = filter_hash(resource.path, ids, query.filters)
         start = None if query.cursor is None else _decode(query.cursor, walk, resource)
@@ -60,9 +61,10 @@ class Pages:
         keys = partial(page_sql.keys_of_page, resource, asked)
         async with self._database.snapshot(reader, org_id, self._partition(org_id), keys) as snapshot:
             rows, following = await _page_rows(snapshot, resource, asked)
+            if query.waited:
+                await _refuse_quarantined(snapshot, org_id, rows)
             if not rows:
                 await _refuse_unseen(snapshot, ids)
-            _refuse_quarantined(snapshot, waited=query.waited)
             items = [encode_row(resource.model, row) for row in rows]
             positions = self._positions(snapshot, org_id, rows)
         return Reading(encode_page(items, None if following is None else encode_cursor(walk, following)), positions)
@@ -70,16 +72,17 @@ class Pages:
     async def item(
         self, resource: Resource, reader: Reader, ids: Mapping[str, str], item_id: str, *, waited: bool
     ) -> Reading:
-        """Raises RequestRefused: 404 if the caller does not see the item, and 503 if the caller waited and the org is
-        in quarantine. Raises DatabaseAway.
+        """Raises RequestRefused: 404 if the caller does not see the item, and 503 if the caller waited and sees the
+        org, which is in quarantine. Raises DatabaseAway.
         """
         asked = PageRequest(ids, orgs=reader.orgs)
         org_id = ids.get("org_id", item_id)
         async with self._database.snapshot(reader, org_id, self._partition(org_id)) as snapshot:
             rows = await snapshot.fetch(page_sql.item(resource, asked, item_id))
+            if waited:
+                await _refuse_quarantined(snapshot, org_id, rows)
             if not rows:
                 raise not_found()
-            _refuse_quarantined(snapshot, waited=waited)
             positions = self._positions(snapshot, org_id, rows)
         return Reading(encode_row(resource.model, rows[0]), positions)
 
@@ -136,8 +139,11 @@ async def _refuse_unseen(snapshot: ReadSnapshot, ids: Mapping[str, str]) -> None
         raise not_found()
 
 
-def _refuse_quarantined(snapshot: ReadSnapshot, *, waited: bool) -> None:
-    if waited and snapshot.quarantined:
+async def _refuse_quarantined(snapshot: ReadSnapshot, org_id: str | None, rows: list[asyncpg.Record]) -> None:
+    """Raises RequestRefused if the org is in quarantine and the caller sees it, even if no rows were found: the entry
+    that creates them may be one of those that were not applied.
+    """
+    if snapshot.quarantined and (rows or await snapshot.sees(SEES_ORG, org_id)):
         raise refusal(Code.ORG_QUARANTINED, IN_QUARANTINE)
 
 
