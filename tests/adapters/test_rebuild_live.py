@@ -25,6 +25,7 @@ from support.poison import ANN, BOB, ORG, OTHER_ORG
 from support.projecting import check_fold, post, quarantine, tables
 from support.rebuilding import DAMAGES, EMPTIED, LEFT_OVER, compare, full, hurt, rebuild, run_rebuild, start_rebuild
 
+REBUILD_SCHEMAS = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'daybook_rebuild%'"
 POINTS = [point for point in get_args(Point) if point.startswith("rebuild-")]
 BY_NAME = {damage.name: damage for damage in DAMAGES}
 COLUMN = BY_NAME["a column of public.org_members"]
@@ -113,6 +114,15 @@ async def test_a_killed_rebuild_changes_nothing_and_can_be_repeated(
     assert repeated.code == 0, repeated
     await check_fold(pool, log)
     assert await pool.fetchval(LEFT_OVER) == 0
+
+
+async def test_a_rebuild_drops_only_schemas_that_a_rebuild_has_left_behind(settings: Settings, pool: Pool) -> None:
+    others = {"daybook_rebuild", "daybook_rebuild_of_may", "daybook_rebuild_0123abcd_2", "daybook_rebuild_0123ABCD"}
+    for name in (*others, "daybook_rebuild_0123abcd"):
+        await pool.execute(f'CREATE SCHEMA "{name}"; CREATE TABLE "{name}".notes (id int)')
+    await post(pool, full())
+    assert not await compare(settings)
+    assert {row[0] for row in await pool.fetch(REBUILD_SCHEMAS)} == others
 
 
 async def test_all_partitions_wait_for_the_correction_and_no_longer(settings: Settings, pool: Pool) -> None:

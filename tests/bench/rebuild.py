@@ -28,7 +28,7 @@ from daybook_projector.audit.fold.fold import PartitionFold
 from daybook_projector.rebuild.filling import fill
 from daybook_projector.rebuild.folding import fold_pages
 from daybook_projector.rebuild.shadow_fold import ShadowFold, add_keys
-from daybook_projector.rebuild.shadow_tables import PREFIX, ShadowTables
+from daybook_projector.rebuild.shadow_tables import ShadowTables, new_schema
 from daybook_projector.rebuild.whole_rebuild import WholeRebuild, open_whole_rebuild
 from support.healing import unseen
 from support.hub_scene import connection_created
@@ -155,7 +155,7 @@ async def compare(rebuilding: WholeRebuild) -> None:
 
 async def fill_again(state: ShadowFold) -> None:
     """Fills tables from the folds on disk, with keys, by one connection, like psql."""
-    shadows = ShadowTables(f"{PREFIX}_bench", state.shadows.tables)
+    shadows = ShadowTables(new_schema(), state.shadows.tables)
     await shadows.create(state.connection)
     for partition in range(PARTITIONS):
         with closing(state.open_fold(partition)) as fold:

@@ -2,20 +2,22 @@
 keys after they are filled, because filling tables without keys is faster.
 """
 
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 from daybook_infra.runtime.postgres.connections import Connection
 from daybook_projector.audit.fold.parents import PARENTS
+from daybook_projector.audit.replay.schema import REBUILD_PREFIX
 from daybook_projector.projections.changes import Table
 
 TEMPORARY: Final = "pg_temp"
 """PostgreSQL's schema for temporary tables. Only one connection sees it, and it disappears with the connection."""
-PREFIX: Final = "daybook_rebuild"
-"""The prefix of all other shadow schemas. A rebuild drops all schemas with this prefix, so nothing else may use it."""
 
-LEFT_OVER: Final = "SELECT nspname FROM pg_namespace WHERE starts_with(nspname, $1) ORDER BY nspname"
+# Matches the names that `new_schema` makes, and no others.
+NAMES: Final = f"^{REBUILD_PREFIX}_[0-9a-f]{{8}}$"
+LEFT_OVER: Final = "SELECT nspname FROM pg_namespace WHERE nspname ~ $1 ORDER BY nspname"
 # For building the keys of large tables, and for the pages of temporary tables.
 MEMORY: Final = "SET maintenance_work_mem = '256MB'; SET work_mem = '64MB'; SET temp_buffers = '64MB'"
 
@@ -80,9 +82,14 @@ class ShadowTables:
         return name.partition(".")[2] if self.schema == TEMPORARY else name
 
 
+def new_schema() -> str:
+    """A name for the schema of one run. `drop_left_over` drops schemas with such names."""
+    return f"{REBUILD_PREFIX}_{secrets.token_hex(4)}"
+
+
 async def drop_left_over(connection: Connection) -> None:
     """Drops the schemas of runs that were killed. Call it only while no other run is alive."""
-    for row in await connection.fetch(LEFT_OVER, PREFIX):
+    for row in await connection.fetch(LEFT_OVER, NAMES):
         await drop_schema(connection, row[0])
 
 

@@ -1,6 +1,5 @@
 """Rebuilds all tables: settings and the log's source in; the differences, and then the corrected tables, out."""
 
-import secrets
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -29,7 +28,7 @@ from daybook_projector.rebuild.log_entries import KeptEntries, LogEntries, Logge
 from daybook_projector.rebuild.refusal import RebuildRefused
 from daybook_projector.rebuild.sessions import ShowProgress, begin_session, refused_locks
 from daybook_projector.rebuild.shadow_fold import ShadowFold, add_keys, poison_positions, refuse_any, require_same
-from daybook_projector.rebuild.shadow_tables import PREFIX, ShadowTables, drop_left_over
+from daybook_projector.rebuild.shadow_tables import ShadowTables, drop_left_over, new_schema
 
 FEW_ENTRIES: Final = 2_000
 """The projector is made to wait only when at most this many entries are left to fold."""
@@ -116,7 +115,7 @@ async def open_whole_rebuild(settings: Settings, source: Source, progress: ShowP
         entries: LogEntries = KeptEntries(connection, settings.partitions)
         if source == "topic":
             entries = LoggedEntries(await stack.enter_async_context(open_topic(settings)), settings.partitions)
-        work = Work(settings, source, "", folder, f"{PREFIX}_{secrets.token_hex(4)}")
+        work = Work(settings, source, "", folder, new_schema())
         shadows = ShadowTables(work.schema, work.tables)
         rules = folds(managed_users=settings.users == "managed")
         beginning = dict.fromkeys(range(settings.partitions), NOTHING_PROJECTED)

@@ -17,11 +17,14 @@ from daybook_projector.projections.changes import Table
 from daybook_projector.projections.fold import AUDITED_TABLES
 
 DEFAULT_SCHEMA: Final = "daybook_replay"
+REBUILD_PREFIX: Final = "daybook_rebuild"
+"""The names of a rebuild's schemas begin like this, and names of replays must not."""
 REPLAYED: Final[tuple[Table, ...]] = (*AUDITED_TABLES, AUDIT_LOG)
 """The tables of a replay, parents before children."""
 
 _MARK: Final = "daybook audit replay: "
-_NAME: Final = re.compile(r"(?!pg_)[a-z_][a-z0-9_]{0,62}", re.ASCII)
+_NAME: Final = re.compile(rf"(?!pg_|{REBUILD_PREFIX})[a-z_][a-z0-9_]{{0,62}}", re.ASCII)
+_IS_PLAIN: Final = "SELECT quote_ident($1) = $1"
 _FIND: Final = "SELECT coalesce(obj_description(oid, 'pg_namespace'), '') FROM pg_namespace WHERE nspname = $1"
 _MAY_CREATE: Final = "SELECT has_database_privilege(current_database(), 'CREATE'), current_user, current_database()"
 # Default privileges may open new schemas to others.
@@ -55,16 +58,22 @@ def replay_name(table: Table) -> str:
 
 
 def require_name(schema: str) -> None:
-    """Raises `SchemaRefused` for a name that would need quoting in plain SQL."""
+    """Raises `SchemaRefused` for a name with the prefix of a rebuild, or with characters that would need quoting in
+    plain SQL.
+    """
     if _NAME.fullmatch(schema) is None:
         raise SchemaRefused(
             f"{schema!r} is no name for the schema: use at most 63 lower-case letters, digits and _, "
-            "and begin with a letter or _, but not with pg_"
+            f"and begin with a letter or _, but not with pg_ or {REBUILD_PREFIX}"
         )
 
 
 async def require_free(connection: Connection, schema: str, *, replace: bool) -> None:
-    """Raises `SchemaRefused` if the schema cannot be made."""
+    """Raises `SchemaRefused` if the schema cannot be made, or if its name is a keyword of SQL."""
+    if not await connection.fetchval(_IS_PLAIN, schema):
+        raise SchemaRefused(
+            f"{schema!r} is no name for the schema: it is a keyword of SQL, so queries would have to quote it"
+        )
     may_create, user, database = await connection.fetchrow(_MAY_CREATE) or (False, "", "")
     if not may_create:
         raise SchemaRefused(
