@@ -76,6 +76,15 @@ class Backlogs:
             self.waiting.setdefault(partition)
         self._give_turns()
 
+    def must_look(self, shard: Shard) -> bool:
+        """Whether the shard must look at its queue, in which a command has arrived. If it has a batch, it looks when
+        that is finished.
+        """
+        if shard.phase is ShardPhase.READY:
+            return True
+        self.waiting.setdefault(shard.partition)
+        return False
+
     def leave(self, partition: int) -> None:
         """The partition was given away."""
         for each in (self.waiting, self.turns, self.taken):

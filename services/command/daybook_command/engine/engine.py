@@ -182,14 +182,16 @@ class Engine:
         task.add_done_callback(assignment.tasks.discard)
 
     def _wake(self, assignment: Assignment) -> None:
-        """Lets the shard look at its local commands, in a task of `run`, so that a bug ends `run`."""
+        """Lets the shard look at its local commands, in a task of `run`, so that a bug ends `run`. A shard that has a
+        batch will look at them without being told.
+        """
 
         async def look() -> None:
             await self._effects.turns.wait()
             assignment.wakes = False
             self._look(assignment)
 
-        if not assignment.wakes:
+        if not assignment.wakes and self._backlogs.must_look(assignment.shard):
             assignment.wakes = True
             self._spawn(assignment, look())
 

@@ -103,6 +103,27 @@ def test_few_shards_work_on_backlogs_at_once_in_batches_of_limited_size(paced: P
     assert paced.sizes() == dict.fromkeys(range(AT_ONCE), MOST_ON_TURN)
 
 
+def test_a_shard_with_a_batch_need_not_look_at_what_arrives(paced: Paced) -> None:
+    shard = paced.assignments[1].shard
+    paced.send(1, key_of(1), 1)
+    assert paced.backlogs.must_look(shard)
+    paced.look()
+    paced.send(1, key_of(1), 2)
+    assert not paced.backlogs.must_look(shard)
+    paced.finish(1)
+    assert paced.sizes() == {1: 2}
+
+
+def test_what_arrives_during_a_batch_gets_its_place_among_the_backlogs(paced: Paced) -> None:
+    paced.send(1, key_of(1), 1)
+    paced.look()
+    for partition in (1, 0):
+        paced.send(partition, key_of(partition), MANY)
+        if paced.backlogs.must_look(paced.assignments[partition].shard):
+            paced.deliver(paced.assignments[partition], LocalArrived())
+    assert list(paced.backlogs.waiting) == [1, 0]
+
+
 def test_shards_take_turns(paced: Paced) -> None:
     crowd(paced)
     worked = []
