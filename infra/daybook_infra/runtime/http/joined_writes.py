@@ -3,7 +3,7 @@ separately; each would be a system call, and wake the client.
 """
 
 import asyncio
-from typing import Any, Final
+from typing import Final
 
 # More bytes than this are written immediately. If a client does not read, the transport must pause the app, and it does
 # so only when it has the bytes.
@@ -11,7 +11,9 @@ MOST_BYTES: Final = 16 * 1024
 
 
 class JoinedWrites:
-    """Wraps a transport. What was written is sent before the connection is closed, but not if it is aborted."""
+    """Wraps a transport, and has the methods that the protocol uses. What was written is sent before the connection is
+    closed, but not if it is aborted.
+    """
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
@@ -42,8 +44,8 @@ class JoinedWrites:
     def is_closing(self) -> bool:
         return self._transport.is_closing()
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
+    def can_write_eof(self) -> bool:
+        return self._transport.can_write_eof()
 
     def _send(self) -> None:
         pieces, self._pieces, self._size = self._pieces, [], 0

@@ -14,7 +14,17 @@ from daybook_infra.runtime.http import phases
 from daybook_infra.runtime.http.config import BoundedConfig
 from daybook_infra.runtime.http.connections import Cut, network_of
 from daybook_infra.runtime.http.joined_writes import JoinedWrites
-from daybook_infra.runtime.http.phases import HeadTooLarge, Phase, TooManyPipelined, UnknownVersion
+from daybook_infra.runtime.http.phases import (
+    BODY,
+    DISCARD,
+    HEAD,
+    IDLE,
+    WORK,
+    HeadTooLarge,
+    Phase,
+    TooManyPipelined,
+    UnknownVersion,
+)
 from daybook_infra.runtime.http.refusals import HEAD_TOO_LARGE, HEAD_TOO_SLOW, MALFORMED, overloaded
 from daybook_infra.runtime.http.upgrades import UpgradeOfferComplete, body_parser, framing_head
 
@@ -38,7 +48,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._connections = config.connections
         self._limits = config.connections.limits
-        self._phase = Phase.HEAD
+        self._phase = HEAD
         self._phase_since = self.loop.time()
         self.network = ""
         # Since when an answer could not be written, and since when the transport has been closing.
@@ -58,15 +68,15 @@ class BoundedProtocol(HttpToolsProtocol):
 
     @property
     def waiting_since(self) -> float | None:
-        return self._stalled_since if self._phase is Phase.WORK else self._phase_since
+        return self._stalled_since if self._phase is WORK else self._phase_since
 
     def check(self, now: float) -> None:
         limits, waited = self._limits, now - self._phase_since
         if self._has_unread_answer(now):
             self.drop(Cut.ANSWER_NOT_READ)
-        elif self._phase is Phase.HEAD and waited > limits.head_seconds:
+        elif self._phase is HEAD and waited > limits.head_seconds:
             self._end_late_head()
-        elif self._phase is Phase.BODY and waited > limits.body_seconds:
+        elif self._phase is BODY and waited > limits.body_seconds:
             self.drop(Cut.BODY_TOO_SLOW)
         elif waited > self._longest_silence_seconds():
             self._abort()
@@ -95,7 +105,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._connections.forget(self)
-        self._enter(Phase.DISCARD)
+        self._enter(DISCARD)
         self.pipeline.clear()
         super().connection_lost(exc)
 
@@ -126,8 +136,8 @@ class BoundedProtocol(HttpToolsProtocol):
             raise TooManyPipelined
         self._in_head = True
         self._head_starts_mid_slice = self._made_progress
-        if self._phase is Phase.IDLE:
-            self._enter(Phase.HEAD)
+        if self._phase is IDLE:
+            self._enter(HEAD)
         super().on_message_begin()
         self.scope["extensions"] = {
             ABORT: {"call": lambda: self.drop(Cut.ANSWER_NOT_READ)},
@@ -147,7 +157,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self.headers = phases.NO_TRAILERS
         if len(self.pipeline) == queued:
             self._running = self.cycle
-            self._enter(Phase.BODY)
+            self._enter(BODY)
 
     def on_body(self, body: bytes) -> None:
         self._made_progress = True
@@ -159,39 +169,39 @@ class BoundedProtocol(HttpToolsProtocol):
             return  # the body, if there is one, follows: see `_ignore_upgrade`
         self._made_progress = True
         super().on_message_complete()
-        if self._phase is Phase.BODY:
-            self._enter(Phase.WORK)
-        elif self._phase is Phase.DISCARD:
+        if self._phase is BODY:
+            self._enter(WORK)
+        elif self._phase is DISCARD:
             self._discarded = 0
-            self._enter(Phase.IDLE)
+            self._enter(IDLE)
 
     def on_response_complete(self) -> None:
         """Called by uvicorn's request cycle. uvicorn's own method sets timers; here `check` replaces them."""
         self.server_state.total_requests += 1
         if self.transport.is_closing():
-            self._enter(Phase.IDLE)
+            self._enter(IDLE)
             return
         self.flow.resume_reading()
         if self.pipeline:
             self._running, app = self.pipeline.pop()
             self._start_asgi_task(self._running, app)
-            self._enter(Phase.BODY if self._running.more_body else Phase.WORK)
+            self._enter(BODY if self._running.more_body else WORK)
         elif self.cycle.more_body:
-            self._enter(Phase.DISCARD)
+            self._enter(DISCARD)
         else:
-            self._enter(Phase.HEAD if self._in_head else Phase.IDLE)
+            self._enter(HEAD if self._in_head else IDLE)
 
     # --- the limits
 
     def _enter(self, phase: Phase) -> None:
-        self._connections.requests_in_progress += (phase is Phase.WORK) - (self._phase is Phase.WORK)
+        self._connections.requests_in_progress += (phase is WORK) - (self._phase is WORK)
         self._phase = phase
         self._phase_since = self.loop.time()
 
     def _feed(self, data: bytes | memoryview) -> bool:
         """Whether to parse the next slice too."""
         self._slice_bytes, self._made_progress = len(data), False
-        in_body = self._phase in (Phase.BODY, Phase.DISCARD)  # not a set: hashing an Enum member is slow
+        in_body = self._phase is BODY or self._phase is DISCARD
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -221,7 +231,7 @@ class BoundedProtocol(HttpToolsProtocol):
             # Chunk extensions, trailers or the framing of tiny chunks take more bytes than the body and `head_bytes`
             # together.
             self._refuse(Cut.MALFORMED, MALFORMED)
-        elif self._phase is Phase.DISCARD:
+        elif self._phase is DISCARD:
             self._discard(self._slice_bytes)
 
     def _head_is_too_large(self) -> bool:
@@ -284,7 +294,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.transport.can_write_eof():
             self.transport.write_eof()
         # The client closes after it has read the answer, or `check` closes later. Closing now could destroy the answer.
-        self._enter(Phase.DISCARD)
+        self._enter(DISCARD)
 
     def _end_after_answers(self) -> None:
         self._ignores_input = True

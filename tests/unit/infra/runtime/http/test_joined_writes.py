@@ -10,7 +10,7 @@ from daybook_infra.runtime.http.joined_writes import MOST_BYTES, JoinedWrites
 
 class NotingTransport(asyncio.Transport):
     def __init__(self) -> None:
-        super().__init__({"peername": "there"})
+        super().__init__()
         self.calls: list[Any] = []
 
     def write(self, data: bytes) -> None:  # type: ignore[override]  # only called with bytes
@@ -18,6 +18,9 @@ class NotingTransport(asyncio.Transport):
 
     def write_eof(self) -> None:
         self.calls.append("eof")
+
+    def can_write_eof(self) -> bool:
+        return True
 
     def close(self) -> None:
         self.calls.append("close")
@@ -79,6 +82,8 @@ async def test_nothing_is_written_after_an_abort(transport: NotingTransport, joi
     assert transport.calls == ["abort"]
 
 
-async def test_everything_else_is_left_to_the_transport(joined: JoinedWrites) -> None:
-    assert joined.get_extra_info("peername") == "there"
+async def test_questions_are_left_to_the_transport(transport: NotingTransport, joined: JoinedWrites) -> None:
+    assert joined.can_write_eof()
     assert not joined.is_closing()
+    transport.close()
+    assert joined.is_closing()
