@@ -106,7 +106,7 @@ class Door:
         record = DoorRecord(b"", request.record.value or b"", tuple(headers.items()))
         made = classify(_published(record), partition, self.around.partitions)
         assert isinstance(made, SentCommand)
-        return LocalCommand(partition, record, replace(made, record=record))
+        return LocalCommand(partition, made.command.key, request.ticket, record, replace(made, record=record))
 
     def _fall_back(self, commands: Sequence[LocalCommand]) -> None:
         self.around.reports["fallback"] += len(commands)

@@ -7,10 +7,11 @@ import itertools
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from typing import TypeVar
+
+from msgspec import Struct
 
 from daybook_client.kafka.awaited_replies import AwaitedReplies
 from daybook_client.kafka.command_publisher import Fate
@@ -47,8 +48,7 @@ BUSY = "Too many requests wait for their outcome here; nothing was done. Send th
 FULL = "Too many commands wait for their decision here; nothing was done. Send the command again with this id."
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(Struct, frozen=True, gc=False):
     """`wait`: whether the caller waits for the outcome. Otherwise the answer only has the path of the outcome."""
 
     principal: Principal
@@ -77,17 +77,18 @@ class CommandSender:
             return [_unavailable(command, BUSY) for command in commands]
         correlation_ids = [f"{self._process}-{next(self._numbers)}" for _ in commands]
         replies = AwaitedReplies(registry, correlation_ids) if caller.wait else None
-        deliveries = [Delivery(command, command.key, replies, place) for place, command in enumerate(commands)]
         signer = Signer(caller.principal, self._key, DOOR_HTTP)
-        self._waiting += len(deliveries)
+        prepare = partial(self._prepare, signer, caller.traceparent, replies)
+        deliveries: Sequence[Delivery] = ()
+        self._waiting += len(commands)
         try:
-            await self._map(caller.principal, partial(self._prepare, signer, caller.traceparent), deliveries)
+            deliveries = await self._map(caller.principal, prepare, list(enumerate(commands)))
             await self._deliver(deliveries)
             if replies is not None:
                 await self._await_replies(replies, deliveries)
             return await self._map(caller.principal, _answer, deliveries)
         finally:
-            self._waiting -= len(deliveries)
+            self._waiting -= len(commands)
             for delivery in deliveries:
                 self._deliveries.settle(delivery)
             if replies is not None:
@@ -115,20 +116,22 @@ class CommandSender:
         """Applies `work` to each item: at once if there is one item, otherwise in time slices."""
         return [work(items[0])] if len(items) == 1 else await self._slices.map(principal, work, items)
 
-    def _prepare(self, signer: Signer, traceparent: bytes | None, delivery: Delivery) -> None:
+    def _prepare(
+        self, signer: Signer, traceparent: bytes | None, replies: AwaitedReplies | None, placed: tuple[int, Command]
+    ) -> Delivery:
         """Makes what a shard gets, including the record to publish if no shard of this instance takes the command."""
-        command, key = delivery.command, delivery.key
-        value = normalised_bytes(command)
+        place, command = placed
+        key, value = command.key, normalised_bytes(command)
         headers = event_headers(COMMAND_EVENT, command.id, key, traceparent) + signer.headers(value)
-        if delivery.replies is None:
+        if replies is None:
             reply_to = ReplyAddress(None, None, traceparent, http=True)
         else:
-            registry, correlation_id = self._deps.replies, delivery.replies.correlation_ids[delivery.place]
+            registry, correlation_id = self._deps.replies, replies.correlation_ids[place]
             headers += registry.headers(correlation_id)
             reply_to = ReplyAddress(correlation_id.encode(), registry.partition, traceparent, http=True)
-        delivery.partition = partition_of(key, self._partitions)
-        delivery.record = DoorRecord(key.encode(), value, tuple(headers))
-        delivery.sent = sent_command(delivery.record, reply_to, command, signer.principal)
+        record = DoorRecord(key.encode(), value, tuple(headers))
+        sent = sent_command(record, reply_to, command, signer.principal)
+        return Delivery(command, key, replies, place, partition_of(key, self._partitions), record, sent)
 
     async def _await_replies(self, replies: AwaitedReplies, deliveries: Sequence[Delivery]) -> None:
         """Waits for the replies to commands that a shard holds or that are published. After half of the wait, commands

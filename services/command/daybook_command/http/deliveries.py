@@ -7,8 +7,9 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Protocol
+
+from msgspec import Struct
 
 from daybook_client.kafka.awaited_replies import AwaitedReplies
 from daybook_client.kafka.command_publisher import CommandToSend, Fate, Receipt
@@ -29,25 +30,29 @@ class DoorShards(OwnShards, Protocol):
         """Waits until commands have left the queues."""
 
 
-@dataclass(slots=True, eq=False)
-class Delivery:
+class Delivery(Struct, eq=False):
     """One command on its way. `key`: its routing key. `replies`: those that its request awaits; None if the caller does
-    not wait. `place`: the command's place in its request. `partition`, `record` and `sent` must be set before it is
-    delivered. `fate`: what is known of the command while it has no answer. `refused`: the queues are full, and nothing
-    was done. `local`: set if a shard holds or held the command. `publishing`: the task that publishes it after all.
+    not wait. `place`: the command's place in its request. `fate`: what is known of the command while it has no answer.
+    `refused`: the queues are full, and nothing was done. `local`: set if a shard holds or held the command.
+    `publishing`: the task that publishes it after all.
     """
 
     command: Command
     key: str
     replies: AwaitedReplies | None
     place: int
-    partition: int = field(init=False)
-    record: DoorRecord = field(init=False)
-    sent: SentCommand = field(init=False)
+    partition: int
+    record: DoorRecord
+    sent: SentCommand
     fate: Fate = Fate.NOTHING_DONE
     refused: bool = False
     local: LocalCommand | None = None
     publishing: "asyncio.Task[None] | None" = None
+
+    @property
+    def ticket(self) -> bytes:
+        """By which a shard knows the command; empty if nobody waits for its answer."""
+        return self.sent.reply_to.correlation_id or b""
 
     @property
     def answer(self) -> bytes | None:
@@ -129,7 +134,7 @@ class Deliveries:
         partition = group[0].partition
         if not self._short_way.is_open(partition, group[0].key) or any(map(_must_publish, group)):
             return Offer.PUBLISH
-        commands = [LocalCommand(each.partition, each.record, each.sent) for each in group]
+        commands = [LocalCommand(partition, each.key, each.ticket, each.record, each.sent) for each in group]
         offer = self._short_way.offer(partition, commands)
         if offer is Offer.TAKEN:
             for each, command in zip(group, commands, strict=True):

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Protocol
 
+from msgspec import Struct
+
 from daybook_command.shard.arrivals import size_of
 from daybook_command.shard.intake import SentCommand
 from daybook_command.shard.records import DoorRecord
@@ -47,22 +49,17 @@ class Offer(Enum):
     PUBLISH = auto()
 
 
-@dataclass(slots=True, eq=False)
-class LocalCommand:
-    """A command that a shard holds. `withdrawn`: the shard gave it back before a batch took it, so nothing was done
-    about it.
+class LocalCommand(Struct, eq=False):
+    """A command that a shard holds. `key`: its routing key. `ticket`: its correlation id. `withdrawn`: the shard gave
+    it back before a batch took it, so nothing was done about it.
     """
 
     partition: int
+    key: str
+    ticket: bytes
     record: DoorRecord
     command: SentCommand
     withdrawn: bool = False
-    key: str = field(init=False)
-    ticket: bytes = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.key = self.command.command.key
-        self.ticket = self.command.reply_to.correlation_id or b""
 
 
 @dataclass(slots=True)
