@@ -11,7 +11,7 @@ from daybook_command.domain.activity import Activity
 from daybook_command.domain.alerts import Alert
 from daybook_command.domain.connections import Connection
 from daybook_command.domain.dead_letters import DeadLetter
-from daybook_command.domain.references import ChildKind, ChildRef
+from daybook_command.domain.references import ALERT, DEAD_LETTER, RUN, ChildKind, ChildRef
 from daybook_command.domain.state import Org
 from daybook_command.domain.syncs import Run
 
@@ -32,9 +32,9 @@ class Children(Struct, frozen=True, gc=False):
     def refs(self) -> list[ChildRef]:
         """The children that can be dropped after the batch. A connection's activity is kept."""
         kinds = (
-            (ChildKind.RUN, self.runs),
-            (ChildKind.DEAD_LETTER, self.dead_letters),
-            (ChildKind.ALERT, self.alerts),
+            (RUN, self.runs),
+            (DEAD_LETTER, self.dead_letters),
+            (ALERT, self.alerts),
         )
         return [ChildRef(kind, id_) for kind, rows in kinds for id_ in rows]
 
@@ -44,9 +44,9 @@ def with_children(org: Org, children: Children, touched: Collection[ChildRef]) -
     return replace(
         org,
         connections=_with_activities(org, children),
-        runs=_add_untouched(org.runs, ChildKind.RUN, children.runs, touched),
-        dead_letters=_add_untouched(org.dead_letters, ChildKind.DEAD_LETTER, children.dead_letters, touched),
-        alerts=_add_untouched(org.alerts, ChildKind.ALERT, children.alerts, touched),
+        runs=_add_untouched(org.runs, RUN, children.runs, touched),
+        dead_letters=_add_untouched(org.dead_letters, DEAD_LETTER, children.dead_letters, touched),
+        alerts=_add_untouched(org.alerts, ALERT, children.alerts, touched),
     )
 
 
@@ -71,9 +71,9 @@ def without_children(org: Org, refs: Collection[ChildRef]) -> Org:
     """The org without these runs, dead letters and alerts, which can be read again."""
     return replace(
         org,
-        runs=_remove(org.runs, ChildKind.RUN, refs),
-        dead_letters=_remove(org.dead_letters, ChildKind.DEAD_LETTER, refs),
-        alerts=_remove(org.alerts, ChildKind.ALERT, refs),
+        runs=_remove(org.runs, RUN, refs),
+        dead_letters=_remove(org.dead_letters, DEAD_LETTER, refs),
+        alerts=_remove(org.alerts, ALERT, refs),
     )
 
 
