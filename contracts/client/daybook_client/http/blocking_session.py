@@ -14,8 +14,9 @@ from daybook_client.attempts import Again, Verdict
 from daybook_client.command import Command
 from daybook_client.errors import CredentialsRefused
 from daybook_client.http.batches import Batches
+from daybook_client.http.credentials import checked_token
 from daybook_client.http.reads import Waiting
-from daybook_client.http.session import NoAnswer, checked_url, request_headers
+from daybook_client.http.session import LIMITS, NoAnswer, checked_url, request_headers
 from daybook_client.http.transport import FIRST_LOOK_SECONDS, LONGEST_LOOK_SECONDS
 
 BlockingToken = str | Callable[[], str]
@@ -31,9 +32,10 @@ class BlockingSession:
     def __init__(self, url: str, token: BlockingToken | None, tls: ssl.SSLContext | None = None) -> None:
         self._url = checked_url(url)
         self._source = token
-        self._token = token if isinstance(token, str) else None
+        self._token = checked_token(token) if isinstance(token, str) else None
         self._renewing = threading.Lock()
-        self._client = httpx.Client(timeout=None, verify=True if tls is None else tls)  # noqa: S113 - see `_request`
+        verify = True if tls is None else tls
+        self._client = httpx.Client(timeout=None, limits=LIMITS, verify=verify)  # noqa: S113 - see `_request`
 
     def ask(self, method: str, path: str, seconds: float, body: bytes | None = None) -> Answer:
         """Raises NoAnswer, or CredentialsRefused if a renewed token is refused too."""
@@ -59,7 +61,7 @@ class BlockingSession:
             return self._token
         with self._renewing:
             if self._token is None or self._token == refused:
-                self._token = self._source()
+                self._token = checked_token(self._source())
             return self._token
 
     def _request(self, method: str, path: str, body: bytes | None, token: str | None, ends_at: float) -> Answer:

@@ -5,6 +5,8 @@ the last token.
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from daybook_client.errors import Misuse
+
 Token = str | Callable[[], Awaitable[str]]
 
 
@@ -13,7 +15,7 @@ class Credentials:
 
     def __init__(self, token: Token | None) -> None:
         self._source = token
-        self._token = token if isinstance(token, str) else None
+        self._token = checked_token(token) if isinstance(token, str) else None
         self._renewing = asyncio.Lock()
 
     async def token(self, refused: str | None = None) -> str | None:
@@ -24,5 +26,15 @@ class Credentials:
             return self._token
         async with self._renewing:
             if self._token is None or self._token == refused:
-                self._token = await self._source()
+                self._token = checked_token(await self._source())
             return self._token
+
+
+def checked_token(token: str) -> str:
+    """The token without the white space around it, such as a file's last line break. Raises Misuse, which does not
+    quote the token, if a header cannot hold it.
+    """
+    stripped = token.strip()
+    if not stripped or not stripped.isascii() or not stripped.isprintable():
+        raise Misuse("the token is empty, or has characters that a header cannot hold: give it as Daybook issued it")
+    return stripped

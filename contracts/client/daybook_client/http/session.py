@@ -5,6 +5,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import urlsplit
 
 import httpx
@@ -13,6 +14,10 @@ from daybook_client.answers import Answer, refusal
 from daybook_client.errors import CredentialsRefused, Misuse
 from daybook_client.http.credentials import Credentials, Token
 from daybook_client.traces import traceparent
+
+# No bound for open connections: a request that has to wait for another's connection may wait for ever, since each tail
+# keeps one, and since httpcore loses the connection that it gives to a waiting request if both are cancelled at once.
+LIMITS: Final = httpx.Limits(max_connections=None, max_keepalive_connections=100)
 
 
 class NoAnswer(Exception):
@@ -39,7 +44,8 @@ class Session:
     def __init__(self, url: str, token: Token | None, tls: ssl.SSLContext | None = None) -> None:
         self._url = checked_url(url)
         self._credentials = Credentials(token)
-        self._client = httpx.AsyncClient(timeout=None, verify=True if tls is None else tls)  # noqa: S113 - see `ask`
+        verify = True if tls is None else tls
+        self._client = httpx.AsyncClient(timeout=None, limits=LIMITS, verify=verify)  # noqa: S113 - see `ask`
 
     async def ask(self, method: str, path: str, seconds: float, body: bytes | None = None) -> Answer:
         """Raises NoAnswer, or CredentialsRefused if a renewed token is refused too."""
