@@ -4,14 +4,20 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
+
 from daybook_contracts.entries import facts
+from daybook_contracts.log.head import Checkpoint
+from daybook_infra.runtime.postgres.checkpoints import load_checkpoint
 from daybook_infra.runtime.postgres.connections import Pool
 from daybook_infra.runtime.settings import Settings
 from daybook_projector.postgres.users import AuthUsers
+from support.auditing import unguarded
 from support.logbook import Logbook, log_with, org_in, user_in
 from support.projecting import (
     check_fold,
     checkpoints,
+    is_lock_awaited,
     projecting,
     publish,
     quarantine,
@@ -139,6 +145,46 @@ async def test_users_of_an_identity_provider_are_not_waited_for(settings: Settin
         await publish(settings, log)
         await wait_for(pool, place)
         assert await quarantine(pool) == [(ORG, place.position, 1)]
+
+
+@pytest.mark.parametrize("kind", ["member", "actor"])
+async def test_a_user_who_is_lost_before_the_write_is_waited_for(settings: Settings, pool: Pool, kind: str) -> None:
+    """The lock keeps a batch that has looked up its user. Meanwhile PostgreSQL loses the user, as in a failover to a
+    standby that is behind.
+    """
+    log = log_with(ORG, users=[ANN], partitions=PARTITIONS)
+    log.register(user_in(THERE, PARTITIONS, 1))
+    fact = facts.MemberAdded(role="admin", user_id=BOB) if kind == "member" else facts.OrgRenamed(name="b")
+    async with projecting(settings) as projector:
+        await publish(settings, log)
+        await until_projected(pool, log)
+        standby = await load_checkpoint(pool, THERE)
+        log.register(BOB)
+        await publish(settings, log)
+        await until_projected(pool, log)
+        log.add(ORG, ANN if kind == "member" else BOB, fact)
+        async with checkpoint_locked(pool, HERE):
+            await publish(settings, log)
+            await until(lambda: is_lock_awaited(pool), "the batch waits for the lock")
+            await go_back(pool, standby)
+        await until_projected(pool, log)
+        assert (await quarantine(pool), projector.health.reasons) == ([], {})
+        await check_fold(pool, log)
+
+
+async def go_back(pool: Pool, checkpoint: Checkpoint) -> None:
+    """Removes what the later entries of THERE have written: BOB, and their rows and checkpoint."""
+    head = checkpoint.head
+    row = f"{checkpoint.next_offset}, {head.position}, '{head.hash}', {checkpoint.head_offset}"
+    position = f"(metadata_json ->> 'position')::int > {head.position}"
+    async with pool.acquire() as connection:
+        await unguarded(
+            connection,
+            f"DELETE FROM audit_log WHERE (metadata_json ->> 'partition')::int = {THERE} AND {position}",
+            f"DELETE FROM auth.users WHERE id = '{BOB}'",
+            f"DELETE FROM daybook.checkpoints WHERE partition = {THERE}",
+            f"INSERT INTO daybook.checkpoints VALUES ({THERE}, {row})",
+        )
 
 
 async def test_forgotten_users_are_looked_up_again(pool: Pool) -> None:

@@ -22,7 +22,7 @@ from daybook_projector.partition.batch_rows import Poison
 from daybook_projector.partition.machine import Batch, PartitionLog, PartitionStopped, start_of_command
 from daybook_projector.partition.missing_users import RequiredUser, first_absent, required_users
 from daybook_projector.postgres.checkpoints import CheckpointLost
-from daybook_projector.postgres.users import AuthUsers
+from daybook_projector.postgres.users import AuthUsers, UsersLost
 from daybook_projector.postgres.writer import Writer
 
 BATCH_ENTRIES = 5_000
@@ -109,8 +109,7 @@ class Worker:
     async def _project(self, log: PartitionLog) -> None:
         while (batch := log.next_batch(BATCH_ENTRIES)) is not None:
             ready = await self._writable_part(log, batch)
-            if ready is not None:
-                await self._write(ready)
+            if ready is not None and await self._write(ready):
                 log.mark_projected(ready)
                 self.projected_to = ready.after.next_offset
 
@@ -140,13 +139,19 @@ class Worker:
             raise PartitionStopped(f"user {user.user_id}, actor of entry {self.partition}.{position}, does not exist")
         log.mark_poison(user.index, f"user {user.user_id} does not exist")
 
-    async def _write(self, batch: Batch) -> None:
+    async def _write(self, batch: Batch) -> bool:
+        """Returns False if users of the batch were lost after they had been looked up: try again."""
         begun_at = perf_counter()
-        poisons = [] if await self._context.groups.write(batch) else await self._write_alone(batch)
+        try:
+            poisons = [] if await self._context.groups.write(batch) else await self._write_alone(batch)
+        except UsersLost:
+            self._context.users.forget()
+            return False
         failpoint("after-commit")
         self._report.projected(batch, perf_counter() - begun_at)
         for poison in poisons:
             self._report.quarantined(self.partition, poison)
+        return True
 
     async def _write_alone(self, batch: Batch) -> list[Poison]:
         """Writes the batch in its own transaction, so that no other partition waits for what this one waits for."""

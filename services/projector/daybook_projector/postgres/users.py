@@ -6,15 +6,16 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection
 
 from daybook_contracts.routing import partition_of
-from daybook_infra.runtime.postgres.connections import Pool, translated
+from daybook_infra.runtime.postgres.connections import Connection, Pool, translated
 
 POLL_SECONDS = 0.05
 # The set of known users is cleared above this size, about 40 MB.
 MAX_KNOWN_USERS = 400_000
 
+# Returns the ids as they were given: forged entries may have ids in upper case.
 ABSENT = """
-SELECT id::text FROM unnest($1::uuid[]) AS named (id)
- WHERE NOT EXISTS (SELECT FROM auth.users WHERE users.id = named.id)
+SELECT id FROM unnest($1::text[]) AS named (id)
+ WHERE NOT EXISTS (SELECT FROM auth.users WHERE users.id = named.id::uuid)
 """
 # One statement, so that both are read in one snapshot: if the checkpoint has reached the end of the user's partition,
 # and the user has no row, the user will never appear.
@@ -24,6 +25,15 @@ SELECT EXISTS (SELECT FROM auth.users WHERE id = $1),
 """
 
 LogEnd = Callable[[int], Awaitable[int]]
+
+
+class UsersLost(Exception):
+    """Users whose rows had been found have none any more, because PostgreSQL was restored or failed over."""
+
+
+async def absent_users(connection: Connection | Pool, user_ids: Collection[str]) -> set[str]:
+    """The users without a row. Wrap the call in `translated`."""
+    return {row[0] for row in await connection.fetch(ABSENT, list(user_ids))}
 
 
 class AuthUsers:
@@ -43,14 +53,14 @@ class AuthUsers:
         if not unsure:
             return ()
         with translated():
-            absent = {row[0] for row in await self._pool.fetch(ABSENT, list(unsure))}
+            absent = await absent_users(self._pool, unsure)
         if len(self._known) > MAX_KNOWN_USERS:
             self._known.clear()
         self._known |= unsure - absent
         return absent
 
     def forget(self) -> None:
-        """Clears the cache. Called at a takeover, because a restored PostgreSQL may have fewer users."""
+        """Clears the cache. Called at a takeover and for lost users, because a restored PostgreSQL may have fewer."""
         self._known.clear()
 
     async def wait_until_known(self, user_id: str, waiting_partition: int) -> bool:

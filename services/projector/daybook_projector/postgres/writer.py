@@ -11,6 +11,7 @@ from daybook_infra.runtime.postgres.checkpoints import load_checkpoint
 from daybook_infra.runtime.postgres.connections import Connection, Pool, translated
 from daybook_projector.partition.batch_rows import Poison, key_inserts, net_changes
 from daybook_projector.partition.machine import Batch
+from daybook_projector.partition.missing_users import required_users
 from daybook_projector.postgres.checkpoints import move_checkpoint, move_free_checkpoints
 from daybook_projector.postgres.kept_entries import keep_entries
 from daybook_projector.postgres.org_writer import quarantined_orgs, write_by_org
@@ -23,6 +24,7 @@ from daybook_projector.postgres.row_writer import (
     write_changes,
     write_missing,
 )
+from daybook_projector.postgres.users import UsersLost, absent_users
 from daybook_projector.projections.changes import FoldError
 from daybook_projector.projections.fold import Folds
 
@@ -41,8 +43,9 @@ class Writer:
             return await load_checkpoint(self._pool, partition)
 
     async def write(self, batch: Batch) -> list[Poison]:
-        """Returns the poison entries that put their orgs into quarantine. Raises `CheckpointLost`, `PartitionStopped`
-        and `DatabaseAway`. After `DatabaseAway` the batch may have been written: the checkpoint shows whether it was.
+        """Returns the poison entries that put their orgs into quarantine. Raises `CheckpointLost`, `UsersLost`,
+        `PartitionStopped` and `DatabaseAway`. After `DatabaseAway` the batch may have been written: the checkpoint
+        shows whether it was.
         """
         with translated():
             async with self._pool.acquire() as connection:
@@ -81,6 +84,7 @@ class Writer:
         except FoldError as error:
             if isinstance(error, Contended) and Contended not in conflicts:
                 raise
+            await _require_users(connection, batch)
             return await self._write_by_org(connection, batch, conflicts)
         return []
 
@@ -113,3 +117,10 @@ class Writer:
             await move_checkpoint(connection, batch.partition, batch.before, batch.after)
             quarantined = await quarantined_orgs(connection, batch.entries)
             return await write_by_org(connection, self._folds, batch, quarantined, conflicts)
+
+
+async def _require_users(connection: Connection, batch: Batch) -> None:
+    """Raises `UsersLost` if a user whom the batch names has no row any more: that is not the entry's fault."""
+    lost = await absent_users(connection, required_users(batch.entries).keys())
+    if lost:
+        raise UsersLost(f"users of partition {batch.partition} were lost after they had been found: {sorted(lost)}")

@@ -10,7 +10,7 @@ from daybook_infra.runtime.postgres.connections import Connection
 from daybook_projector.partition.entry import PartitionEntry
 from daybook_projector.partition.missing_users import required_users
 from daybook_projector.postgres.row_writer import translated_refusals
-from daybook_projector.postgres.users import ABSENT
+from daybook_projector.postgres.users import absent_users
 from daybook_projector.projections.changes import FoldError
 from daybook_projector.rebuild.refusal import Unappliable, unappliable
 
@@ -42,8 +42,7 @@ class OrgRequirements:
 
     async def unmet(self, connection: Connection) -> list[Unappliable]:
         """The entries that PostgreSQL would refuse. Call it within a transaction."""
-        absent = await connection.fetch(ABSENT, list(self._users)) if self._users else []
-        found = [self._users[row[0]] for row in absent]
+        found = [self._users[user_id] for user_id in await absent_users(connection, self._users)]
         if self._long_names:
             await connection.execute(PROBE)
         for entry, name in self._long_names:
