@@ -29,6 +29,8 @@ OWN_KEYS = "users and services need different keys; unset it if both use the sam
 Positive = Annotated[int, Ge(1)]
 Port = Annotated[int, Ge(1), Le(65_535)]
 Seconds = Annotated[float, Gt(0), Le(86_400)]
+# The upper limit is 31 years. PostgreSQL cannot subtract 300,000 years from its clock.
+RunSeconds = Annotated[int, Ge(1), Le(10**9)]
 
 
 class Settings(BaseSettings):
@@ -124,7 +126,7 @@ class Settings(BaseSettings):
         256.0,
         description="MiB of entries and orgs that wait for the projector, per process; beyond it, partitions pause",
     )
-    sync_max_seconds: Positive = Field(86_400, description="seconds until a running sync fails as `TIMED_OUT`")
+    sync_max_seconds: RunSeconds = Field(86_400, description="seconds until a running sync fails as `TIMED_OUT`")
 
     host: str = Field("127.0.0.1", description="address that the services listen on")
     admin_port: Port | None = Field(

@@ -103,7 +103,8 @@ class EffectRunner:
 
     async def find_overdue_runs(self) -> dict[int, RunsOverdue]:
         """Waits until the next look-up is due, and returns the overdue runs of each partition."""
-        return await self.retry("postgres", self._overdue_runs.find_next)
+        await self._overdue_runs.wait_until_due()
+        return await self.retry("postgres", self._overdue_runs.find)
 
     async def pin(self, pin: Pin) -> Pinned:
         return Pinned(await self.retry("postgres", lambda: self._snapshots.pin(pin.user_ids)))

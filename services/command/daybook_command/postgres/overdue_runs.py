@@ -23,18 +23,19 @@ BEFORE_ALL_RUNS: Final = ("-infinity", "00000000-0000-0000-0000-000000000000")
 
 
 class OverdueRuns:
-    def __init__(
-        self, pool: Pool, *, partitions: int, limit_seconds: int, pause_seconds: float = PAUSE_SECONDS
-    ) -> None:
+    def __init__(self, pool: Pool, *, partitions: int, limit_seconds: int) -> None:
         self._pool = pool
         self._partitions = partitions
         self._limit_seconds = limit_seconds
-        self._pause = min(pause_seconds, limit_seconds / LOOKUPS_PER_LIMIT)
+        self._pause = min(PAUSE_SECONDS, limit_seconds / LOOKUPS_PER_LIMIT)
         self._after = BEFORE_ALL_RUNS
 
-    async def find_next(self) -> dict[int, RunsOverdue]:
-        """Waits until the next look-up is due, and returns the overdue runs of each partition. Raises DatabaseAway."""
+    async def wait_until_due(self) -> None:
+        """Waits until the next look-up is due."""
         await asyncio.sleep(self._pause)
+
+    async def find(self) -> dict[int, RunsOverdue]:
+        """Returns the overdue runs of each partition. Raises DatabaseAway."""
         with translated():
             rows = await self._pool.fetch(sql.OVERDUE, self._limit_seconds, *self._after, MAX_RUNS)
         self._after = (rows[-1]["started_at"], rows[-1]["id"]) if len(rows) == MAX_RUNS else BEFORE_ALL_RUNS

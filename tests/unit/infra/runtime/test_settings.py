@@ -41,6 +41,11 @@ def test_a_short_secret_is_refused_without_being_shown() -> None:
     assert refusal == "DAYBOOK_JWT_SECRET: must have at least 32 bytes"
 
 
+def test_a_limit_of_syncs_beyond_what_postgres_can_subtract_from_now_is_refused() -> None:
+    assert load_with(DAYBOOK_SYNC_MAX_SECONDS="1000000000").sync_max_seconds == 10**9
+    assert refusal_of(DAYBOOK_SYNC_MAX_SECONDS="1000000001").startswith("DAYBOOK_SYNC_MAX_SECONDS: ")
+
+
 def test_more_in_sync_replicas_than_replicas_are_refused() -> None:
     refusal = refusal_of(DAYBOOK_MIN_INSYNC_REPLICAS="2")
     assert refusal.startswith("DAYBOOK_MIN_INSYNC_REPLICAS is above DAYBOOK_REPLICATION_FACTOR")
