@@ -5,6 +5,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
+from orjson import loads
 
 from daybook_command.domain.children import Children, with_children, without_children
 from daybook_command.domain.permissions import is_outsider
@@ -74,6 +75,7 @@ class Memory:
         try:
             trusted = read_entry(admitted.value, admitted.entry)
         except PoisonEntry as poison:
+            self.last_us = max(self.last_us, stamped_at(admitted.value))
             if poison.org_id is not None:
                 self.tail.poison(poison.org_id, position)
             return [Report("poison", f"position {self.partition}.{position}: {poison.reason}")]
@@ -159,3 +161,11 @@ def _without_deleted(children: Children, gone: AbstractSet[str]) -> Children:
         runs={id_: run for id_, run in children.runs.items() if run.connection_id not in gone},
         dead_letters={id_: each for id_, each in children.dead_letters.items() if each.connection_id not in gone},
     )
+
+
+def stamped_at(value: bytes) -> int:
+    """`created_at` of an admitted record in microseconds; 0 if it cannot be read."""
+    try:
+        return microseconds(loads(value)["created_at"])
+    except (KeyError, TypeError, ValueError):
+        return 0

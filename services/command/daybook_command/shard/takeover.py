@@ -2,16 +2,13 @@
 
 from dataclasses import dataclass, field
 
-from orjson import loads
-
 from daybook_command.shard.effects import Report
 from daybook_command.shard.events import LogOpened, LogRead
-from daybook_command.shard.memory import Memory
+from daybook_command.shard.memory import Memory, stamped_at
 from daybook_command.shard.org_cache import OrgCache
 from daybook_command.shard.tail import TailLimit
 from daybook_contracts.log.continuity import check_bounds, check_head
 from daybook_contracts.log.head import NOTHING_PROJECTED, Checkpoint
-from daybook_contracts.timestamps import microseconds
 
 
 @dataclass(slots=True)
@@ -87,11 +84,3 @@ class Takeover:
             memory.last_us = stamped_at(value or b"")
         self.read_to = read.next_offset
         return memory.fold(record for record in read.records if record.offset >= checkpoint.next_offset)
-
-
-def stamped_at(value: bytes) -> int:
-    """`created_at` of an admitted record in microseconds; 0 if it cannot be read."""
-    try:
-        return microseconds(loads(value)["created_at"])
-    except (KeyError, TypeError, ValueError):
-        return 0

@@ -16,6 +16,7 @@ from daybook_contracts.entries.entry import decode_entry
 from daybook_contracts.log.continuity import MAX_VOIDS_IN_A_ROW, head_of
 from daybook_contracts.log.head import Checkpoint, Head
 from daybook_contracts.log.sealing import seal
+from daybook_contracts.timestamps import timestamp
 from support.one_shard import (
     NOTHING,
     ORG,
@@ -169,6 +170,34 @@ def test_a_poison_entry_quarantines_its_org() -> None:
     assert only_effect(effects, Report).kind == "poison"
     effects = shard.handle(loaded_snapshot(arrive(shard, command_at(1))))
     assert refusal_codes(only_effect(effects, Answer)) == ["ORG_QUARANTINED"]
+
+
+def later_version(created_at: str) -> bytes:
+    """A successor of `poison()`, written by a later version of Daybook."""
+    head = head_of(0, poison())
+    assert head is not None
+    entry = decode_entry(poison())
+    metadata = replace(entry.metadata_json, v=2, position=head.position + 1, prev=head.hash)
+    return seal(replace(entry, created_at=created_at, metadata_json=metadata))
+
+
+@pytest.mark.parametrize(
+    ("created_at", "expected"),
+    [
+        pytest.param(timestamp(START_US + 4_000_000), timestamp(START_US + 4_000_001), id="ahead of this clock"),
+        pytest.param("next week", timestamp(START_US + 1), id="not a time"),
+    ],
+)
+def test_entries_have_later_times_than_poison_entries_before_them(created_at: str, expected: str) -> None:
+    shard = starting_shard()
+    records = [LogRecord(offset, value) for offset, value in enumerate((poison(), later_version(created_at)))]
+    assert [report.kind for report in take_over(shard, NOTHING, records, 0, 2) if isinstance(report, Report)] == [
+        "poison",
+        "poison",
+    ]
+    other = str(UUID(int=0xC, version=4))
+    append = decide_batch(shard, sent(0, "CREATE_ORG", org_id=other, name="Other"))
+    assert [decode_entry(record.value).created_at for record in append.records] == [expected]
 
 
 def test_an_org_with_a_poison_entry_is_not_kept_in_the_cache() -> None:
