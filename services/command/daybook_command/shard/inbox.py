@@ -206,10 +206,9 @@ class Inbox:
 
     def requeue_aside(self) -> None:
         """Put the commands that were set aside back into the queues, at their places."""
-        if self.aside:
-            self._requeue(self.aside)
-            self.aside.clear()
-            self.keys_aside.clear()
+        self._requeue(self.aside)
+        self.aside.clear()
+        self.keys_aside.clear()  # it may have keys of commands that were withdrawn
 
     def mark_decided(self, arrivals: Sequence[Arrival]) -> int | None:
         """Note that these commands are handled. Returns the offset below which all records are handled; None if there

@@ -8,10 +8,12 @@ from msgspec.structs import replace
 
 from daybook_command.shard.effects import Answer, Append, Commit, LoadSnapshot
 from daybook_command.shard.events import Acknowledged, Answered, EndsRead, Tick
+from daybook_command.shard.inbox import Inbox
 from daybook_command.shard.machine import Shard
 from daybook_contracts.entries.entry import decode_entry
 from daybook_contracts.entries.identity import thing_id
 from daybook_contracts.topics import PRINCIPAL
+from support.local_commands import local, ticket
 from support.one_shard import (
     ANN,
     ORG,
@@ -23,6 +25,7 @@ from support.one_shard import (
     starting_shard,
     take_over,
 )
+from support.simulation import CONFIG
 
 OTHER_ORG = str(UUID(int=0xD, version=4))
 PROJECT = str(UUID(int=0xABC, version=4))
@@ -85,6 +88,16 @@ def test_waiting_commands_proceed_without_new_commands() -> None:
     assert shard.handle(loaded_snapshot(effects, next_offsets=BEHIND_END)) == []
     effects = shard.handle(loaded_snapshot(shard.handle(Tick()), next_offsets=AT_END))
     assert only_effect(effects, LoadSnapshot).commands == 1
+
+
+def test_a_withdrawn_command_does_not_make_later_ones_of_its_org_wait_at_the_next_takeover() -> None:
+    inbox = Inbox(0, CONFIG.partitions, 128)
+    inbox.add_local([local(1, "CREATE_PROJECT", name="Web", project_id=PROJECT)])
+    assert inbox.take(set_aside=True)[0] == []
+    assert inbox.withdraw({ticket(1)}) == [ticket(1)]
+    inbox.requeue_aside()
+    inbox.add_local([local(2)])
+    assert len(inbox.take(set_aside=True)[0]) == 1
 
 
 def test_a_command_with_a_computed_id_does_not_wait() -> None:
