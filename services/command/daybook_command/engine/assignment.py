@@ -33,7 +33,8 @@ class CommandConsumer(Protocol):
 
     def resume(self, partition: int) -> None: ...
 
-    async def commit(self, offsets: dict[int, int]) -> None: ...
+    async def commit(self, offsets: dict[int, int]) -> bool:
+        """Whether the offsets are committed."""
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ from typing import Any, assert_never
 
 from daybook_command.engine.assignment import Assignment, CommandConsumer
 from daybook_command.engine.backlogs import Backlogs
+from daybook_command.engine.commits import Commits
 from daybook_command.engine.effect_runner import EffectRunner
 from daybook_command.engine.local_shards import LocalShards
 from daybook_command.engine.report import EngineReport, oldest_command_fault
@@ -23,9 +24,6 @@ from daybook_infra.runtime.health import Health
 
 TICK_SECONDS = 0.25
 IDLE_POLL_SECONDS = 0.01
-# A commit costs as much as ten commands. After a crash, the commands answered since the last commit are read again as
-# repeats.
-COMMIT_PAUSE_SECONDS = 0.05
 # How long a rebalance waits for a batch in progress. The consumer's session would end after 6 s.
 REVOKE_SECONDS = 2.0
 
@@ -44,8 +42,7 @@ class Engine:
         self._local_waiting = Waiting()
         self.local = LocalShards(self._assignments, self._wake, self._local_waiting)
         self._backlogs = Backlogs(self._assignments, self._look, self._local_waiting)
-        self._commits: dict[int, int] = {}
-        self._commit_requested = asyncio.Event()
+        self._commits = Commits(self._assignments, consumer)
         self._draining = False
         self._group = asyncio.TaskGroup()
         health.watch("oldest_command", lambda: oldest_command_fault(self._assignments.values()))
@@ -55,7 +52,7 @@ class Engine:
             group.create_task(self._effects.run_rounds())
             group.create_task(self._effects.run_kafka_probe())
             group.create_task(self._effects.run_postgres_probe())
-            group.create_task(self._run_commits())
+            group.create_task(self._commits.run())
             group.create_task(self._run_ticks())
             group.create_task(self._run_overdue())
 
@@ -78,12 +75,13 @@ class Engine:
             assignment.leaving = True
             self._run_effects(assignment, assignment.shard.leave())
         await self._wait_until_idle(leaving, REVOKE_SECONDS)
-        await self._commit()
+        await self._commits.commit()
         for assignment in leaving:
             self.local.leave(assignment.partition)
             del self._assignments[assignment.partition]
             self._report.revoked(assignment.partition)
             self._backlogs.leave(assignment.partition)
+            self._commits.leave(assignment.partition)
             for task in assignment.tasks:
                 task.cancel()
         self._report.assignments_changed(len(self._assignments))
@@ -96,7 +94,7 @@ class Engine:
         for assignment in self._assignments.values():
             self._run_effects(assignment, assignment.shard.hand_back())
         await self._wait_until_idle(list(self._assignments.values()), seconds)
-        await self._commit()
+        await self._commits.commit()
 
     def hand_over(self, partition: int, records: Sequence[CommandRecord]) -> None:
         """Calls `take` in a task of `run`, so that a bug ends `run`: FastStream swallows exceptions of its handlers."""
@@ -120,10 +118,13 @@ class Engine:
 
     def _deliver(self, assignment: Assignment, event: Event) -> None:
         """Gives the event to the shard. Drops the event if the partition was given away, even if it has come back."""
-        if self._assignments.get(assignment.partition) is assignment:
+        if self._owns(assignment):
             before = self._backlogs.before_event(assignment.shard)
             self._run_effects(assignment, assignment.shard.handle(event))
             self._backlogs.after_event(assignment.shard, before)
+
+    def _owns(self, assignment: Assignment) -> bool:
+        return self._assignments.get(assignment.partition) is assignment
 
     def _look(self, assignment: Assignment) -> None:
         """Lets the shard look at its local commands."""
@@ -161,8 +162,7 @@ class Engine:
             case effects.HandBack():
                 self.local.hand_back(effect)
             case effects.Commit():
-                self._commits[partition] = effect.next_offset
-                self._commit_requested.set()
+                self._commits.request(partition, effect.next_offset)
             case effects.Report() | effects.Hold() | effects.Stop():
                 self._report.effect(partition, effect)
             case _:
@@ -203,26 +203,14 @@ class Engine:
             assignment.answering -= 1
             self._deliver(assignment, Answered(answer.next_offset))
 
-    async def _run_commits(self) -> None:
-        while True:
-            await self._commit_requested.wait()
-            self._commit_requested.clear()
-            await self._commit()
-            await asyncio.sleep(COMMIT_PAUSE_SECONDS)
-
-    async def _commit(self) -> None:
-        commits, self._commits = self._commits, {}
-        offsets = {partition: offset for partition, offset in commits.items() if partition in self._assignments}
-        if offsets:
-            await self._consumer.commit(offsets)
-
     async def _run_ticks(self) -> None:
         while True:
             await asyncio.sleep(TICK_SECONDS)
             for assignment in list(self._assignments.values()):
                 await self._effects.turns.wait()
                 self._deliver(assignment, Tick(self._tails.elsewhere(assignment.partition)))
-                self._report.sizes_measured(assignment)
+                if self._owns(assignment):
+                    self._report.sizes_measured(assignment)
 
     async def _run_overdue(self) -> None:
         """Tells each shard which runs of its partition are overdue, so that the shard fails them."""

@@ -158,8 +158,10 @@ class CommandSubscriber(ConsumerRebalanceListener):
         if consumer is not None:
             consumer.resume(place)
 
-    async def commit(self, offsets: dict[int, int]) -> None:
-        """Commits the offsets. Only logs a failure: the commands are then read again and recognised by their ids."""
+    async def commit(self, offsets: dict[int, int]) -> bool:
+        """Commits the offsets, and returns whether that succeeded. Logs a failure: commands that are read again are
+        recognised by their ids.
+        """
         places = {TopicPartition(self._topic, partition): offset for partition, offset in offsets.items()}
         try:
             async with translated(self._settings, "offsets cannot be committed", seconds=CALL_SECONDS):
@@ -167,6 +169,8 @@ class CommandSubscriber(ConsumerRebalanceListener):
                     await self._consumer.commit(places)
         except KafkaAway as away:
             log.warning("offsets_not_committed", partitions=sorted(offsets), reason=str(away))
+            return False
+        return True
 
     def _consumer_of(self, place: TopicPartition) -> AIOKafkaConsumer | None:
         """The consumer; None if the partition is not assigned to it (any more)."""

@@ -32,7 +32,8 @@ class SeekableConsumer:
 
     def resume(self, partition: int) -> None: ...
 
-    async def commit(self, offsets: dict[int, int]) -> None: ...
+    async def commit(self, offsets: dict[int, int]) -> bool:
+        return True
 
 
 def reading_from(offset: int) -> tuple[Engine, Shard, SeekableConsumer]:
