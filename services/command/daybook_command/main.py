@@ -66,22 +66,29 @@ async def run_service(settings: Settings, host: str, port: int) -> None:
     policy = load_service_policy(settings)
     if policy is not None:
         log.info("service_policy_loaded", services=len(policy.grants))
-    stop = asyncio.Event()
     async with open_service(settings, policy) as service:
-        deciding = asyncio.create_task(service.engine.run())
-        deciding.add_done_callback(lambda _: stop.set())
         freeze_startup_objects()
+        await run_opened(service, settings, host, port)
+    log.info("stopped")
+
+
+async def run_opened(service: RunningService, settings: Settings, host: str, port: int) -> None:
+    """Joins the group and serves. The engine no longer runs when this returns or raises, so the connections that it
+    uses can be closed.
+    """
+    stop = asyncio.Event()
+    deciding = asyncio.create_task(service.engine.run())
+    deciding.add_done_callback(lambda _: stop.set())
+    try:
         await retry_at_start(lambda: service.subscriber.start(service.engine))
         log.info("serving", host=host, port=port)
-        try:
-            app = with_web_apps(service.app, settings)
-            await serve(sites(app, (host, port), settings, service.health, REGISTRY), stop)
-        finally:
-            if not deciding.done():
-                await service.engine.drain(DRAIN_SECONDS)
-            await service.subscriber.stop()
-            await cancel_and_wait(deciding)
-    log.info("stopped")
+        app = with_web_apps(service.app, settings)
+        await serve(sites(app, (host, port), settings, service.health, REGISTRY), stop)
+    finally:
+        if not deciding.done():
+            await service.engine.drain(DRAIN_SECONDS)
+        await service.subscriber.stop()
+        await cancel_and_wait(deciding)
 
 
 @asynccontextmanager
