@@ -123,6 +123,11 @@ class Daybook:
         The commands of one org are decided in the order given. `deadline`: seconds for each command, from when it is
         sent. If a command's outcome stays unknown, the later commands of its org are not sent, and are `Unknown` too.
         """
+        if at_once < 1:
+            raise Misuse(f"at_once is {at_once}: it must be at least 1")
+        return self._send_parts(commands, deadline, at_once)
+
+    def _send_parts(self, commands: Iterable[Command], deadline: float, at_once: int) -> Iterator[Outcome]:
         unknown_keys = set[str]()
         for part in _parts(commands, at_once):
             sent = [command for command in part if command.key not in unknown_keys]

@@ -107,9 +107,11 @@ class Daybook:
 
         The commands of one org are decided in the order given. `deadline`: seconds for each command, from when it is
         sent. If a command's outcome stays unknown, the later commands of its org are not sent, and are `Unknown` too.
-        At most `in_flight` commands are taken ahead of the outcomes. Raises CredentialsRefused, and any error that
-        `commands` raises.
+        At most `in_flight` commands are taken ahead of the outcomes. Raises CredentialsRefused, Misuse, and any error
+        that `commands` raises.
         """
+        if in_flight < 1:
+            raise Misuse(f"in_flight is {in_flight}: it must be at least 1")
         return send_in_lanes(lambda several: self._send(several, deadline), commands, in_flight, self._transport.lanes)
 
     async def _send(self, commands: Sequence[Command], deadline: float) -> list[Outcome]:

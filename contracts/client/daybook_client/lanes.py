@@ -38,13 +38,16 @@ class Outcomes:
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _has_room: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def number_next(self) -> int:
-        """The number of the next command. Waits while the outcomes of `in_flight` commands are still to be given."""
+    def number_next(self) -> int:
+        """The number of the next command."""
+        self.taken += 1
+        return self.taken - 1
+
+    async def room(self) -> None:
+        """Waits while the outcomes of `in_flight` commands are still to be given."""
         while self.taken - self.given >= self.in_flight:
             self._has_room.clear()
             await self._has_room.wait()
-        self.taken += 1
-        return self.taken - 1
 
     def note(self, commands: Sequence[Numbered], outcomes: Sequence[Outcome | BaseException]) -> None:
         self._ready.update(zip((number for number, _ in commands), outcomes, strict=True))
@@ -113,8 +116,9 @@ async def send_in_lanes(send: Send, commands: Commands, in_flight: int, count: i
 
     async def take() -> None:
         async for command in _each(commands):
-            number = await outcomes.number_next()
-            lanes[crc32(command.key.encode()) % count].add(number, command)
+            lane = lanes[crc32(command.key.encode(errors="surrogatepass")) % count]  # `to_json` refuses surrogates
+            lane.add(outcomes.number_next(), command)
+            await outcomes.room()  # before the next command is taken
 
     taking = asyncio.create_task(take())
     taking.add_done_callback(lambda _: outcomes.end())

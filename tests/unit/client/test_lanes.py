@@ -75,6 +75,27 @@ async def test_commands_are_taken_no_faster_than_outcomes() -> None:
             assert taken <= at + 12
 
 
+@pytest.mark.parametrize("in_flight", [1, 3])
+async def test_no_command_is_taken_beyond_those_in_flight(in_flight: int) -> None:
+    taken = given = 0
+
+    async def several() -> AsyncIterator[Command]:
+        nonlocal taken
+        for each in renames(20):
+            taken += 1
+            assert taken - given <= in_flight
+            yield each
+
+    async for _ in send_in_lanes(Daybook().send, several(), in_flight, LANES):
+        given += 1
+    assert given == 20
+
+
+async def test_an_error_of_a_routing_key_reaches_the_consumer() -> None:
+    with pytest.raises(AttributeError):
+        await collect(send_in_lanes(Daybook().send, [*renames(2), {}], 10, LANES), [])  # type: ignore[list-item]
+
+
 async def test_commands_after_an_unknown_outcome_are_held_back() -> None:
     daybook, asked = Daybook(), renames(2000, ORGS[:2])
     first = [each for each in asked if each.key == ORGS[0]]
