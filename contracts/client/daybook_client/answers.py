@@ -111,7 +111,7 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
         return float(text[:9])
     try:
         at = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - (now or datetime.now(UTC))).total_seconds())
 

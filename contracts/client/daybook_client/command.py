@@ -25,6 +25,9 @@ class Command(Struct, frozen=True, kw_only=True):
     KEY: ClassVar[str] = "org_id"  # the field with the routing key
     id: str
 
+    def __post_init__(self) -> None:
+        structs.force_setattr(self, "id", str(self.id))  # a UUID is welcome too
+
     @property
     def key(self) -> str:
         """The routing key: the org's id, or the user's id for RegisterUser."""
@@ -37,7 +40,7 @@ class Command(Struct, frozen=True, kw_only=True):
         envelope |= {"type": self.TYPE, "data": present}
         try:
             return _JSON.encode(envelope).encode()
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             raise Misuse(f"{self.TYPE} {self.id} cannot be written as JSON: {error}") from error
 
 

@@ -126,7 +126,12 @@ def request_headers(token: str | None, body: bytes | None) -> dict[str, str]:
 
 def checked_url(url: str) -> str:
     """The URL without a trailing slash. Raises Misuse."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        is_right = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        is_right = is_right and bool(httpx.URL(url).host)
+    except (ValueError, httpx.InvalidURL):
+        is_right = False
+    if not is_right:
         raise Misuse(f"{url!r} is not the URL of an HTTP API, such as http://127.0.0.1:8000")
     return url.rstrip("/")
