@@ -91,6 +91,11 @@ class Raw:
             pass
         return sent
 
+    def send_slowly(self, data: bytes, times: int) -> None:
+        for _ in range(times):
+            self.send(data)
+            time.sleep(0.2)
+
     def answer(self) -> Answer:
         """Reads one answer. Raises ConnectionError if the connection ends first."""
         head, _, _ = self._until(b"\r\n\r\n").partition(b"\r\n\r\n")

@@ -3,6 +3,7 @@ separately; each would be a system call, and wake the client.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 # More bytes than this are written immediately. If a client does not read, the transport must pause the app, and it does
@@ -12,12 +13,16 @@ MOST_BYTES: Final = 16 * 1024
 
 class JoinedWrites:
     """Wraps a transport, and has the methods that the protocol uses. What was written is sent before the connection is
-    closed, but not if it is aborted.
+    closed, but not if it is aborted. `closes_later`: asked when the transport is to be closed; if it returns True, it
+    closes the transport itself.
     """
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, closes_later: Callable[[], bool]
+    ) -> None:
         self._transport = transport
         self._loop = loop
+        self._closes_later = closes_later
         self._pieces: list[bytes] = []
         self._size = 0
 
@@ -31,7 +36,8 @@ class JoinedWrites:
 
     def close(self) -> None:
         self._send()
-        self._transport.close()
+        if not self._closes_later():
+            self._transport.close()
 
     def write_eof(self) -> None:
         self._send()

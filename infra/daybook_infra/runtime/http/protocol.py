@@ -61,8 +61,9 @@ class BoundedProtocol(HttpToolsProtocol):
         # Bytes since a head, a piece of a body or a message was completed, and whether the current slice completed one.
         self._slice_bytes = self._bytes_since_progress = 0
         self._made_progress = False
-        # Bytes of the current body with and without its framing, and bytes that were discarded.
+        # Bytes of the current body with and without its framing, bytes that were discarded, and how many may be.
         self._raw_bytes = self._body_bytes = self._discarded = 0
+        self._most_discarded = self._limits.discard_bytes
 
     # --- called by `Connections`
 
@@ -98,7 +99,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         super().connection_made(transport)
-        self.transport = cast("asyncio.Transport", JoinedWrites(transport, self.loop))
+        self.transport = cast("asyncio.Transport", JoinedWrites(transport, self.loop, self._closes_later))
         self.network = network_of(self.client[0]) if self.client else ""
         if not self._connections.admit(self, self.loop.time()):
             self._abort()
@@ -288,23 +289,42 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _refuse_and_close(self, answer: bytes) -> None:
         self._ignores_input = True
+        self._most_discarded = self._limits.refused_bytes
+        if not self.transport.is_closing():
+            self.transport.write(answer)
+            self._half_close()
+
+    def _closes_later(self) -> bool:
+        """Called when the connection is to be closed. Whether its client is still sending a request that was answered;
+        then this ends only the server's side.
+        """
+        running = self._running
+        if self._ignores_input or running is None or not running.response_complete or not running.more_body:
+            return False
         if self.transport.is_closing():
-            return
-        self.transport.write(answer)
+            return False
+        self._ignores_input = True
+        self._half_close()
+        return True
+
+    def _half_close(self) -> None:
+        """The client closes after it has read the answer, or `check` closes later. Closing now could destroy the answer
+        while the client is still sending.
+        """
         if self.transport.can_write_eof():
             self.transport.write_eof()
-        # The client closes after it has read the answer, or `check` closes later. Closing now could destroy the answer.
         self._enter(DISCARD)
 
     def _end_after_answers(self) -> None:
         self._ignores_input = True
+        self._most_discarded = self._limits.refused_bytes
         last = self.pipeline[0][0] if self.pipeline else self._running
         if last is not None:
             last.keep_alive = False
 
     def _discard(self, size: int) -> None:
         self._discarded += size
-        if self._discarded > (self._limits.refused_bytes if self._ignores_input else self._limits.discard_bytes):
+        if self._discarded > self._most_discarded:
             self.drop(Cut.TOO_MUCH_UNREAD)
 
     def _has_unread_answer(self, now: float) -> bool:

@@ -26,6 +26,13 @@ def tiny() -> Iterator[Tiny]:
         yield service
 
 
+@pytest.fixture(scope="module")
+def patient() -> Iterator[Tiny]:
+    """A service with the usual limits."""
+    with tiny_service() as service:
+        yield service
+
+
 @pytest.mark.parametrize("size", [0, 1, 32_768, 300_000, 4 * MIB])
 def test_a_body_is_received_completely(tiny: Tiny, size: int) -> None:
     with tiny.connect() as raw:
@@ -147,9 +154,10 @@ def test_an_unread_body_is_discarded_and_the_connection_stays_open(tiny: Tiny) -
         assert raw.ask("GET", "/livez").status == 200
 
 
-def test_an_endless_unread_body_ends_the_connection(tiny: Tiny) -> None:
+@pytest.mark.parametrize("lines", [(), ("connection: close",)], ids=["keep-alive", "close"])
+def test_an_endless_unread_body_ends_the_connection(tiny: Tiny, lines: tuple[str, ...]) -> None:
     with tiny.connect() as raw:
-        assert raw.ask("POST", "/unread", CHUNKED).status == 401
+        assert raw.ask("POST", "/unread", CHUNKED, *lines).status == 401
         assert raw.send_until_cut(b"8000\r\n" + bytes(32_768) + b"\r\n", most=64 * MIB) < 64 * MIB
 
 
@@ -157,6 +165,30 @@ def test_an_incomplete_body_after_the_answer_ends_the_connection(tiny: Tiny) -> 
     with tiny.connect() as raw:
         assert raw.ask("POST", "/unread", "content-length: 10", body=b"1").status == 401
         assert raw.is_closed(DISCARD_SECONDS + 2)
+
+
+@pytest.mark.parametrize("lines", [("connection: close",), UPGRADE], ids=["close", "upgrade"])
+def test_a_closing_connection_discards_the_rest_of_its_body(patient: Tiny, lines: tuple[str, ...]) -> None:
+    with patient.connect() as raw:
+        assert raw.ask("POST", "/unread", f"content-length: {4 * MIB}", *lines, body=b"1").status == 401
+        assert raw.socket.recv(1) == b""
+        raw.send(bytes(4 * MIB))  # raises ConnectionError if the server resets the connection
+
+
+def test_an_http_1_0_client_is_answered_before_it_has_sent_its_body(patient: Tiny) -> None:
+    with patient.connect() as raw:
+        raw.send(b"POST /unread HTTP/1.0\r\ncontent-length: %d\r\n\r\n" % (4 * MIB))
+        assert raw.answer().status == 401
+        raw.send(bytes(4 * MIB))
+        assert raw.socket.recv(1) == b""
+
+
+def test_a_closing_connection_whose_body_stays_incomplete_is_closed(tiny: Tiny) -> None:
+    with tiny.connect() as raw:
+        assert raw.ask("POST", "/unread", "content-length: 10", "connection: close", body=b"1").status == 401
+        assert raw.socket.recv(1) == b""
+        with pytest.raises(OSError, match=r"reset|Broken pipe"):
+            raw.send_slowly(b"1", 150)
 
 
 def test_a_few_pipelined_requests_are_answered_in_order(tiny: Tiny) -> None:

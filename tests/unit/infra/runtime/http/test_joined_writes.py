@@ -39,7 +39,7 @@ def transport() -> NotingTransport:
 
 @pytest.fixture
 async def joined(transport: NotingTransport) -> JoinedWrites:
-    return JoinedWrites(transport, asyncio.get_running_loop())
+    return JoinedWrites(transport, asyncio.get_running_loop(), lambda: False)
 
 
 async def test_the_pieces_of_one_iteration_are_written_at_once(
