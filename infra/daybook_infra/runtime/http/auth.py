@@ -8,7 +8,8 @@ import jwt
 from cachetools import LRUCache
 
 from daybook_contracts.codes import Code
-from daybook_contracts.senders.principals import DAYBOOK, InvalidPrincipal, Principal, parse_principal
+from daybook_contracts.senders.principals import DAYBOOK, Principal, parse_principal
+from daybook_contracts.text import uuid_text
 from daybook_infra.runtime.http.problems import RequestRefused, refusal
 from daybook_infra.runtime.http.token_keys import KeysUnavailable, TokenKeys
 from daybook_infra.runtime.settings import Settings, require_token_keys
@@ -116,9 +117,11 @@ def _principal(claims: dict[str, Any]) -> Principal:
     if kind is None:
         raise _unauthenticated(f"The token's role must be one of {', '.join(KINDS)}.")
     try:
-        principal = parse_principal(f"{kind}:{claims['sub']}")
-    except InvalidPrincipal as error:
-        form = "a UUID" if kind == "user" else "a service's name, [a-z0-9][a-z0-9._-]{0,62}"
+        # `parse_principal` also reads entries, so it accepts the nil and max UUIDs.
+        name = uuid_text(claims["sub"]) if kind == "user" else claims["sub"]
+        principal = parse_principal(f"{kind}:{name}")
+    except ValueError as error:
+        form = "a UUID, neither nil nor max" if kind == "user" else "a service's name, [a-z0-9][a-z0-9._-]{0,62}"
         raise _unauthenticated(f"The token's sub must be {form}.") from error
     if principal == DAYBOOK:
         raise _unauthenticated("The service name daybook is reserved.")

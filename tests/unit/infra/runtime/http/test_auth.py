@@ -46,6 +46,8 @@ async def test_a_token_issued_in_the_future_is_accepted(by_secret: Authenticator
         {"sub": 7},
         {"sub": "ada"},
         {"sub": f"{USER}0"},
+        {"sub": "00000000-0000-0000-0000-000000000000"},
+        {"sub": "FFFFFFFF-ffff-ffff-ffff-ffffffffffff"},
         {"aud": None},
         {"aud": "elsewhere"},
         {"nbf": 9_999_999_999},
