@@ -23,6 +23,9 @@ TRUSTED_SECONDS: Final = 86_400.0
 THROTTLE_SECONDS: Final = 30.0
 # If the keys are missing or old, there is at most one fetch in this time.
 RETRY_SECONDS: Final = 2.0
+# What the parsers of JSON and of keys raise for a malformed document, besides PyJWT's own exceptions. PyJWT does not
+# check the types of a key's members.
+MALFORMED: Final = (ValueError, TypeError, RecursionError)
 
 log = get_logger(__name__)
 
@@ -89,7 +92,7 @@ class PublishedKeys:
             try:
                 async with asyncio.timeout(2 * FETCH_SECONDS):
                     self._keys = _signing_keys(await asyncio.to_thread(self._client.fetch_data))
-            except (PyJWKClientError, PyJWKSetError, ValueError, OSError, TimeoutError) as error:
+            except (PyJWKClientError, PyJWKSetError, OSError, TimeoutError, *MALFORMED) as error:
                 log.warning("keys_not_fetched", reason=repr(error))
             else:
                 self._fetched_at = self._clock()

@@ -106,6 +106,29 @@ async def test_without_any_keys_tokens_get_503(by_keys: Authenticator, keys: Key
     assert (refused.rejected.status, refused.rejected.code) == (503, "UNAVAILABLE")
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        json.dumps(
+            {"keys": [public_jwk("ES256", "mine"), {**public_jwk("ES256", "other"), "alg": ["ES256"]}]}
+        ).encode(),
+        json.dumps({"keys": [public_jwk("ES256", "mine"), {**public_jwk("ES256", "other"), "use": ["sig"]}]}).encode(),
+        json.dumps({"keys": [public_jwk("ES256", "mine"), None]}).encode(),
+        b"[" * 200_000,
+        b"\xff\xfe{",
+    ],
+    ids=["alg is a list", "use is a list", "a key is null", "deep nesting", "no JSON"],
+)
+async def test_a_malformed_key_set_does_not_replace_the_last_one(
+    by_keys: Authenticator, keys: KeyServer, clock: Clock, body: bytes
+) -> None:
+    assert await status(by_keys, mine("at first")) == 200
+    keys.body = body
+    clock.now += FRESH_SECONDS
+    assert await status(by_keys, mine("later")) == 200
+    assert keys.asked == 2
+
+
 async def test_keys_not_fetched_for_a_day_verify_nothing(by_keys: Authenticator, keys: KeyServer, clock: Clock) -> None:
     assert await status(by_keys, mine("at first")) == 200
     keys.body = None
