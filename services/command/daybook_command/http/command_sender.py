@@ -3,6 +3,7 @@
 A command that Kafka has acknowledged is never lost, even if its request is cancelled.
 """
 
+import asyncio
 import itertools
 import secrets
 import time
@@ -83,9 +84,7 @@ class CommandSender:
         self._waiting += len(commands)
         try:
             deliveries = await self._map(caller.principal, prepare, list(enumerate(commands)))
-            await self._deliver(deliveries)
-            if replies is not None:
-                await self._await_replies(replies, deliveries)
+            await self._deliver_and_wait(deliveries, replies)
             return await self._map(caller.principal, _answer, deliveries)
         finally:
             self._waiting -= len(commands)
@@ -93,6 +92,17 @@ class CommandSender:
                 self._deliveries.settle(delivery)
             if replies is not None:
                 replies.end()
+
+    async def _deliver_and_wait(self, deliveries: Sequence[Delivery], replies: AwaitedReplies | None) -> None:
+        """A stop cancels the requests that take too long. They are answered with what is known by then."""
+        try:
+            await self._deliver(deliveries)
+            if replies is not None:
+                await self._await_replies(replies, deliveries)
+        except asyncio.CancelledError:
+            for each in deliveries:
+                if each.fate is Fate.NOTHING_DONE:  # it may have been on its way to Kafka
+                    each.fate = Fate.UNKNOWN
 
     async def _deliver(self, deliveries: Sequence[Delivery]) -> None:
         """Delivers the commands. If a command names a user who is not in the tables yet, the command waits briefly for

@@ -102,7 +102,8 @@ class Deliveries:
             self._start_publishing(self._fall_back(key, "half_wait"))
         tasks = {each.publishing for each in waiting if each.publishing is not None}
         if tasks:
-            await asyncio.gather(*tasks)
+            # Shielded, because other requests wait for these tasks too.
+            await asyncio.shield(asyncio.gather(*tasks))
 
     def is_under_way(self, key: str) -> bool:
         """Whether a command of this key is being published, or a shard holds one."""
