@@ -56,7 +56,7 @@ async def projecting(settings: Settings) -> AsyncIterator[Projector]:
     itself fails, raises its exception.
     """
     stop, health, registry = asyncio.Event(), Health(), CollectorRegistry()
-    task = asyncio.create_task(project(settings, ProjectorReport(health, Metrics(registry)), stop))
+    task = asyncio.create_task(project(settings, ProjectorReport(health, Metrics(registry)), stop, asyncio.Event()))
     try:
         yield Projector(health, registry)
     except BaseException:

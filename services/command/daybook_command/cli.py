@@ -6,7 +6,8 @@ import click
 import uvloop
 
 from daybook_infra.runtime.logs import configure_logging
-from daybook_infra.runtime.settings import load_settings
+from daybook_infra.runtime.settings import Settings, load_settings
+from daybook_infra.runtime.signals import stoppable
 
 
 @click.group()
@@ -19,10 +20,14 @@ def command() -> None:
 @click.option("--host", default=None, help="Address to listen on.  [default: DAYBOOK_HOST]")
 def run(port: int, host: str | None) -> None:
     """Run one instance until SIGTERM or Ctrl-C. You can run several: they share the partitions."""
-    # Imported here, so that `daybook --help` does not load the service.
-    from daybook_command.main import run_service
-
     settings = load_settings()
     configure_logging(settings, service="command")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(run_service(settings, host or settings.host, port))
+        runner.run(stoppable(_run(settings, host or settings.host, port)))
+
+
+async def _run(settings: Settings, host: str, port: int) -> None:
+    # Imported here, because `daybook --help` does not need the service, and a signal meanwhile must stop it.
+    from daybook_command.main import run_service
+
+    await run_service(settings, host, port)

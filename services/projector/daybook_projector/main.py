@@ -72,13 +72,14 @@ async def run_service(settings: Settings, host: str, port: int) -> None:
     """Runs one instance until SIGTERM or SIGINT. Raises `DaybookError` if it cannot start. Any other exception is a
     bug.
     """
-    stop, health, registry = asyncio.Event(), Health(), CollectorRegistry()
-    projecting = asyncio.create_task(project(settings, ProjectorReport(health, Metrics(registry)), stop))
+    started, stop, health, registry = asyncio.Event(), asyncio.Event(), Health(), CollectorRegistry()
+    projecting = asyncio.create_task(project(settings, ProjectorReport(health, Metrics(registry)), stop, started))
     projecting.add_done_callback(lambda _: stop.set())
     try:
         async with open_app(settings, health, registry, stop) as app:
             await serve(sites(app, (host, port), settings, health, registry), stop)
-        await asyncio.wait({projecting}, timeout=STOP_SECONDS)
+        # Before its start, no batch is in progress, and servers that are away could delay the stop.
+        await asyncio.wait({projecting}, timeout=STOP_SECONDS if started.is_set() else 0)
     finally:
         await cancel_and_wait(projecting)
 
@@ -112,8 +113,10 @@ async def open_app(
             feeding.cancel()
 
 
-async def project(settings: Settings, report: ProjectorReport, stop: asyncio.Event) -> None:
-    """Projects until `stop`, without HTTP."""
+async def project(
+    settings: Settings, report: ProjectorReport, stop: asyncio.Event, started: asyncio.Event
+) -> None:
+    """Projects until `stop`, without HTTP. Sets `started` when it has connected."""
     topics = Topics(settings.topic_prefix)
     await verify_servers(
         settings, required_privileges(managed_users=settings.users == "managed"), topics.projector_group
@@ -125,6 +128,7 @@ async def project(settings: Settings, report: ProjectorReport, stop: asyncio.Eve
             context = _worker_context(settings, pool, bounds, writer, groups, report)
             log = LogConsumer(settings, consumer, lambda number, feed: Worker(number, feed, context), report)
             freeze_startup_objects()
+            started.set()
             tasks.create_task(monitor(log, bounds, pool, report, stop))
             await log.run(stop)
 

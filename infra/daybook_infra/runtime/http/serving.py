@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import signal
 import socket
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from daybook_infra.runtime.errors import DaybookError
 from daybook_infra.runtime.http.config import BoundedConfig
 from daybook_infra.runtime.http.connections import Connections
 from daybook_infra.runtime.http.limits import BACKLOG
+from daybook_infra.runtime.signals import STOPPING_SIGNALS
 
 # A tick is 0.1 s, so connections are closed up to half a second after their time limits.
 TICKS_PER_SWEEP = 5
@@ -56,8 +56,8 @@ async def serve(sites: Sequence[Site], stop: asyncio.Event) -> None:
         listeners = [closing.enter_context(bind(site.host, site.port, site.port_from)) for site in sites]
         servers = [_Server(site) for site in sites]
         loop = asyncio.get_running_loop()
-        for signal_number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(signal_number, stop.set)
+        for number in STOPPING_SIGNALS:
+            loop.add_signal_handler(number, stop.set)
         serving = {
             asyncio.create_task(server.serve(sockets=[listener]))
             for server, listener in zip(servers, listeners, strict=True)
