@@ -46,6 +46,12 @@ class Rejected(msgspec.Struct, frozen=True):
     position: str | UnsetType = UNSET
 
 
+class _NewerRejected(Rejected, frozen=True):
+    """A rejection by a newer service, which may have more codes."""
+
+    code: str  # type: ignore[assignment]
+
+
 class Pending(msgspec.Struct, frozen=True):
     """Accepted for processing, not decided yet. The outcome will be at `location`."""
 
@@ -63,6 +69,7 @@ class _Tag(msgspec.Struct, frozen=True):
 
 _ACCEPTED = msgspec.json.Decoder(Accepted)
 _REJECTED = msgspec.json.Decoder(Rejected)
+_NEWER_REJECTED = msgspec.json.Decoder(_NewerRejected)
 _TAG = msgspec.json.Decoder(_Tag)
 _ENCODER = msgspec.json.Encoder()
 
@@ -114,8 +121,14 @@ def encode_record(result: Result) -> bytes:
 
 
 def decode_result(record: bytes) -> Result:
-    """The result in the value of a results record. Raises msgspec.DecodeError for any other value."""
+    """The result in the value of a results record. Raises msgspec.DecodeError for any other value. A newer service may
+    send a code that is not in Code; it is then plain text.
+    """
     if _TAG.decode(record).result == "success":
         return _ACCEPTED.decode(record)
-    rejected = _REJECTED.decode(record)
+    try:
+        rejected = _REJECTED.decode(record)
+    except msgspec.ValidationError:
+        newer = _NEWER_REJECTED.decode(record)
+        rejected = Rejected(**structs.asdict(newer))
     return structs.replace(rejected, command_id=UNSET) if rejected.command_id is None else rejected

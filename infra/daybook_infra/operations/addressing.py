@@ -44,7 +44,7 @@ def address(raw: bytes) -> AddressedCommand | Rejected:
     try:
         envelope = msgspec.json.decode(raw, type=_Envelope)
         user = msgspec.json.decode(envelope.data, type=_Data).user_id if envelope.type == "REGISTER_USER" else None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return problem(Code.INVALID_COMMAND, f"not an envelope: {error}")
     command_id = _lower_case_uuid(envelope.id)
     if command_id is None:

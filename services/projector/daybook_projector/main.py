@@ -113,9 +113,7 @@ async def open_app(
             feeding.cancel()
 
 
-async def project(
-    settings: Settings, report: ProjectorReport, stop: asyncio.Event, started: asyncio.Event
-) -> None:
+async def project(settings: Settings, report: ProjectorReport, stop: asyncio.Event, started: asyncio.Event) -> None:
     """Projects until `stop`, without HTTP. Sets `started` when it has connected."""
     topics = Topics(settings.topic_prefix)
     await verify_servers(

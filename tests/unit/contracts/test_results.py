@@ -53,6 +53,14 @@ def test_a_record_round_trips(result: results.Result) -> None:
     assert results.decode_result(results.encode_record(result)) == result
 
 
+def test_a_rejection_with_a_code_of_a_newer_service_is_read_and_written_unchanged() -> None:
+    newer = results.encode_record(_REJECTED).replace(_REJECTED.code.encode(), b"NEWER_CODE")
+    decoded = results.decode_result(newer)
+    assert isinstance(decoded, results.Rejected)
+    assert decoded.code == "NEWER_CODE"
+    assert results.encode_record(decoded) == newer
+
+
 @pytest.mark.parametrize(
     "record", [b"", b"{}", b'{"result":"maybe"}', b'{"result":"success"}', b'{"result":"failure"}']
 )

@@ -31,6 +31,8 @@ def test_other_faults_are_left_to_the_shard() -> None:
         (b"not json", "not an envelope"),
         (b"[]", "not an envelope"),
         (b'"\xff"', "not an envelope"),
+        (b'{"id":' + b"[" * 3000 + b"]" * 3000 + b"}", "not an envelope"),
+        (b'{"type":"REGISTER_USER","data":' + b'{"a":' * 3000 + b"1" + b"}" * 3001, "not an envelope"),
         (f'{{"org_id":"{ORG}"}}'.encode(), "id: must be a UUID"),
         (f'{{"id":7,"org_id":"{ORG}"}}'.encode(), "id: must be a UUID"),
         (f'{{"id":"{COMMAND}"}}'.encode(), "org_id: must be a UUID"),
