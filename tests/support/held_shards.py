@@ -11,6 +11,7 @@ from daybook_command.shard.intake import SentCommand
 class HeldShards:
     """`queued` and `taken`: the commands that the door gave and did not get back, by ticket. `given`: all commands that
     it gave. `room`: how many commands fit in the queue. `decided`: the offset below which the topic is decided.
+    `waits`: for each wait for room, how many commands were given by then.
     """
 
     open: bool = True
@@ -20,6 +21,7 @@ class HeldShards:
     taken: dict[bytes, SentCommand] = field(default_factory=dict)
     given: list[SentCommand] = field(default_factory=list)
     shrunk: asyncio.Event = field(default_factory=asyncio.Event)
+    waits: list[int] = field(default_factory=list)
 
     def takes_local(self, partition: int) -> bool:
         return self.open
@@ -31,6 +33,7 @@ class HeldShards:
         return len(self.queued) + commands <= self.room
 
     async def wait_for_room(self) -> None:
+        self.waits.append(len(self.given))
         await self.shrunk.wait()
         self.shrunk.clear()
 

@@ -106,12 +106,13 @@ class CommandSender:
 
     async def _deliver(self, deliveries: Sequence[Delivery]) -> None:
         """Delivers the commands. If a command names a user who is not in the tables yet, the command waits briefly for
-        that user. The other commands with its routing key wait too, to keep their order.
+        that user. The other commands with its routing key wait too, to keep their order. If the queues are full, the
+        commands of a batch wait for room; a single command does not.
         """
         users = self._deps.users
         required = [_required_users(each.sent) for each in deliveries]
         unseen = set(users.unseen(chain.from_iterable(required)))
-        room_seconds = self._deps.settings.wait_seconds / 4
+        room_seconds = self._deps.settings.wait_seconds / 4 if len(deliveries) > 1 else 0.0
         if not unseen:
             await self._deliveries.deliver(deliveries, room_seconds)
             return

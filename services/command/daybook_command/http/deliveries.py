@@ -71,7 +71,7 @@ class Deliveries:
 
     async def deliver(self, deliveries: Sequence[Delivery], room_seconds: float) -> None:
         """Returns when each command is with a shard, refused, or published. Commands of a key keep their order. If the
-        queues are full, the commands of a batch wait for up to `room_seconds`; a single command does not wait.
+        queues are full, the commands wait for up to `room_seconds`.
         """
         by_key: defaultdict[str, list[Delivery]] = defaultdict(list)
         for each in deliveries:
@@ -80,7 +80,7 @@ class Deliveries:
         if Offer.PUBLISH in offers.values():
             await self._publish([each for each in deliveries if offers[each.key] is Offer.PUBLISH])
         if Offer.FULL in offers.values():
-            deadline = time.monotonic() + (room_seconds if len(deliveries) > 1 else 0)
+            deadline = time.monotonic() + room_seconds
             for key in [key for key, offer in offers.items() if offer is Offer.FULL]:
                 await self._offer_until(deadline, by_key[key])
 

@@ -5,6 +5,7 @@ docs/architecture.md), and which it publishes after all. Over 250 lines, because
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import httpx
@@ -22,7 +23,7 @@ from daybook_contracts.senders.policy import Grant, ServicePolicy
 from daybook_contracts.senders.sender_rules import SenderRules
 from support.chain import Json
 from support.command_strategies import envelopes
-from support.door_doubles import OTHER, DoorAlone, accepted, problem_of, rename, undecided
+from support.door_doubles import OTHER, USER, DoorAlone, accepted, problem_of, rename, undecided
 from support.driving import eventually
 from support.held_shards import HeldShards
 
@@ -106,6 +107,25 @@ async def test_a_batch_waits_until_the_queues_have_room_for_all_commands_of_a_ke
         answer(door, command, envelope)
     assert [item["status"] for item in (await request).json()] == [200] * 4
     assert door.kafka.records == []
+
+
+async def test_items_of_a_batch_wait_for_room_even_if_one_names_an_unseen_user(shards: HeldShards) -> None:
+    shards.room = 1
+    door = door_with(shards, wait_seconds=240)
+    door.users.known = {USER}
+    added = rename(id=IDS[2], type="ADD_MEMBER", org_id=OTHER, data={"user_id": OTHER, "role": "member"})
+    sent = [rename(id=IDS[0]), rename(id=IDS[1]), added]
+    single = await begun(lambda: door.send(sent[0]), shards)
+    batch = asyncio.create_task(door.send_batch(sent[1:]))
+    for count in (1, 2):
+        await eventually(partial(_reached, shards.waits, count))
+        assert shards.waits == list(range(1, count + 1))
+        shards.take()
+    await eventually(lambda: _reached(shards.given, 3))
+    for command, envelope in zip(shards.given, sent, strict=True):
+        answer(door, command, envelope)
+    assert [item["status"] for item in (await batch).json()] == [200, 200]
+    assert (await single).status_code == 200
 
 
 async def test_a_batch_that_waits_for_room_is_published_if_the_way_closes(shards: HeldShards) -> None:
