@@ -31,6 +31,7 @@ from daybook_projector.http.app import create_app
 from daybook_projector.kafka.log_bounds import LogBounds
 from daybook_projector.kafka.log_consumer import LogConsumer
 from daybook_projector.metrics import Metrics, ReadMetrics
+from daybook_projector.postgres import script
 from daybook_projector.postgres.privileges import required_privileges
 from daybook_projector.postgres.users import AuthUsers
 from daybook_projector.postgres.writer import Writer
@@ -59,6 +60,7 @@ SESSION = {
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
+    **script.SESSION,
 }
 # After a fetch has returned entries, the next one waits this long, so that entries that arrive meanwhile share a
 # fetch and a transaction. This delays an entry by at most this time.
