@@ -47,6 +47,27 @@ async def test_records_that_arrive_during_a_pause_are_fetched_together_at_its_en
             clock.at += 8
 
 
+async def test_the_pause_grows_with_the_records_that_arrive(settings: Settings) -> None:
+    topic, clock = Topics(settings.topic_prefix).audit_log, Clock()
+    pace = Pace(8, clock.now, longest=80, dense=2)
+    async with (
+        AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap) as producer,
+        kafka.consumer(settings, "paced", bulk=True) as consumer,
+    ):
+        for _ in range(8):
+            await producer.send_and_wait(topic, b"entry", partition=0)
+        pace_fetches(consumer, pace)
+        consumer.assign([TopicPartition(topic, 0)])
+        taken = 0
+        while taken < 8:
+            taken += sum(map(len, (await consumer.getmany(timeout_ms=WAIT_MS)).values()))
+        assert pace.rest() == 8
+        clock.at += 8
+        await producer.send_and_wait(topic, b"entry", partition=0)
+        assert await consumer.getmany(timeout_ms=WAIT_MS)
+        assert pace.rest() == 40, "a record a second came before, and two make the pause 80 s"
+
+
 async def test_metadata_are_not_asked_for_all_the_time_while_a_partition_has_no_leader(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

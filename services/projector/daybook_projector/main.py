@@ -63,8 +63,11 @@ SESSION = {
     **script.SESSION,
 }
 # After a fetch has returned entries, the next one waits this long, so that entries that arrive meanwhile share a
-# fetch and a transaction. This delays an entry by at most this time.
+# fetch and a transaction. The more entries arrive, the longer it waits: the longest at DENSE_ENTRIES a second. This
+# delays an entry by at most one such pause.
 FETCH_PAUSE_SECONDS = 0.02
+LONGEST_PAUSE_SECONDS = 0.05
+DENSE_ENTRIES = 1_000
 # Time to finish the batches in progress and to leave the consumer group. A batch that is not finished by then is
 # repeated by the next owner of its partition.
 STOP_SECONDS = 20.0
@@ -171,5 +174,5 @@ async def _started_consumer(settings: Settings) -> AIOKafkaConsumer:
     group = Topics(settings.topic_prefix).projector_group
     async with translated(settings):
         consumer = await kafka.start(kafka.consumer(settings, NAME, group=group, bulk=True))
-    pace_fetches(consumer, Pace(FETCH_PAUSE_SECONDS))
+    pace_fetches(consumer, Pace(FETCH_PAUSE_SECONDS, longest=LONGEST_PAUSE_SECONDS, dense=DENSE_ENTRIES))
     return consumer

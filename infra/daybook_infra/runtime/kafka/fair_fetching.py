@@ -74,9 +74,7 @@ class FairFetcher(PacedFetcher):
             await asyncio.sleep(pause)
         before = totals.seconds
         _portion.stop_at = totals.decompressed_bytes + PORTION_BYTES
-        drained: dict[Any, list[_Record]] = await super().fetched_records(  # type: ignore[no-untyped-call]  # aiokafka's
-            partitions, timeout, max_records
-        )
+        drained: dict[Any, list[_Record]] = await super().fetched_records(partitions, timeout, max_records)
         self._pause_seconds = totals.seconds - before
         for place in drained:
             if place in self._records:

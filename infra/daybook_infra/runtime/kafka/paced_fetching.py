@@ -3,6 +3,7 @@ cost a request, an answer and all the work that follows. Records that arrive wit
 that comes after a quiet time is still fetched at once.
 """
 
+import math
 from collections.abc import Callable
 from time import monotonic
 from typing import Any, Final
@@ -16,17 +17,33 @@ METADATA_PAUSE_SECONDS: Final = 0.1
 class Pace:
     """The pause after records have arrived. Records that arrive during a pause, from other brokers, do not prolong it:
     so all brokers are asked at the same time.
+
+    A pause lasts `seconds`. If more records arrive, it lasts longer, in proportion to their rate: `longest` seconds at
+    `dense` records a second or more. The rate is that since the last pause began, so after a quiet time it is low.
     """
 
-    def __init__(self, seconds: float, now: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self, seconds: float, now: Callable[[], float] = monotonic, *, longest: float = 0.0, dense: float = math.inf
+    ) -> None:
         self._seconds = seconds
+        self._longest = max(seconds, longest)
+        self._dense = dense
         self._now = now
-        self._ends_at = now()
+        self._records = 0
+        self._begun_at = self._ends_at = now()
+
+    def count(self, records: int) -> None:
+        """Counts records that have arrived."""
+        self._records += records
 
     def begin(self) -> None:
         """Begins a pause, unless one is in progress."""
-        if self.rest() <= 0:
-            self._ends_at = self._now() + self._seconds
+        now = self._now()
+        if now < self._ends_at:
+            return
+        rate = self._records / max(now - self._begun_at, self._seconds)
+        self._ends_at = now + min(max(self._seconds, self._longest * rate / self._dense), self._longest)
+        self._begun_at, self._records = now, 0
 
     def rest(self) -> float:
         """The seconds until the pause ends; 0 or less if it has ended."""
@@ -53,6 +70,19 @@ class PacedFetcher(fetcher.Fetcher):
         if has_records and self.pace is not None:
             self.pace.begin()
         return has_records
+
+    async def fetched_records(
+        self,
+        partitions: Any,
+        timeout: float = 0,  # noqa: ASYNC109 - as in aiokafka
+        max_records: int | None = None,
+    ) -> dict[Any, list[Any]]:
+        drained: dict[Any, list[Any]] = await super().fetched_records(  # type: ignore[no-untyped-call]  # aiokafka's
+            partitions, timeout, max_records
+        )
+        if self.pace is not None:
+            self.pace.count(sum(map(len, drained.values())))
+        return drained
 
     def _get_actions_per_node(self, assignment: Any) -> tuple[Any, Any, float, Any, Any]:
         """The third value is the time after which the fetcher calls this again; the fourth, whether it asks for

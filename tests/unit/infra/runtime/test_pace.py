@@ -31,3 +31,40 @@ def test_records_after_a_quiet_time_begin_a_new_pause() -> None:
     assert pace.rest() < 0
     pace.begin()
     assert pace.rest() == 8
+
+
+def growing(clock: Clock) -> Pace:
+    """A pause of 8 s, and of 20 s from 10 records a second on."""
+    return Pace(8, clock.now, longest=20, dense=10)
+
+
+def pauses(pace: Pace, clock: Clock, *records: int) -> list[float]:
+    """The lengths of a pause and of the next ones, each begun at the end of the one before, when so many records have
+    arrived.
+    """
+    lengths = []
+    for arrived in records:
+        pace.count(arrived)
+        pace.begin()
+        lengths.append(pace.rest())
+        clock.at += lengths[-1]
+    return lengths
+
+
+def test_a_pause_is_longer_the_more_records_arrive_up_to_the_longest() -> None:
+    clock = Clock()
+    # 0, 4, 5 and 100 records a second; 10 in the longest pause; then 4 and 1.
+    assert pauses(growing(clock), clock, 0, 32, 40, 1000, 200, 80, 8) == [8, 8, 10, 20, 20, 8, 8]
+
+
+def test_after_a_quiet_time_a_pause_is_short_whatever_came_before() -> None:
+    clock = Clock()
+    pace = growing(clock)
+    assert pauses(pace, clock, 0, 1000) == [8, 20]
+    clock.at += 1000
+    assert pauses(pace, clock, 1000) == [8]
+
+
+def test_records_that_arrive_at_once_do_not_count_as_an_endless_rate() -> None:
+    clock = Clock()
+    assert pauses(growing(clock), clock, 40) == [10]
