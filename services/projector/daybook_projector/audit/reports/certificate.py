@@ -5,10 +5,10 @@ but `made_at` depends only on the verified state (docs/auditing.md).
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType, to_builtins
+from msgspec import UNSET, Meta, Struct, UnsetType, to_builtins
 
 from daybook_contracts.json.canonical import NotCanonical, canonical_bytes, parse_canonical
 from daybook_contracts.log.head import Head
@@ -20,21 +20,28 @@ from daybook_projector.audit.verify.report import PartitionReport, Start, Verifi
 VERSION: Final = 1
 KIND: Final = "daybook-certificate"
 
+Count = Annotated[int, Meta(ge=0)]
+Place = Annotated[int, Meta(ge=-1)]
+"""-1 if the partition has no entry."""
+Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+EntryHash = Annotated[str, Meta(pattern=r"^([0-9a-f]{64})?\Z")]
+"""Empty if the last entry names no hash."""
+
 
 class CertifiedPartition(Struct, frozen=True, omit_defaults=True, kw_only=True):
-    partition: int
-    entries: int
-    position: int
-    hash: str
-    offset: int | UnsetType = UNSET
-    voids: int | UnsetType = UNSET
-    digest: str
+    partition: Count
+    entries: Count
+    position: Place
+    hash: EntryHash
+    offset: Place | UnsetType = UNSET
+    voids: Count | UnsetType = UNSET
+    digest: Digest
 
 
 class CertifiedTable(Struct, frozen=True):
     name: str
-    rows: int
-    digest: str
+    rows: Count
+    digest: Digest
 
 
 class CertifiedQuarantine(Struct, frozen=True):

@@ -20,7 +20,8 @@ def compare(first: CertificateFile, second: CertificateFile) -> Compared:
     """Contradictions prove that a log or a table was altered, or that the certificates are of different logs."""
     before, after = first.certificate, second.certificate
     changes = [*_continuation(first, second), *_partition_changes(before, after), *_table_changes(before, after)]
-    changes += _list_changes("redacted", _redacted(before), _redacted(after))
+    # A continuation lists only the redacted entries that it has read.
+    changes += _list_changes("redacted", _redacted(before), _redacted(after), is_whole=after.since is None)
     changes += _list_changes("in quarantine", _quarantined(before), _quarantined(after))
     if before.result != after.result:
         changes.append(f"result: {before.result}, then {after.result}")
@@ -57,9 +58,15 @@ def _table_changes(before: Certificate, after: Certificate) -> Iterator[str]:
             yield f"table {old.name}: rows {old.rows}, {'changed' if new.rows == old.rows else f'then {new.rows}'}"
 
 
-def _list_changes(word: str, before: set[str], after: set[str]) -> Iterator[str]:
+def _list_changes(
+    word: str, before: set[str] | None, after: set[str] | None, *, is_whole: bool = True
+) -> Iterator[str]:
+    """None: the certificate has no such list. `is_whole`: what is not in the second list is no longer so."""
+    if before is None or after is None:
+        return
     yield from (f"{word}: {each}" for each in sorted(after - before))
-    yield from (f"no longer {word}: {each}" for each in sorted(before - after))
+    if is_whole:
+        yield from (f"no longer {word}: {each}" for each in sorted(before - after))
 
 
 def _contradictions(before: Certificate, after: Certificate) -> Iterator[str]:
@@ -90,11 +97,11 @@ def _is_same_state(before: Certificate, after: Certificate) -> bool:
     return heads[0] == heads[1] and _quarantined(before) == _quarantined(after)
 
 
-def _redacted(certificate: Certificate) -> set[str]:
-    return set() if certificate.redacted is UNSET else {f"entry {id_}" for id_ in certificate.redacted}
+def _redacted(certificate: Certificate) -> set[str] | None:
+    return None if certificate.redacted is UNSET else {f"entry {id_}" for id_ in certificate.redacted}
 
 
-def _quarantined(certificate: Certificate) -> set[str]:
+def _quarantined(certificate: Certificate) -> set[str] | None:
     if certificate.quarantined is UNSET:
-        return set()
+        return None
     return {f"org {each.org_id} from {each.partition}.{each.position} on" for each in certificate.quarantined}

@@ -1,0 +1,105 @@
+"""Certificates as files, and what `compare` says about two of them."""
+
+from typing import Any
+
+import pytest
+
+from daybook_contracts.json.canonical import canonical_bytes, parse_canonical
+from daybook_contracts.log.head import GENESIS, Head
+from daybook_projector.audit.log.place import NO_OFFSET
+from daybook_projector.audit.reports.certificate import (
+    CertificateFile,
+    UnreadableCertificate,
+    certificate_bytes,
+    certify,
+    read_certificate,
+)
+from daybook_projector.audit.reports.compare import compare
+from daybook_projector.audit.verify.report import BEGINNING, PartitionReport, Quarantine, TableReport, Verified
+from support.logbook import org, project
+
+CONTINUED = "the second certificate was verified as the continuation of the first"
+ALL = ("topic", "audit_log", "tables")
+HEAD = Head(5, "a" * 64)
+
+
+def report(partition: int = 0, redacted: tuple[str, ...] = (), head: Head = HEAD) -> PartitionReport:
+    entries = head.position + 1
+    offset = NO_OFFSET if head == GENESIS else head.position
+    return PartitionReport(partition, entries, head, offset, 0, bytes(32), entries, redacted)
+
+
+def certificate(
+    *partitions: PartitionReport,
+    scope: tuple[str, ...] = ALL,
+    quarantined: tuple[Quarantine, ...] = (),
+    since: str | None = None,
+) -> bytes:
+    tables = (TableReport("orgs", 1, bytes(32)),)
+    verified = Verified(scope, partitions, tables, quarantined, findings=(), unlisted=0)
+    return certificate_bytes(certify(verified, made_at="2026-01-01T00:00:00.000000Z", daybook="1", since=since))
+
+
+def read(value: bytes) -> CertificateFile:
+    return read_certificate(value, "it")
+
+
+def changes(first: bytes, second: bytes) -> tuple[str, ...]:
+    compared = compare(read(first), read(second))
+    assert compared.contradictions == ()
+    return compared.changes
+
+
+def test_a_redaction_that_is_undone_is_a_change() -> None:
+    redacted, whole = certificate(report(redacted=(project(1),))), certificate(report())
+    assert changes(whole, redacted) == (f"redacted: entry {project(1)}",)
+    assert changes(redacted, whole) == (f"no longer redacted: entry {project(1)}",)
+
+
+def test_a_continuation_lists_only_new_redactions() -> None:
+    first = certificate(report(redacted=(project(1),)))
+    later = certificate(report(redacted=(project(2),)), since=read(first).sha256)
+    assert changes(first, later) == (CONTINUED, f"redacted: entry {project(2)}")
+    assert changes(later, certificate(report(), since=read(first).sha256)) == ()
+
+
+def test_lists_are_compared_only_if_both_certificates_have_them() -> None:
+    quarantined = (Quarantine(org(1), 0, 3, "poison"),)
+    whole = certificate(report(redacted=(project(1),)), quarantined=quarantined)
+    topic = certificate(report(), scope=("topic",))
+    assert changes(whole, topic) == changes(topic, whole) == ()
+    assert changes(whole, certificate(report(redacted=(project(1),)))) == (
+        f"no longer in quarantine: org {org(1)} from 0.3 on",
+    )
+
+
+def test_a_certificate_of_an_empty_partition_can_be_continued() -> None:
+    starts = read(certificate(report(0, head=GENESIS), report(1))).starts()
+    assert starts[0] == BEGINNING
+    assert (starts[1].head, starts[1].offset) == (HEAD, 5)
+
+
+def test_a_certificate_whose_last_entry_names_no_hash_is_read() -> None:
+    assert read(certificate(report(head=Head(5, "")))).starts()[0].head == Head(5, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("digest", "zz"),
+        ("digest", "A" * 64),
+        ("digest", "a" * 64 + "\n"),
+        ("digest", ""),
+        ("hash", "z"),
+        ("partition", -1),
+        ("position", -2),
+        ("entries", -1),
+        ("offset", -2),
+        ("voids", -1),
+    ],
+)
+def test_a_certificate_with_a_malformed_member_is_refused(name: str, value: object) -> None:
+    altered: Any = parse_canonical(certificate(report()))
+    altered["partitions"][0][name] = value
+    with pytest.raises(UnreadableCertificate, match="it is not a certificate"):
+        read(canonical_bytes(altered))
