@@ -14,6 +14,7 @@ from support.projecting import projecting, publish, until_projected
 from support.shell import run_daybook
 
 ORG = org(1)
+FULL_DISK = Path("/dev/full")
 
 
 @pytest.fixture(autouse=True)
@@ -73,6 +74,13 @@ async def test_certificates_are_written_printed_and_compared(settings: Settings,
     other = await run_daybook(settings, "audit", "compare", *kept)
     assert other.code == 1
     assert other.stdout.splitlines()[-1] == "contradiction: table orgs differs, although the log is the same"
+
+
+@pytest.mark.skipif(not FULL_DISK.exists(), reason="a device of Linux")
+async def test_results_are_printed_even_if_the_certificate_cannot_be_written(settings: Settings) -> None:
+    done = await run_daybook(settings, "audit", "verify", "--certificate", str(FULL_DISK))
+    assert (done.code, done.stdout.splitlines()[-1]) == (2, "valid: topic, audit_log, tables")
+    assert done.stderr.startswith("could not write the certificate: ")
 
 
 async def test_a_file_that_is_no_certificate_is_refused(settings: Settings, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from support.logbook import org_in
 PAGE = page("docs/verify.md")
 ENTRY = blocks(section(PAGE, "An entry"), "json")[0].text.encode()
 MANIFEST, VALID, INVALID = (block.text for block in blocks(section(PAGE, "Values to try"), "json"))
+FULL_DISK = Path("/dev/full")
 TEXT, LAST_LINE = (block.text for block in blocks(section(PAGE, "Output"), "text"))
 
 
@@ -53,6 +54,21 @@ def test_the_altered_export_of_the_page_is_invalid(folder: Path) -> None:
     first, commit, _, last = as_text.output.splitlines(keepends=True)
     assert first == "partition 6: entries 1\n"
     assert last == LAST_LINE == f"invalid: {commit}"
+
+
+def test_a_certificate_that_cannot_be_made_is_refused_at_the_start(folder: Path, tmp_path: Path) -> None:
+    refused = run(folder, "--certificate", tmp_path / "missing" / "certificate.json")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert f"no file can be made in {tmp_path / 'missing'}" in refused.stderr
+
+
+@pytest.mark.skipif(not FULL_DISK.exists(), reason="a device of Linux")
+def test_results_are_printed_even_if_the_certificate_cannot_be_written(folder: Path) -> None:
+    unwritten = run(folder, "--certificate", FULL_DISK)
+    assert (unwritten.exit_code, unwritten.stdout) == (2, TEXT)
+    assert unwritten.stderr.startswith("could not write the certificate: ")
+    (folder / "partition-0006.jsonl").write_bytes(ENTRY.replace(b'{"name":"x"}', b'{"name":"y"}'))
+    assert run(folder, "--certificate", FULL_DISK).exit_code == 1
 
 
 def test_the_name_of_a_surplus_file_does_not_look_like_another_line(folder: Path) -> None:

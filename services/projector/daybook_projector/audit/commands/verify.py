@@ -1,6 +1,7 @@
 """`daybook audit verify`: proves that the log, audit_log and the tables agree and were not altered."""
 
 import asyncio
+import os
 import sys
 import traceback
 from contextlib import AbstractContextManager, nullcontext
@@ -73,12 +74,14 @@ def verify(
     export with a program of your own: docs/examples/verify.mjs is one.
 
     Exits with 0 if everything is valid, with 1 if anything is invalid (the last line names the first bad place), with 2
-    if something could not be checked, and with 130 if interrupted.
+    if something could not be checked or the certificate could not be written, and with 130 if interrupted.
     """
     if org is not None and (since is not None or certificate_file is not None or as_json):
         raise click.UsageError("--org gives no certificate: use it without --since, --certificate and --json")
     if folder is not None and (scopes or org is not None):
         raise click.UsageError("--export is verified as it is: use it without --scope and --org")
+    if certificate_file is not None and not _can_write(certificate_file):
+        raise click.UsageError(f"--certificate: no file can be made in {certificate_file.parent}")
     try:
         if folder is None:
             code = _verify(scopes, None if org is None else str(org), since, certificate_file, as_json=as_json)
@@ -105,11 +108,10 @@ def _verify(
     request = run.Request(frozenset(scopes) or None, None if earlier is None else earlier.starts(), org_id)
     verified = asyncio.run(run.verify(server_settings(), request, _progress))
     certificate = _certificate(verified, earlier)
-    if certificate_file is not None:
-        certificate_file.write_bytes(certificate)
+    is_written = certificate_file is None or _write(certificate_file, certificate)
     for line in [certificate.decode()] if as_json else verified_lines(verified):
         click.echo(line)
-    return _exit_code(verified)
+    return _exit_code(verified, is_written=is_written)
 
 
 def _verify_export(folder: Path, since: Path | None, certificate_file: Path | None, *, as_json: bool) -> int:
@@ -119,12 +121,27 @@ def _verify_export(folder: Path, since: Path | None, certificate_file: Path | No
 
     earlier = None if since is None else _earlier(since)
     verified = asyncio.run(verify_export(folder, _progress, None if earlier is None else earlier.starts()))
-    if certificate_file is not None:
-        certificate_file.write_bytes(_certificate(verified.for_certificate(), earlier))
+    is_written = certificate_file is None or _write(certificate_file, _certificate(verified.for_certificate(), earlier))
     lines = [canonical_bytes(verified.as_json())] if as_json else map(str.encode, export_lines(verified))
     for line in lines:
         click.echo(line)  # bytes: in UTF-8 whatever the locale
-    return INVALID if verified.findings else VALID
+    if verified.findings:
+        return INVALID
+    return VALID if is_written else UNCHECKED
+
+
+def _can_write(file: Path) -> bool:
+    return file.exists() or os.access(file.parent, os.W_OK)
+
+
+def _write(file: Path, certificate: bytes) -> bool:
+    """Says why if the file cannot be written. The results are printed even so."""
+    try:
+        file.write_bytes(certificate)
+    except OSError as error:
+        click.echo(f"could not write the certificate: {error}", err=True)
+        return False
+    return True
 
 
 def _certificate(verified: "Verified", earlier: "CertificateFile | None") -> bytes:
@@ -139,10 +156,10 @@ def _certificate(verified: "Verified", earlier: "CertificateFile | None") -> byt
     return certificate_bytes(certificate)
 
 
-def _exit_code(verified: "Verified") -> int:
+def _exit_code(verified: "Verified", *, is_written: bool) -> int:
     if verified.findings:
         return INVALID
-    return UNCHECKED if verified.unchecked else VALID
+    return VALID if is_written and not verified.unchecked else UNCHECKED
 
 
 def _earlier(path: Path) -> "CertificateFile":
