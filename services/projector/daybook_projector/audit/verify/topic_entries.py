@@ -35,8 +35,8 @@ class TopicEntries:
     async def read(self) -> AsyncIterator[list[Followed]]:
         first, end = await self._topic.bounds(self._chain.partition)
         if self._start.head != GENESIS:
-            await self._check_start(end)
-        offset: int | None = max(first, self._start.offset + 1)
+            await self._find_start(first, end)
+        offset: int | None = max(first, self._chain.head_offset + 1)
         while offset is not None and not self._is_complete():
             break_ = _Break()
             async for page in self._read_from(offset, end, break_):
@@ -91,21 +91,36 @@ class TopicEntries:
     def _is_complete(self) -> bool:
         return self._cut is not None and self._chain.head.position >= self._cut.head.position
 
-    async def _check_start(self, end: int) -> None:
-        """Adds a finding if the record where the certificate ends is not the one that it names."""
+    async def _find_start(self, first: int, end: int) -> None:
+        """Goes on from the record where the certificate ends. Adds a finding if the topic has no such record."""
         start = self._start
-        async for records in self._topic.records(self._chain.partition, start.offset, min(end, start.offset + 1)):
-            if records and head_of(self._chain.partition, records[0].value) == start.head:
-                return
-        self._findings.add(
-            Finding(
-                check="hash",
-                place="topic",
-                partition=self._chain.partition,
-                position=start.head.position,
-                expected=start.head.hash,
+        offset = await self._offset_of_start(first, end)
+        if offset is None:
+            self._findings.add(
+                Finding(
+                    check="hash",
+                    place="topic",
+                    partition=self._chain.partition,
+                    position=start.head.position,
+                    expected=start.head.hash,
+                )
             )
-        )
+        elif offset != start.offset:
+            self._chain.head_offset = offset
+            # All records before an entry are earlier entries or void.
+            self.voids = self._void_records = offset - start.head.position
+
+    async def _offset_of_start(self, first: int, end: int) -> int | None:
+        """Looks at the certified offset first. In a topic that was restored, the entry has another offset. A
+        certificate that was made without the topic names none. No entry's offset is less than its position.
+        """
+        head, certified = self._start.head, self._start.offset
+        for start, stop in ((certified, certified + 1), (head.position, end)):
+            async for records in self._topic.records(self._chain.partition, max(first, start), min(stop, end)):
+                for record in records:
+                    if head_of(self._chain.partition, record.value) == head:
+                        return record.offset
+        return None
 
     def _check_end(self) -> None:
         head, cut = self._chain.head, self._cut
