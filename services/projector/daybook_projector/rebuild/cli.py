@@ -2,7 +2,6 @@
 out.
 """
 
-import asyncio
 import sys
 from collections.abc import Coroutine, Iterable
 from functools import partial
@@ -11,6 +10,7 @@ from uuid import UUID
 
 import click
 
+from daybook_infra.operations.commands.interruptible import confirm, run_interruptibly
 from daybook_infra.operations.commands.progress import progress
 from daybook_infra.operations.server_settings import server_settings
 from daybook_infra.runtime.logs import configure_logging
@@ -46,8 +46,8 @@ def rebuild(org: UUID | None, *, check: bool, source: "Source | None", yes: bool
     A new version of Daybook may fold entries differently from the version that wrote the tables. Such differences are
     shown like any others, before anything is corrected.
 
-    You can interrupt (Ctrl-C, exit code 130) or kill the command at any time, and run it again. Only one rebuild of all
-    tables runs at a time.
+    You can interrupt (Ctrl-C or SIGTERM, exit code 130) or kill the command at any time, and run it again. Only one
+    rebuild of all tables runs at a time.
 
     Orgs in quarantine stay there: the entry that could not be applied, and those after it, add the org and its
     projects, but change nothing else. With --org, the command rebuilds one org's rows from all of its entries. If the
@@ -78,8 +78,8 @@ def heal(org: UUID, *, check: bool) -> None:
     In that case, run the command again with a version of Daybook that can read the entry, or when the missing user
     exists.
 
-    You can interrupt (Ctrl-C, exit code 130) or kill the command at any time, and run it again. If the org is not in
-    quarantine, the command says so and changes nothing. Otherwise it does the same as
+    You can interrupt (Ctrl-C or SIGTERM, exit code 130) or kill the command at any time, and run it again. If the org
+    is not in quarantine, the command says so and changes nothing. Otherwise it does the same as
     `daybook projector rebuild --org`, but does not ask.
 
     With --check the command changes nothing, and exits with 1 if rows differ. Rows of an org in quarantine are expected
@@ -92,7 +92,7 @@ def heal(org: UUID, *, check: bool) -> None:
 
 def _exit(running: Coroutine[Any, Any, int]) -> None:
     try:
-        sys.exit(asyncio.run(running))
+        sys.exit(run_interruptibly(running))
     except KeyboardInterrupt:
         click.echo("interrupted: run the command again to start over", err=True)
         sys.exit(INTERRUPTED)
@@ -178,6 +178,6 @@ def _confirmed(yes: bool, question: str) -> bool:  # noqa: FBT001 - as click giv
     if yes:
         return True
     if sys.stdin.isatty():
-        return click.confirm(question)
+        return confirm(question)
     click.echo("nothing was changed: run the command again with --yes", err=True)
     return False

@@ -1,6 +1,5 @@
 """`daybook audit explain`: the entries that set the values of a row."""
 
-import asyncio
 import json
 import sys
 from typing import TYPE_CHECKING
@@ -8,6 +7,7 @@ from uuid import UUID
 
 import click
 
+from daybook_infra.operations.commands.interruptible import run_interruptibly
 from daybook_infra.operations.commands.progress import progress
 from daybook_infra.operations.server_settings import server_settings
 from daybook_infra.runtime.errors import DaybookError
@@ -51,7 +51,7 @@ def explain(table: str, key: tuple[str, ...], *, org: UUID | None, log: "LogName
     130 if interrupted.
     """
     try:
-        explained = asyncio.run(_explain(table, key, None if org is None else str(org), log))
+        explained = run_interruptibly(_explain(table, key, None if org is None else str(org), log))
     except DaybookError as error:
         click.echo(f"could not explain: {error}", err=True)
         sys.exit(NOT_READ)

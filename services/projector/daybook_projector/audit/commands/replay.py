@@ -1,6 +1,5 @@
 """`daybook audit replay`: the tables as they were at a time or a position, for plain SQL, or what changed since."""
 
-import asyncio
 import json
 import sys
 import tempfile
@@ -13,6 +12,7 @@ from uuid import UUID
 
 import click
 
+from daybook_infra.operations.commands.interruptible import run_interruptibly
 from daybook_infra.operations.commands.progress import progress
 from daybook_infra.operations.server_settings import server_settings
 from daybook_infra.runtime.errors import DaybookError
@@ -106,7 +106,7 @@ def replay(  # noqa: PLR0913 - one for each option
 
 def _run(work: Coroutine[Any, Any, None]) -> None:
     try:
-        asyncio.run(work)
+        run_interruptibly(work)
     except DaybookError as error:
         click.echo(f"could not replay: {error}", err=True)
         sys.exit(NOT_DONE)

@@ -1,6 +1,5 @@
 """`daybook audit verify`: proves that the log, audit_log and the tables agree and were not altered."""
 
-import asyncio
 import os
 import sys
 import traceback
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from daybook_infra.operations.commands.interruptible import run_interruptibly
 from daybook_infra.operations.commands.progress import Advance, progress
 from daybook_infra.operations.server_settings import server_settings
 from daybook_infra.runtime.errors import DaybookError
@@ -106,7 +106,7 @@ def _verify(
 
     earlier = None if since is None else _earlier(since)
     request = run.Request(frozenset(scopes) or None, None if earlier is None else earlier.starts(), org_id)
-    verified = asyncio.run(run.verify(server_settings(), request, _progress))
+    verified = run_interruptibly(run.verify(server_settings(), request, _progress))
     certificate = _certificate(verified, earlier)
     is_written = certificate_file is None or _write(certificate_file, certificate)
     for line in [certificate.decode()] if as_json else verified_lines(verified):
@@ -120,7 +120,7 @@ def _verify_export(folder: Path, since: Path | None, certificate_file: Path | No
     from daybook_projector.audit.verify.export import verify_export
 
     earlier = None if since is None else _earlier(since)
-    verified = asyncio.run(verify_export(folder, _progress, None if earlier is None else earlier.starts()))
+    verified = run_interruptibly(verify_export(folder, _progress, None if earlier is None else earlier.starts()))
     is_written = certificate_file is None or _write(certificate_file, _certificate(verified.for_certificate(), earlier))
     lines = [canonical_bytes(verified.as_json())] if as_json else map(str.encode, export_lines(verified))
     for line in lines:

@@ -4,12 +4,14 @@ import asyncio
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import AbstractContextManager, asynccontextmanager
 from multiprocessing.sharedctypes import Synchronized
 from typing import Final, TypeVar
 
+from daybook_infra.operations.commands.interruptible import ENDING_SIGNALS
 from daybook_infra.runtime.errors import DaybookError
 
 T = TypeVar("T")
@@ -64,10 +66,10 @@ async def open_workers(entries: int, advance: Callable[[int], None]) -> AsyncIte
 
 
 def _end(executor: Executor) -> None:
-    """Ends the processes that are still running, for example after an error or Ctrl-C."""
+    """Ends the processes that are still running, for example after an error or Ctrl-C. They ignore SIGTERM."""
     if isinstance(executor, ProcessPoolExecutor):
         for process in list((executor._processes or {}).values()):  # noqa: SLF001 - public only from Python 3.14 on
-            process.terminate()
+            process.kill()
     executor.shutdown(wait=True, cancel_futures=True)
 
 
@@ -80,9 +82,21 @@ async def _watch(counter: "Synchronized[int]", advance: Callable[[int], None]) -
 
 
 def _begin(counter: "Synchronized[int]") -> None:
-    # Ctrl-C reaches all processes of the group. The main process ends the others.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Signals such as Ctrl-C often reach all processes of the group. The main process ends the others.
+    for number in (signal.SIGINT, *ENDING_SIGNALS):
+        signal.signal(number, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _share(counter)
+
+
+def _end_with_parent() -> None:
+    """Ends this process when the main process has ended without ending it, for example by SIGKILL. Without this it
+    would wait for the next job forever, because it holds both ends of the queue.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _share(counter: "Synchronized[int]") -> None:

@@ -1,0 +1,55 @@
+"""Runs the work of a long command, so that SIGTERM and SIGHUP end it as Ctrl-C does: it removes its temporary files and
+ends its processes.
+"""
+
+import asyncio
+import signal
+import threading
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, Final, TypeVar
+
+import click
+
+T = TypeVar("T")
+
+ENDING_SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)
+
+
+def run_interruptibly(work: Coroutine[Any, Any, T]) -> T:
+    """Raises `KeyboardInterrupt` when the work has cleaned up after one of the signals."""
+    with _interrupted_by(*ENDING_SIGNALS):
+        return asyncio.run(work)
+
+
+def confirm(question: str) -> bool:
+    """Asks on the terminal. Raises `click.Abort` on Ctrl-C. A question blocks the event loop, so nothing would notice
+    that asyncio has cancelled the work.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return click.confirm(question)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _interrupted_by(*numbers: signal.Signals) -> Iterator[None]:
+    """Signals that are ignored, such as SIGHUP under nohup, stay ignored."""
+    is_main = threading.current_thread() is threading.main_thread()  # no other thread can have signal handlers
+    taken = [number for number in numbers if is_main and signal.getsignal(number) == signal.SIG_DFL]
+    for number in taken:
+        signal.signal(number, _interrupt)
+    try:
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _interrupt(_number: int, frame: FrameType | None) -> None:
+    """Does what Ctrl-C does now. A shell lets its background jobs ignore Ctrl-C, but not SIGTERM."""
+    on_ctrl_c = signal.getsignal(signal.SIGINT)
+    interrupt = on_ctrl_c if callable(on_ctrl_c) else signal.default_int_handler
+    interrupt(signal.SIGINT, frame)
