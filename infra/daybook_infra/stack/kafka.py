@@ -1,7 +1,9 @@
 """One Kafka node on loopback, broker and KRaft controller in one process. It runs alone or as a member of a cluster."""
 
 import base64
+import json
 import os
+import re
 import shutil
 import socket
 import struct
@@ -36,6 +38,9 @@ JVM_OPTIONS = (
     # Without these, Java 25 prints warnings about how Kafka 4.3 frees mapped buffers and loads zstd.
     *("--sun-misc-unsafe-memory-access=allow", "--enable-native-access=ALL-UNNAMED"),
 )
+# Kafka reads its folder as a list, separated by commas. Control characters and names that are not UTF-8 cannot be
+# written in its settings.
+IMPOSSIBLE_IN_A_FOLDER = re.compile(r"[,\x00-\x1f\x7f\ud800-\udfff]")
 READY_SECONDS = 60
 PROBE_SECONDS = 2
 # An ApiVersions request, version 0. A broker answers it as soon as it accepts requests.
@@ -120,6 +125,11 @@ class Kafka:
         logs = self.data / "kafka"
         if (logs / "meta.properties").is_file():
             return
+        if IMPOSSIBLE_IN_A_FOLDER.search(str(logs)):
+            raise StackError(
+                f"Kafka cannot keep its data in {str(logs)!a}, because the path has a comma, a control character or a "
+                "character that is not UTF-8: rename that folder"
+            )
         if logs.exists():
             raise StackError(
                 f"{logs} is not a complete Kafka folder (meta.properties is missing): "
@@ -172,7 +182,9 @@ class Kafka:
 
     def _write_settings(self, logs: Path) -> None:
         ports = {"port": self.port, "advertised_port": self.advertised_port}
-        text = SETTINGS_TEMPLATE.format(host=LOOPBACK, logs=logs, **ports, **self.cluster.settings())
+        # JSON's escapes are also those of Java's .properties files, which must be in ASCII.
+        escaped = json.dumps(str(logs))[1:-1]
+        text = SETTINGS_TEMPLATE.format(host=LOOPBACK, logs=escaped, **ports, **self.cluster.settings())
         write_file(self._settings, text, EVERYBODY_READS)
         log4j = checkout() / "infra" / "kafka" / LOG4J  # copied, because the account may not be able to read it
         write_file(self.data / LOG4J, log4j.read_text(encoding="utf-8"), EVERYBODY_READS)
@@ -183,7 +195,8 @@ class Kafka:
         classpath = os.pathsep.join(map(str, sorted(jars.glob("*.jar"))))
         heap = ["-Xms256m", f"-Xmx{self.cluster.heap_mib}m"]
         options = [*heap, *JVM_OPTIONS, f"-Dlog4j2.configurationFile={self.data / LOG4J}", "-cp", classpath]
-        return Child([str(runtime / "bin" / "java"), *options, *arguments], self.account)
+        # With LC_ALL=C, Java could not open files whose names are not ASCII.
+        return Child([str(runtime / "bin" / "java"), *options, *arguments], self.account, {"LC_ALL": "C.UTF-8"})
 
 
 def accepts_requests(port: int) -> bool:
