@@ -47,6 +47,12 @@ async def test_a_fresh_daybook_has_its_own_log_and_database(fresh_daybook, fresh
     assert fresh_daybook_server.database_url != daybook_server.database_url
     assert (await found(fresh_daybook)).endswith((".0", ".1"))
 """
+# Settings for another Daybook, which the plugin's must not have.
+OF_THE_DEVELOPER = {
+    "DAYBOOK_JWT_AUDIENCE": "shop",
+    "DAYBOOK_SERVICE_JWT_SECRET": "hush-hush-a-key-of-32-characters",
+    "DAYBOOK_USERS": "external",
+}
 HANGING = """
 import time
 
@@ -69,14 +75,14 @@ def run_pytest(folder: Path, text: str, **env: str) -> "subprocess.Popen[str]":
 @pytest.mark.timeout(240)
 def test_the_tests_of_another_project_run_on_a_real_daybook(stack: Servers, tmp_path: Path) -> None:
     env = {"DAYBOOK_KAFKA_BOOTSTRAP": stack.kafka_bootstrap, "DAYBOOK_DATABASE_URL": stack.database_url}
-    with run_pytest(tmp_path, TESTS, **env) as running:
+    with run_pytest(tmp_path, TESTS, **env, **OF_THE_DEVELOPER) as running:
         output, _ = running.communicate(timeout=220)
     assert "3 passed" in output, output
 
 
 @pytest.mark.timeout(240)
 def test_no_process_is_left_when_pytest_is_killed(tmp_path: Path) -> None:
-    with run_pytest(tmp_path, HANGING) as running:
+    with run_pytest(tmp_path, HANGING, **OF_THE_DEVELOPER, DAYBOOK_KAFKA_SECURITY="SASL_SSL") as running:
         assert running.stdout is not None
         lines = list(takewhile(lambda line: "started" not in line, running.stdout))
         below = psutil.Process(running.pid).children(recursive=True)

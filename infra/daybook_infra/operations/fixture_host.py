@@ -7,12 +7,13 @@ each gets one line on stdout. Everything stops when stdin ends, even if the proc
 
 import asyncio
 import json
+import os
 import secrets
 import shutil
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,15 +26,17 @@ from pydantic import SecretStr
 from daybook_infra.runtime.errors import DaybookError
 from daybook_infra.runtime.kafka.topics import ensure_topics
 from daybook_infra.runtime.postgres.migrations import migrate
-from daybook_infra.runtime.settings import Settings, load_settings
+from daybook_infra.runtime.settings import ENV_PREFIX, Settings, load_settings
 from daybook_infra.stack.embedded import EmbeddedStack
-from daybook_infra.stack.interface import Servers
+from daybook_infra.stack.interface import Servers, StackError
 from daybook_infra.stack.local_settings import parts_needed
-from daybook_infra.stack.lock import is_held, lock_or_refuse
+from daybook_infra.stack.lock import lock_or_refuse
 from daybook_infra.stack.places import Home
 from daybook_infra.stack.services import ServiceProcess
 
 HOME_PREFIX = "daybook-fixture-"
+# The variables that say how to connect to servers. All others would change how the Daybooks behave.
+CONNECTING = ("KAFKA_", "DATABASE_URL", "INSECURE")
 # A test has few orgs, and each partition costs time at the start.
 PARTITIONS = 3
 STATEMENT_SECONDS = 30
@@ -45,6 +48,7 @@ def say(line: str) -> None:
 
 
 def main() -> None:
+    keep_variables(os.environ, CONNECTING)
     with ExitStack() as undo:
         host = Host(undo)
         for line in sys.stdin:
@@ -54,6 +58,13 @@ def main() -> None:
                 answer = {"error": f"{type(error).__name__}: {error}"}
             sys.stdout.write(json.dumps(answer) + "\n")
             sys.stdout.flush()
+
+
+def keep_variables(environment: MutableMapping[str, str], kept: tuple[str, ...]) -> None:
+    """Deletes Daybook's variables, except for those whose names begin with one of `kept`."""
+    for name in [each for each in environment if each.startswith(ENV_PREFIX)]:
+        if not name.removeprefix(ENV_PREFIX).startswith(kept):
+            del environment[name]
 
 
 @dataclass(slots=True)
@@ -73,7 +84,7 @@ class Host:
 
     def _start(self, name: str) -> dict[str, Any]:
         if self._home is None or self._servers is None:
-            self._home = self._undo.enter_context(_own_home())
+            self._home = self._undo.enter_context(own_home())
             self._servers = self._undo.enter_context(_servers(self._home))
         own = self._undo.enter_context(ExitStack())
         self._running[name] = own
@@ -93,15 +104,18 @@ class Host:
 
 
 @contextmanager
-def _own_home() -> Iterator[Home]:
+def own_home() -> Iterator[Home]:
     """A folder for one stack. First removes what a host that was killed has left."""
     for folder in Path(tempfile.gettempdir()).glob(f"{HOME_PREFIX}*"):
-        left = Home(folder)
-        with suppress(OSError):
-            if left.lock("fixture").exists() and not is_held(left.lock("fixture")):
-                _remove(left)
-    home = Home(Path(tempfile.mkdtemp(prefix=HOME_PREFIX)))
-    with lock_or_refuse(home.lock("fixture"), "held by {pid}"):
+        left = Home(folder).lock("fixture")
+        with suppress(OSError, StackError):
+            if left.exists():
+                with lock_or_refuse(left, "held by {pid}"):
+                    _remove(Home(folder))
+    # Other hosts must not find the folder before it is locked.
+    hidden = Path(tempfile.mkdtemp(prefix=f".{HOME_PREFIX}"))
+    with lock_or_refuse(Home(hidden).lock("fixture"), "held by {pid}"):
+        home = Home(hidden.rename(hidden.with_name(hidden.name.removeprefix("."))))
         try:
             yield home
         finally:
@@ -122,6 +136,7 @@ def _servers(home: Home) -> Iterator[Servers]:
     if not parts_needed(settings):
         yield Servers(settings.kafka_bootstrap, settings.database_url.get_secret_value())
         return
+    keep_variables(os.environ, ())
     stack = EmbeddedStack(home, say, durable=False, jars=Home.of_checkout())
     stack.start()
     yield stack.servers()
@@ -179,8 +194,8 @@ def _addresses(settings: Settings) -> dict[str, str]:
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    """A service's variables. Clears inherited ones that name secret files, a port or a service policy."""
-    cleared = ("DATABASE_URL_FILE", "JWT_SECRET_FILE", "ADMIN_PORT", "SERVICES")
+    """A service's variables. Clears an inherited one that names a secret file."""
+    cleared = ("DATABASE_URL_FILE",)
     named = {"DAYBOOK_PARTITIONS": str(settings.partitions)}
     addresses = {f"DAYBOOK_{name.upper()}": value for name, value in _addresses(settings).items()}
     return named | addresses | {f"DAYBOOK_{name}": "" for name in cleared}
