@@ -59,7 +59,7 @@ def up() -> None:
     home = Home.of_checkout()
     home.make()
     refusal = "`daybook up` is already running here (pid {pid}): stop it first"
-    with lock_or_refuse(home.lock("up"), refusal), _until_signalled(), ExitStack() as undo:
+    with lock_or_refuse(home.lock("up"), refusal), until_signalled(), ExitStack() as undo:
         try:
             _run_until_signalled(home, undo)
         except DaybookError as error:  # printed before the servers and services stop, which may take a minute
@@ -168,9 +168,10 @@ def _watch(stack: Stack, local_parts: frozenset[Part], services: tuple[ServicePr
 
 
 @contextmanager
-def _until_signalled() -> Iterator[None]:
-    """Turns the signals that mean "end" into KeyboardInterrupt, and catches it."""
-    before = {number: signal.signal(number, signal.default_int_handler) for number in ENDING_SIGNALS}
+def until_signalled() -> Iterator[None]:
+    """Turns the signals that mean "end" into KeyboardInterrupt, and catches it. Under nohup, SIGHUP stays ignored."""
+    ending = [each for each in ENDING_SIGNALS if each != signal.SIGHUP or signal.getsignal(each) != signal.SIG_IGN]
+    before = {number: signal.signal(number, signal.default_int_handler) for number in ending}
     try:
         yield
     except KeyboardInterrupt:
