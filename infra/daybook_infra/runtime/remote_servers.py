@@ -7,6 +7,7 @@ import re
 from ipaddress import ip_address
 from urllib.parse import parse_qs, unquote, urlsplit
 
+LARGEST_PORT = 65_535
 SCHEMES = ("postgresql://", "postgres://")
 ENCODED = "/ is %2F, ? is %3F, # is %23, @ is %40, [ is %5B, ] is %5D, % is %25"
 # If a password has one of these unencoded, the address ends too early, or a part of the password is read as the host.
@@ -28,8 +29,16 @@ def find_address_fault(url: str) -> str | None:
     except ValueError:
         parts = None
     hosts = parts.netloc.rpartition("@")[2].split(",") if parts is not None else ["["]
-    if not all(_HOST.fullmatch(host) for host in hosts):
+    if not all(map(_is_address, hosts)):
         return "is not an address: expected postgresql://user:password@host:port/name"
+    return None
+
+
+def find_bootstrap_fault(bootstrap: str) -> str | None:
+    """What is wrong with a list of Kafka servers; None if nothing is."""
+    servers = [server.strip() for server in bootstrap.split(",") if server.strip()]
+    if not servers or not all(_is_address(server) or _is_ip_address(server) for server in servers):
+        return f"must be host:port,… with ports from 1 to {LARGEST_PORT}"
     return None
 
 
@@ -51,6 +60,12 @@ def find_remote_broker(bootstrap: str) -> str | None:
     return _first_remote(bootstrap)
 
 
+def _is_address(text: str) -> bool:
+    """Whether the text is a host, with or without a port."""
+    found = _HOST.fullmatch(text)
+    return found is not None and (found[2] is None or 1 <= int(found[2][1:]) <= LARGEST_PORT)
+
+
 def _first_remote(hosts: str) -> str | None:
     names = (unquote(_host_of(each.strip())) for each in hosts.split(","))
     return next((name for name in names if not _is_local(name)), None)
@@ -65,7 +80,12 @@ def _is_local(host: str) -> bool:
     """An empty name and a path stand for a Unix socket."""
     if not host or host.startswith("/") or host == "localhost":
         return True
+    return _is_ip_address(host) and ip_address(host).is_loopback
+
+
+def _is_ip_address(text: str) -> bool:
     try:
-        return ip_address(host).is_loopback
+        ip_address(text)
     except ValueError:
         return False
+    return True

@@ -4,6 +4,7 @@ Over 250 lines, because all settings are in one list.
 """
 
 import re
+import ssl
 from typing import Annotated, Literal, Self
 
 from annotated_types import Ge, Gt, Le
@@ -14,7 +15,12 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from daybook_contracts.secrets.references import checked_prefix
 from daybook_infra.runtime.errors import SettingsError
 from daybook_infra.runtime.key_rules import check_keys_url, check_signing_key, lead_to_same_keys
-from daybook_infra.runtime.remote_servers import find_address_fault, find_remote_broker, find_unverified_host
+from daybook_infra.runtime.remote_servers import (
+    find_address_fault,
+    find_bootstrap_fault,
+    find_remote_broker,
+    find_unverified_host,
+)
 from daybook_infra.runtime.secret_files import SecretFiles
 
 ENV_PREFIX = "DAYBOOK_"
@@ -159,6 +165,14 @@ class Settings(BaseSettings):
             raise ValueError(f"must have at least {HS256_KEY_BYTES} bytes")
         return secret
 
+    @field_validator("kafka_bootstrap")
+    @classmethod
+    def _check_bootstrap(cls, bootstrap: str) -> str:
+        fault = find_bootstrap_fault(bootstrap) if bootstrap else None
+        if fault is not None:
+            raise ValueError(fault)
+        return bootstrap
+
     @field_validator("jwks_url", "service_jwks_url")
     @classmethod
     def _check_keys_url(cls, url: str | None) -> str | None:
@@ -201,6 +215,16 @@ class Settings(BaseSettings):
             faults.append(f"DAYBOOK_KAFKA_BOOTSTRAP names {host}, so DAYBOOK_KAFKA_SECURITY must be SASL_SSL")
         if faults and self.insecure != "allow":
             raise ValueError("\n".join(f"{fault}; or set DAYBOOK_INSECURE=allow" for fault in faults))
+        return self
+
+    @model_validator(mode="after")
+    def _check_kafka_authorities(self) -> Self:
+        if self.kafka_ca_file and self.kafka_security.endswith("SSL"):
+            try:
+                ssl.create_default_context(cafile=self.kafka_ca_file)
+            except OSError as error:
+                fault = f"{self.kafka_ca_file} has no certificates that can be read ({error.strerror})"
+                raise ValueError(f"DAYBOOK_KAFKA_CA_FILE: {fault}") from None
         return self
 
     @model_validator(mode="after")

@@ -1,6 +1,7 @@
 """Server addresses: ambiguous ones are refused, and a password leaves this machine only over verified TLS."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -22,11 +23,36 @@ def test_an_encoded_password_is_accepted(password: str) -> None:
     assert settings.database_url.get_secret_value().endswith("/daybook")
 
 
-@pytest.mark.parametrize("rest", ["localhost:many/x", "localhost:5432:1/x", "[::1/x", "localhost/x?sslmode"])
+@pytest.mark.parametrize(
+    "rest",
+    ["localhost:many/x", "localhost:5432:1/x", "localhost:65536/x", "localhost:0/x", "[::1/x", "localhost/x?sslmode"],
+)
 def test_an_invalid_address_is_refused(rest: str) -> None:
     refusal = refusal_of(DAYBOOK_DATABASE_URL=f"postgresql://daybook:hush@{rest}")
     assert refusal.startswith("DAYBOOK_DATABASE_URL: is not an address: expected postgresql://")
     assert "hush" not in refusal
+
+
+@pytest.mark.parametrize("servers", ["h:65536", "h:0", "h:abc", "h:", ",", "h:9092,h:1:2", "PLAINTEXT://h:9092"])
+def test_invalid_kafka_servers_are_refused(servers: str) -> None:
+    refusal = refusal_of(DAYBOOK_KAFKA_BOOTSTRAP=servers)
+    assert refusal == "DAYBOOK_KAFKA_BOOTSTRAP: must be host:port,… with ports from 1 to 65535"
+
+
+@pytest.mark.parametrize("servers", ["h:9092", "h", "10.0.0.1:1, h:65535,", "[::1]:9092", "::1"])
+def test_kafka_servers_are_accepted(servers: str) -> None:
+    assert load_with(DAYBOOK_KAFKA_BOOTSTRAP=servers).kafka_bootstrap == servers
+
+
+@pytest.mark.parametrize("security", ["SSL", "SASL_SSL"])
+@pytest.mark.parametrize("text", [None, "", "no certificate"])
+def test_a_file_of_authorities_that_cannot_be_read_is_refused(tmp_path: Path, text: str | None, security: str) -> None:
+    file = tmp_path / "ca.pem"
+    if text is not None:
+        file.write_text(text, encoding="utf-8")
+    refusal = refusal_of(DAYBOOK_KAFKA_SECURITY=security, DAYBOOK_KAFKA_CA_FILE=str(file))
+    assert refusal.startswith(f"DAYBOOK_KAFKA_CA_FILE: {file} has no certificates that can be read (")
+    assert len(refusal.splitlines()) == 1
 
 
 @pytest.mark.parametrize(
