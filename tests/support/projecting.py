@@ -20,7 +20,9 @@ from daybook_projector.main import project
 from daybook_projector.metrics import Metrics
 from daybook_projector.partition.batch_rows import Poison
 from daybook_projector.partition.machine import Batch, PartitionLog
+from daybook_projector.partition.missing_users import first_absent, required_users
 from daybook_projector.postgres.row_writer import Conflicts
+from daybook_projector.postgres.users import UsersLost, absent_users
 from daybook_projector.postgres.writer import Writer
 from daybook_projector.projections.fold import folds
 from support.chain import Json
@@ -175,14 +177,24 @@ class StrictWriter(Writer):
 async def post(
     pool: Pool, log: Logbook, limit: int = 5000, *, managed: bool = True, kind: type[Writer] = Writer
 ) -> list[Poison]:
-    """Writes a log without Kafka, partition by partition, in batches of at most `limit` entries."""
+    """Writes a log without Kafka, partition by partition, in batches of at most `limit` entries. An entry that names a
+    missing member is poison, as for a worker that has waited for the user.
+    """
     writer, found = kind(pool, folds(managed_users=managed)), []
     for partition, values in enumerate(log.records):
         reader = PartitionLog(partition, NOTHING_PROJECTED, partitions=log.partitions)
         reader.take(records(values))
         while (batch := reader.next_batch(limit)) is not None:
-            found += await writer.write(batch)
-            reader.mark_projected(batch)
+            try:
+                found += await writer.write(batch)
+            except UsersLost:
+                required = required_users(batch.entries)
+                missing = first_absent(required, await absent_users(pool, required.keys()))
+                assert missing is not None
+                assert not missing.is_actor, f"actor {missing.user_id} does not exist"
+                reader.mark_poison(missing.index, f"user {missing.user_id} does not exist")
+            else:
+                reader.mark_projected(batch)
     return found
 
 

@@ -31,7 +31,6 @@ from daybook_projector.http.app import create_app
 from daybook_projector.kafka.log_bounds import LogBounds
 from daybook_projector.kafka.log_consumer import LogConsumer
 from daybook_projector.metrics import Metrics, ReadMetrics
-from daybook_projector.postgres import script
 from daybook_projector.postgres.privileges import required_privileges
 from daybook_projector.postgres.users import AuthUsers
 from daybook_projector.postgres.writer import Writer
@@ -60,7 +59,6 @@ SESSION = {
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
-    **script.SESSION,
 }
 # After a fetch has returned entries, the next one waits this long, so that entries that arrive meanwhile share a
 # fetch and a transaction. The more entries arrive, the longer it waits: the longest at DENSE_ENTRIES a second. This

@@ -58,15 +58,11 @@ async def move_free_checkpoints(connection: Connection, batches: Sequence[Batch]
     were moved. The checkpoints of the others are locked or lost, or do not exist yet. Holds the rows' locks until the
     transaction ends.
     """
-    columns, limits = group_parameters(batches)
-    return frozenset(row[0] for row in await connection.fetch(MOVE_CHECKPOINTS, *columns, *limits))
-
-
-def group_parameters(batches: Sequence[Batch]) -> tuple[list[tuple[int | str, ...]], tuple[str, str]]:
-    """The parameters of MOVE_CHECKPOINTS: columns with a value for each batch, and the timeouts."""
     befores = zip(*(_column_values(batch.before)[:3] for batch in batches), strict=True)
     afters = zip(*(_column_values(batch.after) for batch in batches), strict=True)
-    return [tuple(batch.partition for batch in batches), *befores, *afters], (GROUP_LOCK_MS, GROUP_STATEMENT_MS)
+    partitions = [batch.partition for batch in batches]
+    limits = GROUP_LOCK_MS, GROUP_STATEMENT_MS
+    return frozenset(row[0] for row in await connection.fetch(MOVE_CHECKPOINTS, partitions, *befores, *afters, *limits))
 
 
 def _column_values(checkpoint: Checkpoint) -> tuple[int, int, str, int]:

@@ -41,16 +41,6 @@ def delete(table: Table) -> str:
     return f"DELETE FROM {table.name} AS old USING {rows} WHERE {_same_key(table)}"  # noqa: S608 - as above
 
 
-@cache
-def counted(statement: str, number: int) -> str:
-    """Divides by zero unless the statement returns as many rows as the parameter `number` says."""
-    return f"WITH done AS ({statement}) SELECT 1 / (count(*) = ${number})::integer FROM done"  # noqa: S608 - as above
-
-
-def is_insert(statement: str) -> bool:
-    return statement.startswith("INSERT")
-
-
 def can_add(table: Table, column: str) -> bool:
     return table.columns[column] == "integer"
 

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 
 from daybook_contracts.log.head import Checkpoint
 from daybook_infra.runtime.errors import DatabaseAway
-from daybook_infra.runtime.failpoints import failpoint, is_armed
+from daybook_infra.runtime.failpoints import failpoint
 from daybook_infra.runtime.postgres.checkpoints import load_checkpoint
 from daybook_infra.runtime.postgres.connections import Connection, Pool, translated
 from daybook_projector.partition.batch_rows import Poison, key_inserts, net_changes
 from daybook_projector.partition.machine import Batch
 from daybook_projector.partition.missing_users import required_users
 from daybook_projector.postgres.checkpoints import move_checkpoint, move_free_checkpoints
-from daybook_projector.postgres.group_script import SURPRISES, group_calls
 from daybook_projector.postgres.kept_entries import keep_entries
 from daybook_projector.postgres.org_writer import quarantined_orgs, write_by_org
 from daybook_projector.postgres.row_writer import (
@@ -22,29 +21,21 @@ from daybook_projector.postgres.row_writer import (
     Conflicts,
     Contended,
     IdTaken,
-    translated_refusals,
     write_changes,
     write_missing,
 )
-from daybook_projector.postgres.script import Scripts
 from daybook_projector.postgres.users import UsersLost, absent_users
 from daybook_projector.projections.changes import FoldError
 from daybook_projector.projections.fold import Folds
 
 # The second attempt nearly always succeeds: the other transaction has ended by then, and taken ids are looked up.
 ATTEMPTS = 10
-# A group with at most this much metadata, about 230 entries, is written in one script. From 400 entries on, that costs
-# as much as round trips and COPY, and more memory.
-SCRIPT_CHARACTERS = 160 * 1024
 
 
 class Writer:
     def __init__(self, pool: Pool, folds: Folds) -> None:
         self._pool = pool
         self._folds = folds
-        self._scripts = Scripts()
-        # The orgs that were in quarantine when their last batch was written. A script cannot write their entries.
-        self._frozen: set[str | None] = set()
 
     async def checkpoint(self, partition: int) -> Checkpoint:
         """Raises `DatabaseAway`."""
@@ -80,34 +71,11 @@ class Writer:
                     return frozenset()
 
     async def _write_free(self, connection: Connection, batches: Sequence[Batch]) -> frozenset[int]:
-        if await self._write_in_one_trip(connection, batches):
-            return frozenset(batch.partition for batch in batches)
         async with connection.transaction():
             moved = await move_free_checkpoints(connection, batches)
             free = [batch for batch in batches if batch.partition in moved]
             await self._write_rows(connection, free, cascade_seconds=None)
         return moved
-
-    async def _write_in_one_trip(self, connection: Connection, batches: Sequence[Batch]) -> bool:
-        """Returns False if the group must be written statement by statement. Raises as that does."""
-        entries = [entry for batch in batches for entry in batch.entries]
-        if (
-            sum([len(entry.metadata) for entry in entries]) > SCRIPT_CHARACTERS
-            or (self._frozen and not self._frozen.isdisjoint([entry.org_id for entry in entries]))
-            or is_armed("before-rows", "after-rows")
-        ):
-            return False
-        try:
-            calls = group_calls(self._folds, batches)
-        except FoldError:
-            # The entry's org may be in quarantine.
-            return False
-        with translated_refusals():
-            try:
-                await self._scripts.run(connection, calls)
-            except SURPRISES:
-                return False
-        return True
 
     async def _attempt(self, connection: Connection, batch: Batch, conflicts: Conflicts) -> list[Poison]:
         """Raises the errors in `CONTENTION`."""
@@ -137,7 +105,6 @@ class Writer:
             return
         failpoint("before-rows")
         quarantined = await quarantined_orgs(connection, entries)
-        self._frozen = self._frozen.difference([entry.org_id for entry in entries]) | quarantined
         changes = net_changes(self._folds, entries, quarantined)
         await write_changes(connection, changes, cascade_seconds=cascade_seconds)
         if quarantined:
