@@ -140,6 +140,7 @@ class Daybook:
 
     def wait_for(self, position: str, timeout: float = 5.0) -> None:
         """Returns when the tables show everything up to `position`. Raises TimeoutError after `timeout` seconds."""
+        self._require_open()
         if self._reads is None:
             raise Misuse(NO_READ_URL)
         wait_for_position(self._reads, position, timeout)
@@ -149,6 +150,7 @@ class Daybook:
         `daybook_client.Daybook`. The iterator has a connection of its own. If another thread closes this object, the
         iterator ends about a second later.
         """
+        self._require_open()
         if self._new_reads is None:
             raise Misuse(NO_READ_URL)
         place = StreamPlace(org_uuid(org_id), parse_starts(after))
@@ -162,9 +164,11 @@ class Daybook:
         if self._reads is not None:
             self.wait_for(accepted.position, seconds)
         else:
+            self._require_open()
             wait_until_shown(self._session, accepted.command, seconds, self._attempt_seconds)
 
     def _send(self, several: Sequence[Command], deadline: float) -> list[Outcome]:
+        self._require_open()
         attempts = Attempts(time.monotonic() + deadline, self._attempt_seconds)
         found: dict[int, Outcome] = {}
         open_places = list(range(len(several)))
@@ -178,7 +182,7 @@ class Daybook:
                 else:
                     found[place] = self._outcome(verdict)
             pause = attempts.pause([each for _, each in again], time.monotonic())
-            if not again or pause is None:
+            if not again or pause is None or not self._open:
                 found |= {place: Unknown(several[place], each.reason) for place, each in again}
                 return [found[place] for place in range(len(several))]
             log_attempt(len(again), again[0][1], pause)
@@ -190,7 +194,14 @@ class Daybook:
             return decided
         return Accepted(decided.command, decided.position, decided.entries, self._until_visible)
 
+    def _require_open(self) -> None:
+        if not self._open:
+            raise Misuse("closed: use this object inside `with`, or make another one")
+
     def close(self) -> None:
+        """Closes the connections, for good. Commands that are still in flight are not sent again: their outcomes are
+        `Unknown`, unless their answers have arrived.
+        """
         self._open = False
         self._session.close()
         if self._reads is not None:

@@ -40,7 +40,7 @@ class Daybook:
         self._reads = reads
         self._log = log
         transport.visible = self._until_visible
-        self._open = False
+        self._open = self._closed = False
 
     @classmethod
     def over_http(
@@ -116,7 +116,7 @@ class Daybook:
 
     async def _send(self, commands: Sequence[Command], deadline: float) -> list[Outcome]:
         self._require_open()
-        return await send_until_decided(self._transport, commands, deadline)
+        return await send_until_decided(self._transport, commands, deadline, lambda: self._open)
 
     async def wait_for(self, position: str, timeout: float = 5.0) -> None:  # noqa: ASYNC109 - the server waits
         """Returns when the tables show everything up to `position`. Raises TimeoutError after `timeout` seconds."""
@@ -179,12 +179,16 @@ class Daybook:
 
     async def open(self) -> None:
         """Raises CredentialsRefused or Misuse."""
+        if self._closed:
+            raise Misuse("closed: make another Daybook object, because this one cannot be opened again")
         await self._transport.open()
-        self._open = True
+        self._open = not self._closed
 
     async def close(self) -> None:
-        """Closes the connections. The outcomes of commands that are still in flight stay unknown."""
-        self._open = False
+        """Closes the connections, for good. Commands that are still in flight are not sent again: their outcomes are
+        `Unknown`, unless their answers have arrived.
+        """
+        self._open, self._closed = False, True
         await self._transport.close()
         if self._reads is not None:
             await self._reads.close()

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from daybook_client.attempts import Again, Attempts, Verdict
@@ -28,17 +28,19 @@ class Transport(Protocol):
     async def close(self) -> None: ...
 
     async def attempt(self, commands: Sequence[Command], seconds: float) -> list[Verdict]:
-        """One verdict for each command, in order, within about `seconds`. Daybook decides the commands of one org in
-        the order given. Raises CredentialsRefused or Misuse.
+        """One verdict for each command, in order, within about `seconds`; after `close`, Again. Daybook decides the
+        commands of one org in the order given. Raises CredentialsRefused or Misuse.
         """
 
     async def until_visible(self, accepted: Accepted, seconds: float) -> None:
         """Returns when the tables show the outcome. Raises TimeoutError, or Misuse if that needs the read API."""
 
 
-async def send_until_decided(transport: Transport, commands: Sequence[Command], deadline: float) -> list[Outcome]:
+async def send_until_decided(
+    transport: Transport, commands: Sequence[Command], deadline: float, is_open: Callable[[], bool]
+) -> list[Outcome]:
     """One outcome for each command, in order, after at most `deadline` seconds. Commands without an outcome are sent
-    again, in the same order.
+    again, in the same order, until the client is closed.
     """
     loop = asyncio.get_running_loop()
     attempts = Attempts(loop.time() + deadline, transport.attempt_seconds)
@@ -54,7 +56,7 @@ async def send_until_decided(transport: Transport, commands: Sequence[Command], 
             else:
                 outcomes[place] = verdict
         pause = attempts.pause([each for _, each in again], loop.time())
-        if not again or pause is None:
+        if not again or pause is None or not is_open():
             outcomes |= {place: Unknown(commands[place], each.reason) for place, each in again}
             return [outcomes[place] for place in range(len(commands))]
         log_attempt(len(again), again[0][1], pause)

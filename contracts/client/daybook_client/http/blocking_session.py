@@ -16,7 +16,7 @@ from daybook_client.errors import CredentialsRefused
 from daybook_client.http.batches import Batches
 from daybook_client.http.credentials import checked_token
 from daybook_client.http.reads import Waiting
-from daybook_client.http.session import LIMITS, NoAnswer, checked_url, request_headers
+from daybook_client.http.session import LIMITS, NoAnswer, checked_url, request_headers, require_open
 from daybook_client.http.transport import FIRST_LOOK_SECONDS, LONGEST_LOOK_SECONDS
 
 BlockingToken = str | Callable[[], str]
@@ -66,6 +66,7 @@ class BlockingSession:
 
     def _request(self, method: str, path: str, body: bytes | None, token: str | None, ends_at: float) -> Answer:
         headers, timeout = request_headers(token, body), max(SHORTEST_SECONDS, ends_at - time.monotonic())
+        require_open(self._client)
         with (
             _translated(),
             self._client.stream(method, self._url + path, content=body, headers=headers, timeout=timeout) as response,

@@ -71,6 +71,7 @@ class Session:
 
     async def _request(self, method: str, path: str, body: bytes | None, token: str | None) -> Answer:
         headers = request_headers(token, body)
+        require_open(self._client)
         answer = await self._client.request(method, self._url + path, content=body, headers=headers)
         return Answer(answer.status_code, answer.headers, answer.content)
 
@@ -86,6 +87,7 @@ class Session:
 
             async def request(token: str | None) -> Answer:
                 sent = {**request_headers(token, None), **headers}
+                require_open(self._client)
                 answer = await opened.enter_async_context(self._client.stream("GET", self._url + path, headers=sent))
                 if answer.status_code == 200:
                     chunks.source = answer.aiter_bytes()
@@ -109,6 +111,12 @@ async def _translated(seconds: float) -> AsyncIterator[None]:
         raise NoAnswer(f"{type(error).__name__}: {error}") from error
     except TimeoutError as error:
         raise NoAnswer(f"no answer within {seconds:.1f} s") from error
+
+
+def require_open(client: httpx.AsyncClient | httpx.Client) -> None:
+    """Raises NoAnswer if the client was closed: httpx would raise RuntimeError."""
+    if client.is_closed:
+        raise NoAnswer("the client was closed")
 
 
 def reading_session(url: str | None, token: Token | None, tls: ssl.SSLContext | None) -> Session | None:

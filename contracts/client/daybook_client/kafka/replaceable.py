@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import TypedDict
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import ProducerClosed
 
 from daybook_client.kafka import clients as kafka
 from daybook_client.kafka.connection import KafkaConnection
@@ -30,6 +31,7 @@ class ReplaceableProducer:
         self._options: ProducerOptions = {"batch_bytes": batch_bytes, "compressed": compressed}
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
+        self._stopped = asyncio.Event()
         self._closing: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
@@ -50,13 +52,23 @@ class ReplaceableProducer:
             raise
 
     async def get(self) -> AIOKafkaProducer:
-        """A started producer. Raises aiokafka's errors: call it inside `translated`, with a deadline."""
+        """A started producer. Raises aiokafka's errors: call it inside `translated`, with a deadline. After `stop`,
+        raises ProducerClosed.
+        """
         if self._producer is not None:
             return self._producer
         async with self._starting:
             if self._producer is None:
-                self._producer = await kafka.start(kafka.producer(self._connection, self._client_id, **self._options))
+                self._producer = await self._start()
             return self._producer
+
+    async def _start(self) -> AIOKafkaProducer:
+        if not self._stopped.is_set():
+            started = await kafka.start(kafka.producer(self._connection, self._client_id, **self._options))
+            if not self._stopped.is_set():  # meanwhile
+                return started
+            await kafka.close_quietly(started)
+        raise ProducerClosed
 
     def discard(self, producer: AIOKafkaProducer | None) -> None:
         """Stops using `producer`, and closes it. The outcome of the records that it still held is unknown."""
@@ -68,6 +80,7 @@ class ReplaceableProducer:
         task.add_done_callback(self._closing.discard)
 
     async def stop(self) -> None:
+        self._stopped.set()
         self.discard(self._producer)
         await asyncio.gather(*self._closing)
 

@@ -41,6 +41,7 @@ class KafkaTransport:
         self.attempt_seconds = attempt_seconds
         self._opened = AsyncExitStack()
         self._requests: Requests | None = None
+        self._is_closed = False
         self._opening = asyncio.Lock()
         self._waiting: set[asyncio.Future[list[Fate]]] = set()
 
@@ -52,12 +53,15 @@ class KafkaTransport:
             log.warning("kafka_not_reached", extra={"reason": str(away)})
 
     async def close(self) -> None:
-        self._requests = None
-        await self._opened.aclose()
+        self._is_closed = True
+        async with self._opening:  # an attempt may be connecting
+            await self._opened.aclose()
         await asyncio.gather(*self._waiting)
 
     async def _connected(self) -> Requests:
         async with self._opening:
+            if self._is_closed:
+                raise KafkaAway("the client was closed")
             if self._requests is None:
                 opening = requesting(
                     self._connection, self._topic_prefix, CLIENT_ID, self._signer, self.attempt_seconds / 2
