@@ -8,8 +8,11 @@ from uuid import uuid4
 import pytest
 from pydantic import SecretStr
 
+from daybook_client import CredentialsRefused, Rejected, commands
 from daybook_client.kafka.command_publisher import CommandPublisher, CommandToSend, Fate
+from daybook_client.kafka.connection import KafkaConnection
 from daybook_client.kafka.replies import Replies
+from daybook_client.kafka.transport import KafkaTransport, signer_of
 from daybook_command.kafka.log_writer import LogWriter
 from daybook_command.shard.effects import Append, LogAppend
 from daybook_command.shard.events import AppendUnknown
@@ -71,6 +74,17 @@ async def test_a_refused_client_gets_the_reason(settings: Settings, changes: dic
 async def test_sasl_on_a_port_without_it_is_named(guarded: GuardedKafka) -> None:
     with pytest.raises(KafkaAway, match=r"does not use SASL at this port: check DAYBOOK_KAFKA_SECURITY$"):
         await verify_topics(guarded.settings(kafka_bootstrap=guarded.bootstrap))
+
+
+async def test_a_refused_login_is_the_clients_verdict_of_what_it_would_publish(settings: Settings) -> None:
+    login = KafkaConnection(settings.kafka_bootstrap, "SASL_PLAINTEXT", "PLAIN", USER, "hush")
+    transport = KafkaTransport(login, settings.topic_prefix, signer_of("service:shop", None), 10.0)
+    asked = [commands.RenameOrg(org_id=uuid4(), name=name) for name in ("", "x")]
+    invalid, refused = await transport.attempt(asked, 10.0)
+    await transport.close()
+    assert isinstance(invalid, Rejected)
+    assert isinstance(refused, CredentialsRefused)
+    assert "SASL authentication failed" in str(refused)
 
 
 async def test_topics_that_may_not_be_created_are_named(settings: Settings) -> None:

@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from daybook_client.errors import CredentialsRefused
 from daybook_client.outcomes import Accepted, Rejected
 
 FIRST_PAUSE_SECONDS = 0.1
@@ -22,7 +23,8 @@ class Again:
     after_seconds: float | None = None
 
 
-Verdict = Accepted | Rejected | Again
+Verdict = Accepted | Rejected | Again | CredentialsRefused
+"""The error is a verdict, and not raised at once, so that the verdicts of the commands before it are not lost."""
 
 
 @dataclass(slots=True)

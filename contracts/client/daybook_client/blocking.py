@@ -76,6 +76,7 @@ class Accepted:
 
 
 Outcome = Accepted | Rejected | Unknown
+Found = Outcome | CredentialsRefused
 
 
 class Daybook:
@@ -112,8 +113,10 @@ class Daybook:
 
     def send(self, command: Command, *, deadline: float = DEADLINE_SECONDS) -> Outcome:
         """The command's outcome; `Unknown` if there is none after `deadline` seconds. Raises CredentialsRefused."""
-        (outcome,) = self._send([command], deadline)
-        return outcome
+        (found,) = self._send([command], deadline)
+        if isinstance(found, CredentialsRefused):
+            raise found
+        return found
 
     def send_many(
         self, commands: Iterable[Command], *, deadline: float = DEADLINE_SECONDS, at_once: int = AT_ONCE
@@ -122,6 +125,7 @@ class Daybook:
 
         The commands of one org are decided in the order given. `deadline`: seconds for each command, from when it is
         sent. If a command's outcome stays unknown, the later commands of its org are not sent, and are `Unknown` too.
+        Raises CredentialsRefused in place of the first outcome that it prevented.
         """
         if at_once < 1:
             raise Misuse(f"at_once is {at_once}: it must be at least 1")
@@ -136,7 +140,10 @@ class Daybook:
                 next(found) if command.key not in unknown_keys else Unknown(command, HELD_BACK) for command in part
             ]
             unknown_keys |= {each.command.key for each in results if isinstance(each, Unknown)}
-            yield from results
+            for each in results:
+                if isinstance(each, CredentialsRefused):
+                    raise each
+                yield each
 
     def wait_for(self, position: str, timeout: float = 5.0) -> None:
         """Returns when the tables show everything up to `position`. Raises TimeoutError after `timeout` seconds."""
@@ -167,10 +174,10 @@ class Daybook:
             self._require_open()
             wait_until_shown(self._session, accepted.command, seconds, self._attempt_seconds)
 
-    def _send(self, several: Sequence[Command], deadline: float) -> list[Outcome]:
+    def _send(self, several: Sequence[Command], deadline: float) -> list[Found]:
         self._require_open()
         attempts = Attempts(time.monotonic() + deadline, self._attempt_seconds)
-        found: dict[int, Outcome] = {}
+        found: dict[int, Found] = {}
         open_places = list(range(len(several)))
         while True:
             asked = [several[place] for place in open_places]
@@ -180,7 +187,7 @@ class Daybook:
                 if isinstance(verdict, Again):
                     again.append((place, verdict))
                 else:
-                    found[place] = self._outcome(verdict)
+                    found[place] = self._found(verdict)
             pause = attempts.pause([each for _, each in again], time.monotonic())
             if not again or pause is None or not self._open:
                 found |= {place: Unknown(several[place], each.reason) for place, each in again}
@@ -189,8 +196,8 @@ class Daybook:
             open_places = [place for place, _ in again]
             time.sleep(pause)
 
-    def _outcome(self, decided: outcomes.Accepted | Rejected) -> Accepted | Rejected:
-        if isinstance(decided, Rejected):
+    def _found(self, decided: outcomes.Accepted | Rejected | CredentialsRefused) -> Found:
+        if not isinstance(decided, outcomes.Accepted):
             return decided
         return Accepted(decided.command, decided.position, decided.entries, self._until_visible)
 

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from daybook_client.command import Command, Id
 from daybook_client.defaults import given, optional, secret
-from daybook_client.errors import Misuse
+from daybook_client.errors import CredentialsRefused, Misuse
 from daybook_client.lanes import Commands, send_in_lanes
-from daybook_client.outcomes import Accepted, Outcome
+from daybook_client.outcomes import Accepted, Found, Outcome
 from daybook_client.positions import parse_starts
 from daybook_client.transport import ATTEMPT_SECONDS, Transport, send_until_decided
 
@@ -97,8 +97,10 @@ class Daybook:
 
     async def send(self, command: Command, *, deadline: float = DEADLINE_SECONDS) -> Outcome:
         """The command's outcome; `Unknown` if there is none after `deadline` seconds. Raises CredentialsRefused."""
-        (outcome,) = await self._send([command], deadline)
-        return outcome
+        (found,) = await self._send([command], deadline)
+        if isinstance(found, CredentialsRefused):
+            raise found
+        return found
 
     def send_many(
         self, commands: Commands, *, deadline: float = DEADLINE_SECONDS, in_flight: int = IN_FLIGHT
@@ -107,14 +109,14 @@ class Daybook:
 
         The commands of one org are decided in the order given. `deadline`: seconds for each command, from when it is
         sent. If a command's outcome stays unknown, the later commands of its org are not sent, and are `Unknown` too.
-        At most `in_flight` commands are taken ahead of the outcomes. Raises CredentialsRefused, Misuse, and any error
-        that `commands` raises.
+        At most `in_flight` commands are taken ahead of the outcomes. Raises CredentialsRefused in place of the first
+        outcome that it prevented, Misuse, and any error that `commands` raises.
         """
         if in_flight < 1:
             raise Misuse(f"in_flight is {in_flight}: it must be at least 1")
         return send_in_lanes(lambda several: self._send(several, deadline), commands, in_flight, self._transport.lanes)
 
-    async def _send(self, commands: Sequence[Command], deadline: float) -> list[Outcome]:
+    async def _send(self, commands: Sequence[Command], deadline: float) -> list[Found]:
         self._require_open()
         return await send_until_decided(self._transport, commands, deadline, lambda: self._open)
 

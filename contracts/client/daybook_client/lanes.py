@@ -13,13 +13,13 @@ from typing import Final
 from zlib import crc32
 
 from daybook_client.command import Command
-from daybook_client.outcomes import Outcome, Unknown
+from daybook_client.outcomes import Found, Outcome, Unknown
 
 AT_ONCE: Final = 1000
 """The most commands that a lane sends at once."""
 HELD_BACK: Final = "not sent: an earlier command with the same routing key has no known outcome"
 
-Send = Callable[[Sequence[Command]], Coroutine[None, None, list[Outcome]]]
+Send = Callable[[Sequence[Command]], Coroutine[None, None, Sequence[Found]]]
 Numbered = tuple[int, Command]
 Commands = Iterable[Command] | AsyncIterable[Command]
 
@@ -85,26 +85,31 @@ class Lane:
         self._is_waited.set()
 
     async def run(self) -> None:
-        while True:
+        """Ends after an error, because no later outcome would be given."""
+        is_working = True
+        while is_working:
             while not self._waiting:
                 self._is_waited.clear()
                 await self._is_waited.wait()
-            await self._send([self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))])
+            taken = [self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))]
+            is_working = await self._send(taken)
 
-    async def _send(self, taken: Sequence[Numbered]) -> None:
+    async def _send(self, taken: Sequence[Numbered]) -> bool:
+        """Returns whether there was no error."""
         sent = taken
         if self._unknown_keys:
             sent = [each for each in taken if each[1].key not in self._unknown_keys]
             held_back = [each for each in taken if each[1].key in self._unknown_keys]
             self.outcomes.note(held_back, [Unknown(command, HELD_BACK) for _, command in held_back])
         if not sent:
-            return
+            return True
         (results,) = await asyncio.gather(self.send([command for _, command in sent]), return_exceptions=True)
         if isinstance(results, BaseException):  # raised where the outcomes are awaited
             self.outcomes.note(sent, [results] * len(sent))
-            return
+            return False
         self._unknown_keys.update(each.command.key for each in results if isinstance(each, Unknown))
         self.outcomes.note(sent, results)
+        return not any(isinstance(each, BaseException) for each in results)
 
 
 async def send_in_lanes(send: Send, commands: Commands, in_flight: int, count: int) -> AsyncGenerator[Outcome]:

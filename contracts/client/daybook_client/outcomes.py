@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from daybook_client.command import Command
-from daybook_client.errors import Misuse
+from daybook_client.errors import CredentialsRefused, Misuse
 from daybook_contracts.results import EntryRef
 
 Visible = Callable[["Accepted", float], Awaitable[None]]
@@ -68,3 +68,5 @@ class Unknown:
 
 
 Outcome = Accepted | Rejected | Unknown
+Found = Outcome | CredentialsRefused
+"""What came of a command: its outcome, or the error to raise in its place."""

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 from daybook_client.attempts import Again, Attempts, Verdict
 from daybook_client.command import Command
-from daybook_client.outcomes import Accepted, Outcome, Unknown, Visible
+from daybook_client.outcomes import Accepted, Found, Unknown, Visible
 
 ATTEMPT_SECONDS: Final = 8.0
 """More than the 5 s that Daybook waits for an outcome by default, before it answers 202."""
@@ -29,7 +29,7 @@ class Transport(Protocol):
 
     async def attempt(self, commands: Sequence[Command], seconds: float) -> list[Verdict]:
         """One verdict for each command, in order, within about `seconds`; after `close`, Again. Daybook decides the
-        commands of one org in the order given. Raises CredentialsRefused or Misuse.
+        commands of one org in the order given. Raises Misuse.
         """
 
     async def until_visible(self, accepted: Accepted, seconds: float) -> None:
@@ -38,13 +38,13 @@ class Transport(Protocol):
 
 async def send_until_decided(
     transport: Transport, commands: Sequence[Command], deadline: float, is_open: Callable[[], bool]
-) -> list[Outcome]:
+) -> list[Found]:
     """One outcome for each command, in order, after at most `deadline` seconds. Commands without an outcome are sent
-    again, in the same order, until the client is closed.
+    again, in the same order, until the client is closed. CredentialsRefused stands for the outcomes that it prevented.
     """
     loop = asyncio.get_running_loop()
     attempts = Attempts(loop.time() + deadline, transport.attempt_seconds)
-    outcomes: dict[int, Outcome] = {}
+    outcomes: dict[int, Found] = {}
     open_places = list(range(len(commands)))
     while True:
         asked = [commands[place] for place in open_places]

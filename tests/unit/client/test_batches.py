@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daybook_client import Accepted, Code, Rejected, commands
+from daybook_client import Accepted, Code, CredentialsRefused, Rejected, commands
 from daybook_client.answers import BATCH, Answer
 from daybook_client.attempts import Again, Verdict
 from daybook_client.command import Command
@@ -20,7 +20,7 @@ ORG = "00000000-0000-4000-8000-000000000001"
 LOST = Again("lost")
 
 Numbers = list[int]
-Refuse = Callable[[Numbers], Answer | Again | None]
+Refuse = Callable[[Numbers], Answer | Again | CredentialsRefused | None]
 
 
 def renames(count: int) -> list[Command]:
@@ -108,6 +108,13 @@ def test_nothing_is_sent_after_a_batch_without_an_outcome(unclear: Answer | Agai
     assert verdicts[:500] == accepted(asked)[:500]
     assert all(isinstance(each, Again) and each != NOT_SENT for each in verdicts[500:750])
     assert verdicts[750:] == [NOT_SENT] * (len(asked) - 750)
+
+
+def test_a_refused_token_is_the_verdict_of_all_further_commands() -> None:
+    asked, expired = renames(2 * BATCH_ITEMS + 3), CredentialsRefused("expired")
+    verdicts, requests = attempt(asked, lambda numbers: expired if BATCH_ITEMS in numbers else None)
+    assert verdicts == [*accepted(asked)[:BATCH_ITEMS], *[expired] * (BATCH_ITEMS + 3)]
+    assert [numbers[0] for numbers in requests] == [0, BATCH_ITEMS]
 
 
 def parts(bodies: Sequence[bytes]) -> list[list[bytes]]:

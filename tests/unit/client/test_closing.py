@@ -11,7 +11,7 @@ from daybook_client import Daybook, Misuse, Outcome, Unknown, blocking, commands
 from daybook_client.http.session import NoAnswer, Session
 
 DEADLINE = 20
-UNCLEAR = b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n"
+UNCLEAR = b"HTTP/1.1 502 Bad Gateway\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 CREATE = commands.CreateOrg(org_id=uuid4(), name="x")
 
 AnyOutcome = Outcome | blocking.Outcome
@@ -23,10 +23,9 @@ async def unclear_server(asked: asyncio.Event) -> AsyncIterator[str]:
     """Gives every request an answer without an outcome. Sets `asked` at the first."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while head := await reader.read(65_536):
-            if head.startswith(b"POST"):
-                asked.set()
-                writer.write(UNCLEAR)
+        await reader.readuntil(b"}}")  # the end of the command
+        asked.set()
+        writer.write(UNCLEAR)
         writer.close()
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:

@@ -7,6 +7,7 @@ from typing import Final
 from daybook_client.answers import BATCH, SINGLE, Answer, batch_verdicts, verdict
 from daybook_client.attempts import Again, Verdict
 from daybook_client.command import Command
+from daybook_client.errors import CredentialsRefused
 from daybook_client.outcomes import Visible
 from daybook_contracts.limits import BATCH_BYTES, BATCH_ITEMS, BATCH_VALUES
 
@@ -27,6 +28,7 @@ class Batches:
         self._visible = visible
         self._waiting = deque(split([(command, command.to_json()) for command in commands]))
         self._verdicts = list[Verdict]()
+        self._rest: Verdict = NOT_SENT
 
     def next(self) -> tuple[str, bytes] | None:
         """The path and the body of the next request."""
@@ -35,8 +37,12 @@ class Batches:
         bodies = [body for _, body in self._waiting[0]]
         return (SINGLE, bodies[0]) if len(bodies) == 1 else (BATCH, b"[" + b",".join(bodies) + b"]")
 
-    def take(self, answer: Answer | Again) -> None:
-        """`answer`: to the last request; Again if there was none."""
+    def take(self, answer: Answer | Again | CredentialsRefused) -> None:
+        """`answer`: to the last request; Again if there was none. A refusal is the verdict of all further commands."""
+        if isinstance(answer, CredentialsRefused):
+            self._waiting.clear()
+            self._rest = answer
+            return
         part = self._waiting.popleft()
         found = self._read([command for command, _ in part], answer)
         if found is None:
@@ -49,7 +55,7 @@ class Batches:
 
     def verdicts(self) -> list[Verdict]:
         """One for each command, in order."""
-        return [*self._verdicts, *[NOT_SENT] * (self._count - len(self._verdicts))]
+        return [*self._verdicts, *[self._rest] * (self._count - len(self._verdicts))]
 
     def _read(self, commands: Sequence[Command], answer: Answer | Again) -> list[Verdict] | None:
         if isinstance(answer, Again):

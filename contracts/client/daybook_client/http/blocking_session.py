@@ -122,11 +122,13 @@ def attempt(session: BlockingSession, commands: Sequence[Command], seconds: floa
     return batches.verdicts()
 
 
-def _post(session: BlockingSession, path: str, body: bytes, seconds: float) -> Answer | Again:
+def _post(session: BlockingSession, path: str, body: bytes, seconds: float) -> Answer | Again | CredentialsRefused:
     try:
         return session.ask("POST", path, seconds, body)
     except NoAnswer as reason:
         return Again(str(reason))
+    except CredentialsRefused as refused:
+        return refused
 
 
 def wait_until_shown(session: BlockingSession, command: Command, seconds: float, attempt_seconds: float) -> None:

@@ -7,6 +7,7 @@ from typing import Final
 from daybook_client.answers import Answer, outcome_path
 from daybook_client.attempts import Again, Verdict
 from daybook_client.command import Command
+from daybook_client.errors import CredentialsRefused
 from daybook_client.http.batches import Batches
 from daybook_client.http.session import NoAnswer, Session
 from daybook_client.outcomes import Accepted, Visible
@@ -36,11 +37,13 @@ class HttpTransport:
             batches.take(await self._ask(*request, max(0.0, ends_at - loop.time())))
         return batches.verdicts()
 
-    async def _ask(self, path: str, body: bytes, seconds: float) -> Answer | Again:
+    async def _ask(self, path: str, body: bytes, seconds: float) -> Answer | Again | CredentialsRefused:
         try:
             return await self._session.ask("POST", path, seconds, body)
         except NoAnswer as reason:
             return Again(str(reason))
+        except CredentialsRefused as refused:
+            return refused
 
     async def until_visible(self, accepted: Accepted, seconds: float) -> None:
         """Asks the command API until it shows the outcome, which it reads from the tables. Raises TimeoutError."""

@@ -26,6 +26,9 @@ NO_REPLY = Again("published, but not answered yet")
 NOT_ACKNOWLEDGED = Again("Kafka did not acknowledge the command")
 NOT_PUBLISHED = Again("Kafka could not be reached")
 
+Answer = bytes | Again | CredentialsRefused
+"""The value of a reply, or the reason why there is none."""
+
 log = logging.getLogger(__name__)
 
 
@@ -84,17 +87,18 @@ class KafkaTransport:
             for command, each in zip(commands, checked, strict=True)
         ]
 
-    def _verdict(self, command: Command, answer: bytes | Again) -> Verdict:
-        return answer if isinstance(answer, Again) else record_verdict(command, answer, self.visible)
+    def _verdict(self, command: Command, answer: Answer) -> Verdict:
+        return record_verdict(command, answer, self.visible) if isinstance(answer, bytes) else answer
 
-    async def _exchange(self, requests: Sequence[Request], ends_at: float) -> list[bytes | Again]:
-        """For each request, the value of its reply, or the reason why there is none."""
+    async def _exchange(self, requests: Sequence[Request], ends_at: float) -> list[Answer]:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout_at(ends_at):
                 exchange = await (await self._connected()).publish(requests)
         except (KafkaAway, TimeoutError) as away:
             return [Again(str(away) or NOT_PUBLISHED.reason) for _ in requests]
+        except CredentialsRefused as refused:
+            return [refused for _ in requests]
         try:
             fates = await self._fates(exchange, ends_at)
             await exchange.wait(fates, ends_at - loop.time())
