@@ -20,13 +20,19 @@ def optional(value: str | None, variable: str) -> str | None:
 
 def secret(value: str | None, variable: str) -> str | None:
     """Like `optional`, but if neither is set, reads the file whose path is in the variable with `_FILE` appended to its
-    name. Raises Misuse if the file cannot be read.
+    name, without the line breaks at its end, as Daybook's services do. Raises Misuse if the file is empty or cannot be
+    read, or if both variables are set.
     """
-    found = optional(value, variable)
-    file = os.environ.get(f"{variable}_FILE")
-    if found is not None or not file:
+    found, setting = optional(value, variable), f"{variable}_FILE"
+    file = os.environ.get(setting)
+    if value is not None or not file:
         return found
+    if found is not None:
+        raise Misuse(f"{variable} and {setting} are both set: unset one of them")
     try:
-        return Path(file).read_text(encoding="utf-8").strip()
+        text = Path(file).read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise Misuse(f"{variable}_FILE: {file} cannot be read: {type(error).__name__}") from error
+        raise Misuse(f"{setting}: {file} cannot be read: {type(error).__name__}") from error
+    if not text:
+        raise Misuse(f"{setting}: {file} is empty")
+    return text
