@@ -3,6 +3,7 @@
 """
 
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -89,7 +90,7 @@ class Daybook:
         self._session = session
         self._new_reads = new_reads
         self._reads = None if new_reads is None else new_reads()
-        self._open = True
+        self._closed = threading.Event()
         self._attempt_seconds = attempt_seconds
 
     @classmethod
@@ -155,7 +156,7 @@ class Daybook:
     def tail(self, org_id: Id, *, after: str | None = None) -> Iterator[LogEntry]:
         """The entries of an org's log as they come, each once: `for entry in daybook.tail(org_id)`. See `tail` of
         `daybook_client.Daybook`. The iterator has a connection of its own. If another thread closes this object, the
-        iterator ends about a second later.
+        iterator ends about a second later, or after the timeout if it is waiting for a server that does not answer.
         """
         self._require_open()
         if self._new_reads is None:
@@ -165,7 +166,7 @@ class Daybook:
 
     def _tail(self, new_reads: Callable[[], BlockingSession], place: StreamPlace) -> Iterator[LogEntry]:
         with closing(new_reads()) as session:
-            yield from stream_entries(session, place, lambda: self._open)
+            yield from stream_entries(session, place, self._closed)
 
     def _until_visible(self, accepted: Accepted, seconds: float) -> None:
         if self._reads is not None:
@@ -189,12 +190,12 @@ class Daybook:
                 else:
                     found[place] = self._found(verdict)
             pause = attempts.pause([each for _, each in again], time.monotonic())
-            if not again or pause is None or not self._open:
+            if not again or pause is None or self._closed.is_set():
                 found |= {place: Unknown(several[place], each.reason) for place, each in again}
                 return [found[place] for place in range(len(several))]
             log_attempt(len(again), again[0][1], pause)
             open_places = [place for place, _ in again]
-            time.sleep(pause)
+            self._closed.wait(pause)
 
     def _found(self, decided: outcomes.Accepted | Rejected | CredentialsRefused) -> Found:
         if not isinstance(decided, outcomes.Accepted):
@@ -202,14 +203,14 @@ class Daybook:
         return Accepted(decided.command, decided.position, decided.entries, self._until_visible)
 
     def _require_open(self) -> None:
-        if not self._open:
+        if self._closed.is_set():
             raise Misuse("closed: use this object inside `with`, or make another one")
 
     def close(self) -> None:
         """Closes the connections, for good. Commands that are still in flight are not sent again: their outcomes are
         `Unknown`, unless their answers have arrived.
         """
-        self._open = False
+        self._closed.set()
         self._session.close()
         if self._reads is not None:
             self._reads.close()

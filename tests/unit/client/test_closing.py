@@ -1,7 +1,9 @@
 """Closing the client ends what goes on: commands in flight are not sent again, and their outcomes are unknown."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import logging
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from uuid import uuid4
 
@@ -11,7 +13,8 @@ from daybook_client import Daybook, Misuse, Outcome, Unknown, blocking, commands
 from daybook_client.http.session import NoAnswer, Session
 
 DEADLINE = 20
-UNCLEAR = b"HTTP/1.1 502 Bad Gateway\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+PAUSE_SECONDS = 60
+UNCLEAR = b"HTTP/1.1 502 Bad Gateway\r\nconnection: close\r\ncontent-length: 0\r\nretry-after: %d\r\n\r\n"
 CREATE = commands.CreateOrg(org_id=uuid4(), name="x")
 
 AnyOutcome = Outcome | blocking.Outcome
@@ -19,13 +22,15 @@ Send = Callable[[str, asyncio.Event], Awaitable[AnyOutcome]]
 
 
 @asynccontextmanager
-async def unclear_server(asked: asyncio.Event) -> AsyncIterator[str]:
-    """Gives every request an answer without an outcome. Sets `asked` at the first."""
+async def unclear_server(asked: asyncio.Event, pause_seconds: int = 0) -> AsyncIterator[str]:
+    """Gives every request an answer without an outcome, and asks for a pause. Sets `asked` at the first."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"}}")  # the end of the command
+        head = await reader.readuntil(b"\r\n\r\n")
+        if head.startswith(b"POST"):
+            await reader.readuntil(b"}}")  # the end of the command
         asked.set()
-        writer.write(UNCLEAR)
+        writer.write(UNCLEAR % pause_seconds)
         writer.close()
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
@@ -86,3 +91,46 @@ def test_the_blocking_client_cannot_be_used_after_close() -> None:
         daybook.wait_for("0.1")
     with pytest.raises(Misuse, match="closed"):
         daybook.tail(uuid4())
+
+
+class Retries(logging.Handler):
+    """Sets `pausing` when the client logs that it will try again after a pause."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pausing = threading.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.getMessage() in {"commands_sent_again", "stream_interrupted"}:
+            self.pausing.set()
+
+
+@pytest.fixture
+def retries(caplog: pytest.LogCaptureFixture) -> Iterator[Retries]:
+    caplog.set_level(logging.INFO, "daybook_client")
+    handler, logger = Retries(), logging.getLogger("daybook_client")
+    logger.addHandler(handler)
+    yield handler
+    logger.removeHandler(handler)
+
+
+def send_one(daybook: blocking.Daybook) -> None:
+    daybook.send(CREATE, deadline=2 * PAUSE_SECONDS)
+
+
+def follow(daybook: blocking.Daybook) -> None:
+    for _ in daybook.tail(uuid4()):
+        pass
+
+
+@pytest.mark.parametrize("use", [send_one, follow])
+async def test_closing_the_blocking_client_ends_a_pause(
+    retries: Retries, use: Callable[[blocking.Daybook], None]
+) -> None:
+    async with unclear_server(asyncio.Event(), PAUSE_SECONDS) as url:
+        with blocking.Daybook.over_http(url, token="t", read_url=url) as daybook:
+            thread = threading.Thread(target=use, args=[daybook], daemon=True)
+            thread.start()
+            assert await asyncio.to_thread(retries.pausing.wait, DEADLINE)
+        await asyncio.to_thread(thread.join, DEADLINE)
+    assert not thread.is_alive()

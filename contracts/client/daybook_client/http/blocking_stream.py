@@ -1,7 +1,8 @@
 """What `stream` does, without asyncio."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from threading import Event
 
 from daybook_client.attempts import Again
 from daybook_client.http.blocking_session import BlockingSession
@@ -11,29 +12,29 @@ from daybook_client.http.stream_place import OPEN_SECONDS, SILENCE_SECONDS, Inte
 from daybook_client.items import LogEntry
 
 
-def stream_entries(session: BlockingSession, place: StreamPlace, is_open: Callable[[], bool]) -> Iterator[LogEntry]:
-    """Ends when the client is closed. Raises NotVisible, CredentialsRefused and Misuse."""
+def stream_entries(session: BlockingSession, place: StreamPlace, closed: Event) -> Iterator[LogEntry]:
+    """Ends when `closed` is set. Raises NotVisible, CredentialsRefused and Misuse."""
     attempts = stream_attempts()
-    while is_open():
+    while not closed.is_set():
         try:
-            for entry in _until_interrupted(session, place, is_open):
+            for entry in _until_interrupted(session, place, closed):
                 attempts = stream_attempts()
                 yield entry
         except Interrupted as interrupted:
-            if not is_open():
+            if closed.is_set():
                 return
             pause = attempts.pause([interrupted.again], time.monotonic()) or 0.0
             log_interruption(interrupted, place, pause)
-            time.sleep(pause)
+            closed.wait(pause)
 
 
-def _until_interrupted(session: BlockingSession, place: StreamPlace, is_open: Callable[[], bool]) -> Iterator[LogEntry]:
+def _until_interrupted(session: BlockingSession, place: StreamPlace, closed: Event) -> Iterator[LogEntry]:
     """The entries of one connection. Raises Interrupted when the connection ends."""
     try:
         with session.stream(place.path, place.connect(), OPEN_SECONDS, SILENCE_SECONDS) as (answer, chunks):
             place.check(answer)
             for chunk in chunks:  # at least one in each second
-                if not is_open():
+                if closed.is_set():
                     break
                 yield from place.entries(chunk)
     except NoAnswer as error:
