@@ -18,10 +18,17 @@ async def stoppable(service: Coroutine[Any, Any, None]) -> None:
     In a container the service is process 1, for which the system ignores SIGTERM until there is a handler.
     """
     running = asyncio.ensure_future(service)
+    is_stopping = asyncio.Event()
+
+    def stop() -> None:
+        if not is_stopping.is_set():  # a second cancellation would interrupt the cleaning up
+            is_stopping.set()
+            running.cancel()
+
     for number in STOPPING_SIGNALS:
-        asyncio.get_running_loop().add_signal_handler(number, running.cancel)
+        asyncio.get_running_loop().add_signal_handler(number, stop)
     await asyncio.wait({running})
-    if running.cancelled():
+    if is_stopping.is_set() and running.cancelled():
         log.info("stopped_while_starting")
     else:
         running.result()

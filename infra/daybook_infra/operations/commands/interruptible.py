@@ -23,13 +23,17 @@ def run_interruptibly(work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run(work)
 
 
-def confirm(question: str) -> bool:
-    """Asks on the terminal. Raises `click.Abort` on Ctrl-C. A question blocks the event loop, so nothing would notice
-    that asyncio has cancelled the work.
+def confirm(question: str, *, err: bool = False) -> bool:
+    """Asks on the terminal. Raises `KeyboardInterrupt` on Ctrl-C, and `click.Abort` at the end of the input. A question
+    blocks the event loop, so nothing would notice that asyncio has cancelled the work.
     """
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        return click.confirm(question)
+        return click.confirm(question, err=err)
+    except click.Abort as abort:
+        if isinstance(abort.__context__, KeyboardInterrupt):
+            raise abort.__context__ from None
+        raise
     finally:
         signal.signal(signal.SIGINT, before)
 
@@ -49,7 +53,11 @@ def _interrupted_by(*numbers: signal.Signals) -> Iterator[None]:
 
 
 def _interrupt(_number: int, frame: FrameType | None) -> None:
-    """Does what Ctrl-C does now. A shell lets its background jobs ignore Ctrl-C, but not SIGTERM."""
+    """Does what Ctrl-C does now. A shell lets its background jobs ignore Ctrl-C, but not SIGTERM. Further signals are
+    ignored, since they would interrupt the cleaning up: a terminal that closes may send two.
+    """
+    for number in ENDING_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
     on_ctrl_c = signal.getsignal(signal.SIGINT)
     interrupt = on_ctrl_c if callable(on_ctrl_c) else signal.default_int_handler
     interrupt(signal.SIGINT, frame)

@@ -1,6 +1,7 @@
 """Signals that end a long command interrupt its work as Ctrl-C does."""
 
 import asyncio
+import io
 import signal
 import sys
 from collections.abc import Iterator
@@ -68,5 +69,26 @@ def test_a_signal_ends_a_question_at_once(
         return confirm("Go on?")
 
     monkeypatch.setattr(sys, "stdin", SignalledInput(number))
-    with pytest.raises(click.Abort):
+    with pytest.raises(KeyboardInterrupt):
         run_interruptibly(ask())
+
+
+def test_the_end_of_the_input_declines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    with pytest.raises(click.Abort):
+        confirm("Go on?")
+
+
+@pytest.mark.parametrize("second", ENDING_SIGNALS)
+def test_a_second_signal_does_not_interrupt_the_cleaning_up(handlers: None, second: signal.Signals) -> None:
+    ended: list[str] = []
+
+    async def work() -> None:
+        try:
+            await ended_by(signal.SIGHUP, ended)
+        finally:
+            await ended_by(second, ended)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_interruptibly(work())
+    assert ended == ["cleaned up", "went on", "cleaned up"]

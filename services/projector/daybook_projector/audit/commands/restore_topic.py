@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from daybook_infra.operations.commands.interruptible import confirm
 from daybook_infra.operations.commands.progress import Advance, progress
 from daybook_infra.operations.server_settings import server_settings
 from daybook_infra.runtime.errors import DaybookError
@@ -69,7 +70,7 @@ async def _restore(settings: Settings, *, lose_unprojected: bool, yes: bool) -> 
             if plan.is_done:
                 click.echo("nothing to do")
                 return DONE
-            if not yes and not click.confirm("Go on?", err=True):
+            if not yes and not confirm("Go on?", err=True):
                 return REFUSED
             restored = await restoration.write(plan, _progress)
     except Refused as refused:
