@@ -294,6 +294,11 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.write(answer)
             self._half_close()
 
+    def shutdown(self) -> None:
+        """Called at a stop. Does not discard the rest of a body, because `check` is no longer called."""
+        self._ignores_input = self._ignores_input or self._phase is DISCARD
+        super().shutdown()
+
     def _closes_later(self) -> bool:
         """Called when the connection is to be closed. Whether its client is still sending a request that was answered;
         then this ends only the server's side.
