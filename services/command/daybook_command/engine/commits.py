@@ -23,6 +23,8 @@ class Commits:
         self._consumer = consumer
         self._offsets: dict[int, int] = {}
         self._requested = asyncio.Event()
+        # A commit that fails must not overtake a later one.
+        self._in_order = asyncio.Lock()
 
     def request(self, partition: int, offset: int) -> None:
         self._offsets[partition] = offset
@@ -42,6 +44,10 @@ class Commits:
         """Commits what was requested. Returns False if that fails; it then stays requested, unless a later offset was
         requested meanwhile or the partition was given away.
         """
+        async with self._in_order:
+            return await self._commit()
+
+    async def _commit(self) -> bool:
         offsets, self._offsets = self._offsets, {}
         owners = {partition: self._assignments[partition] for partition in offsets if partition in self._assignments}
         if not owners or await self._consumer.commit({partition: offsets[partition] for partition in owners}):

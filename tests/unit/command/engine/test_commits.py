@@ -109,3 +109,18 @@ class Cut(CommandSubscriber):
 async def test_a_subscriber_says_whether_offsets_are_committed() -> None:
     subscriber = Cut(Settings(kafka_bootstrap="127.0.0.1:1"), Topics("daybook."))
     assert not await subscriber.commit({0: 1})
+
+
+async def test_a_commit_that_fails_does_not_undo_a_later_one() -> None:
+    consumer = Consumer()
+    made = Commits(owned([0]), cast("CommandConsumer", consumer))
+    made.request(0, 10)
+    first = asyncio.create_task(made.commit())
+    assert await consumer.next() == {0: 10}
+    made.request(0, 12)
+    second = asyncio.create_task(made.commit())
+    await asyncio.sleep(0)
+    consumer.released.set()
+    assert (await first, await second) == (False, True)
+    await made.commit()
+    assert [consumer.asked.get_nowait() for _ in range(consumer.asked.qsize())] == [{0: 12}]
