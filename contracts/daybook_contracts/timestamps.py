@@ -16,9 +16,8 @@ def timestamp(microseconds_since_epoch: int) -> str:
 @lru_cache(maxsize=4)  # the entries of a batch fall into one second or two
 def _second(seconds_since_epoch: int) -> str:
     moment = _EPOCH + timedelta(seconds=seconds_since_epoch)
-    return moment.isoformat().removesuffix(
-        "+00:00"
-    )  # not strftime: on some systems it does not pad years to four digits
+    # Not strftime: on some systems it does not pad years to four digits.
+    return moment.isoformat().removesuffix("+00:00")
 
 
 def microseconds(text: str) -> int:

@@ -1,6 +1,6 @@
 """The statements of a shard's look-up, except for those in child_sql.py. They run in one REPEATABLE READ transaction,
-except for `RESERVE`, `PIN_USERS`, `PINNED_USERS`, `CLOCK` and `OVERDUE`. If `known` is the only statement, it needs no
-transaction.
+except for `RESERVE`, `PIN_USERS`, `PINNED_USERS`, `CLOCK` and `OVERDUE`. If a look-up needs nothing but `known`, it
+needs no transaction.
 """
 
 from functools import cache
