@@ -6,7 +6,6 @@ from contextlib import ExitStack
 
 import pytest
 
-from daybook_infra.runtime.http.config import STOP_SECONDS
 from support.raw_http import MIB, Tiny, request, tiny_service
 
 BODY_SECONDS, ANSWER_SECONDS, DISCARD_SECONDS = 1.5, 2.0, 1.0
@@ -190,14 +189,6 @@ def test_a_closing_connection_whose_body_stays_incomplete_is_closed(tiny: Tiny) 
         assert raw.socket.recv(1) == b""
         with pytest.raises(OSError, match=r"reset|Broken pipe"):
             raw.send_slowly(b"1", 150)
-
-
-@pytest.mark.parametrize("lines", [(), ("connection: close",)], ids=["keep-alive", "close"])
-def test_a_stop_does_not_wait_for_the_rest_of_an_answered_body(lines: tuple[str, ...]) -> None:
-    with tiny_service() as stopping, stopping.connect() as raw:
-        assert raw.ask("POST", "/unread", "content-length: 10", *lines, body=b"1").status == 401
-        stopping.process.terminate()
-        stopping.process.wait(STOP_SECONDS - 1)
 
 
 def test_a_few_pipelined_requests_are_answered_in_order(tiny: Tiny) -> None:

@@ -1,5 +1,5 @@
 """At the limit on connections, some connections are closed, health checks still get an answer, and file descriptors are
-kept in reserve.
+kept in reserve. A stop closes connections that have been answered.
 """
 
 import subprocess
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import pytest
 from prometheus_client import CollectorRegistry
 
+from daybook_infra.runtime.http.config import STOP_SECONDS
 from daybook_infra.runtime.http.connections import Connections, Cut, HttpMetrics, network_of, order_of_closing
 from daybook_infra.runtime.http.limits import HttpLimits
 from support.raw_http import Raw, Tiny, request, tiny_service
@@ -166,3 +167,11 @@ def test_too_few_descriptors_are_an_error() -> None:
     expected = "DAYBOOK_MAX_CONNECTIONS: 1000 connections need 1512 descriptors, and this process may have 1024"
     assert limits_in_process(1_024, 1_024, "max_connections=1000").startswith(expected)
     assert limits_in_process(400, 400).startswith("this process may have 400 descriptors and needs 528")
+
+
+@pytest.mark.parametrize("lines", [(), ("connection: close",)], ids=["keep-alive", "close"])
+def test_a_stop_does_not_wait_for_the_rest_of_an_answered_body(lines: tuple[str, ...]) -> None:
+    with tiny_service() as stopping, stopping.connect() as raw:
+        assert raw.ask("POST", "/unread", "content-length: 10", *lines, body=b"1").status == 401
+        stopping.process.terminate()
+        stopping.process.wait(STOP_SECONDS - 1)
