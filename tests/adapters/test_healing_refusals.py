@@ -46,7 +46,7 @@ async def assert_refused(settings: Settings, pool: Pool, reason: str, org_id: st
         ("metadata_json = metadata_json || '{\"v\": 1e400}'", "its row cannot come from a record of the log"),
         ("metadata_json = metadata_json || '{\"v\": 7}'", "unknown version 7"),
         ("id = gen_random_uuid()", "the id is not the entry's first id"),
-        (SECOND_ID, "the id is not the entry's first id"),
+        (SECOND_ID, "its row has the entry's second id, although no other row has the first"),
     ],
 )
 async def test_a_row_of_audit_log_that_differs_from_the_log_is_named(
