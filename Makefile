@@ -44,7 +44,7 @@ tests/node/node_modules: tests/node/package-lock.json | .venv/installed
 
 check: lint types imports schemas test ## run what CI runs: lint, types, imports, schemas, test
 
-bench: .venv/bench-installed ## measure the figures of docs/performance.md (less than 10 minutes); results in build/bench
+bench: .venv/bench-installed ## measure the figures of docs/performance.md (9 to 10 minutes); results in build/bench
 	$(BIN)/python tests/bench/mixed_kafka.py
 	$(BIN)/python tests/bench/one_client.py
 	$(BIN)/python tests/bench/http_echo.py
