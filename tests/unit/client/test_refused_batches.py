@@ -19,7 +19,9 @@ Found = list[tuple[str, str]]
 
 
 class Send(Protocol):
-    def __call__(self, url: str, asked: Sequence[Command], bearer: str = ...) -> Coroutine[None, None, Found]: ...
+    def __call__(
+        self, url: str, asked: Sequence[Command], bearer: str | None = ...
+    ) -> Coroutine[None, None, Found]: ...
 
 
 TEXT_BYTES = 60_000
@@ -27,7 +29,7 @@ IN_A_BATCH = BATCH_BYTES // TEXT_BYTES
 """At least as many commands as fit into one batch by their size."""
 TOO_MANY = BATCH_VALUES // (IN_A_BATCH - 5)
 """With as many values in each of its commands, a batch has too many."""
-SHOP = token("service:shop")
+SHOP = "service:shop"
 
 
 def heavy(values: int) -> Command:
@@ -39,14 +41,14 @@ def several(values: int) -> list[Command]:
     return [heavy(values) for _ in range(IN_A_BATCH)]
 
 
-async def send_async(url: str, asked: Sequence[Command], bearer: str = SHOP) -> Found:
-    async with Daybook.over_http(url, token=bearer) as daybook:
+async def send_async(url: str, asked: Sequence[Command], bearer: str | None = None) -> Found:
+    async with Daybook.over_http(url, token=bearer or token(SHOP)) as daybook:
         return [described(each) async for each in daybook.send_many(asked, deadline=20)]
 
 
-async def send_blocking(url: str, asked: Sequence[Command], bearer: str = SHOP) -> Found:
+async def send_blocking(url: str, asked: Sequence[Command], bearer: str | None = None) -> Found:
     def send() -> Found:
-        with blocking.Daybook.over_http(url, token=bearer) as daybook:
+        with blocking.Daybook.over_http(url, token=bearer or token(SHOP)) as daybook:
             return [described(each) for each in daybook.send_many(asked, deadline=20, at_once=1000)]
 
     return await asyncio.to_thread(send)
