@@ -40,11 +40,19 @@ def confirm(question: str, *, err: bool = False) -> bool:
 
 @contextmanager
 def _interrupted_by(*numbers: signal.Signals) -> Iterator[None]:
-    """Signals that are ignored, such as SIGHUP under nohup, stay ignored."""
+    """Signals that are ignored, such as SIGHUP under nohup, stay ignored. After the first signal, further ones are
+    ignored too: they would interrupt the cleaning up, and a terminal that closes may send two.
+    """
     is_main = threading.current_thread() is threading.main_thread()  # no other thread can have signal handlers
     taken = [number for number in numbers if is_main and signal.getsignal(number) == signal.SIG_DFL]
+
+    def interrupt(_number: int, frame: FrameType | None) -> None:
+        for number in taken:
+            signal.signal(number, signal.SIG_IGN)
+        _do_as_ctrl_c(frame)
+
     for number in taken:
-        signal.signal(number, _interrupt)
+        signal.signal(number, interrupt)
     try:
         yield
     finally:
@@ -52,12 +60,8 @@ def _interrupted_by(*numbers: signal.Signals) -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL)
 
 
-def _interrupt(_number: int, frame: FrameType | None) -> None:
-    """Does what Ctrl-C does now. A shell lets its background jobs ignore Ctrl-C, but not SIGTERM. Further signals are
-    ignored, since they would interrupt the cleaning up: a terminal that closes may send two.
-    """
-    for number in ENDING_SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
+def _do_as_ctrl_c(frame: FrameType | None) -> None:
+    """Does what Ctrl-C would do now, or what it does by default if it is ignored, as in a shell's background jobs."""
     on_ctrl_c = signal.getsignal(signal.SIGINT)
     interrupt = on_ctrl_c if callable(on_ctrl_c) else signal.default_int_handler
     interrupt(signal.SIGINT, frame)
