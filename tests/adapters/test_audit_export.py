@@ -235,9 +235,11 @@ async def test_a_time_that_no_entry_can_have_makes_the_export_fail(
     assert not (tmp_path / "manifest.json").exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 130), (signal.SIGINT, 130)]
+)
 async def test_a_killed_export_leaves_no_manifest(
-    settings: Settings, pool: Pool, log: Logbook, tmp_path: Path, number: signal.Signals
+    settings: Settings, pool: Pool, log: Logbook, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
     async def is_waiting() -> bool:
         return bool(await pool.fetchval(WAITING))
@@ -248,7 +250,7 @@ async def test_a_killed_export_leaves_no_manifest(
         await until(is_waiting, "the export waits for the table")
         process.send_signal(number)
         done = await finish(process)
-    assert done.code != 0
+    assert done.code == code
     assert list((tmp_path / "out").iterdir()) == []
 
 

@@ -25,6 +25,7 @@ AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
         ("audit replay --as-of 0.0", "daybook.checkpoints"),
         ("audit replay --as-of 0.0 --diff", "daybook.checkpoints"),
         (f"audit explain orgs {ORG}", "daybook.checkpoints"),
+        ("audit restore-topic --yes", "daybook.checkpoints"),
         ("projector rebuild --check", "daybook.checkpoints"),
         (f"projector rebuild --org {ORG} --check", "audit_log"),
         (f"projector heal {ORG} --check", "audit_log"),

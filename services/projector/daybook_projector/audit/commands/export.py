@@ -1,6 +1,5 @@
 """`daybook audit export`: copies the log to a folder that anybody can verify offline."""
 
-import asyncio
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -10,6 +9,7 @@ from uuid import UUID
 import click
 
 from daybook_contracts.entries.facts import ENTRY_DATA
+from daybook_infra.operations.commands.interruptible import run_interruptibly
 from daybook_infra.operations.commands.progress import Advance, progress
 from daybook_infra.operations.server_settings import server_settings
 from daybook_infra.runtime.settings import Settings
@@ -84,7 +84,7 @@ def export(
     )
     settings = server_settings()
     try:
-        manifest = asyncio.run(_export(settings, _writer(folder, format_), source, chosen, format_))
+        manifest = run_interruptibly(_export(settings, _writer(folder, format_), source, chosen, format_))
     except KeyboardInterrupt:
         click.echo(f"interrupted: {folder} is not a whole export", err=True)
         sys.exit(INTERRUPTED)

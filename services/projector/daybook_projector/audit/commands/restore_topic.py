@@ -1,13 +1,12 @@
 """`daybook audit restore-topic`: writes a lost log topic again from audit_log."""
 
-import asyncio
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 import click
 
-from daybook_infra.operations.commands.interruptible import confirm
+from daybook_infra.operations.commands.interruptible import confirm, run_interruptibly
 from daybook_infra.operations.commands.progress import Advance, progress
 from daybook_infra.operations.server_settings import server_settings
 from daybook_infra.runtime.errors import DaybookError
@@ -41,8 +40,8 @@ def restore_topic(*, lose_unprojected: bool, yes: bool) -> None:
     When a topic is lost, nobody can know whether it ended with entries that were not projected. So the command asks for
     --lose-unprojected, unless the topic already has every entry.
 
-    You can interrupt, kill and repeat the command at any time. If the topic has only the first entries, as after an
-    interrupted run, the command completes it.
+    You can interrupt (Ctrl-C or SIGTERM), kill and repeat the command at any time. If the topic has only the first
+    entries, as after an interrupted run, the command completes it.
 
     In Kafka, it needs the rights to create the topic, to write and read it, and to describe both services' groups. In
     PostgreSQL, it needs the rights of the projector.
@@ -52,7 +51,7 @@ def restore_topic(*, lose_unprojected: bool, yes: bool) -> None:
     """
     settings = server_settings()
     try:
-        code = asyncio.run(_restore(settings, lose_unprojected=lose_unprojected, yes=yes))
+        code = run_interruptibly(_restore(settings, lose_unprojected=lose_unprojected, yes=yes))
     except KeyboardInterrupt:
         click.echo(f"interrupted; {REPEAT}", err=True)
         code = INTERRUPTED
