@@ -9,6 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from daybook_client import CredentialsRefused, Rejected, commands
+from daybook_client.attempts import Again
 from daybook_client.kafka.command_publisher import CommandPublisher, CommandToSend, Fate
 from daybook_client.kafka.connection import KafkaConnection
 from daybook_client.kafka.replies import Replies
@@ -153,6 +154,18 @@ async def test_a_publisher_without_write_rights_has_a_fault_until_they_are_grant
     await eventually(published)
     assert publisher.fault is None
     await publisher.stop()
+
+
+async def test_a_missing_acl_is_the_reason_why_a_client_could_not_publish(
+    guarded: GuardedKafka, settings: Settings
+) -> None:
+    topics = await create_topics(guarded, settings, Operation.DESCRIBE)
+    await guarded.allow(Resource.TOPIC, topics.results, Operation.READ, Operation.WRITE)
+    transport = KafkaTransport(connection_of(settings), settings.topic_prefix, signer_of("service:shop", None), 10.0)
+    (verdict,) = await transport.attempt([commands.RenameOrg(org_id=uuid4(), name="x")], 10.0)
+    await transport.close()
+    assert isinstance(verdict, Again)
+    assert f"user {USER} is not authorised for topic {topics.commands}: an ACL is missing" in verdict.reason
 
 
 async def test_an_append_without_write_rights_is_unknown_with_a_reason(

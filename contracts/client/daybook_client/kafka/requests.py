@@ -55,6 +55,11 @@ class Requests:
     _process: str = field(default_factory=lambda: secrets.token_hex(8))
     _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
 
+    @property
+    def fault(self) -> str | None:
+        """Why commands could not be published lately."""
+        return self._publisher.fault
+
     async def publish(self, requests: Sequence[Request]) -> Exchange:
         """Gives the commands to the producer, in order. If each call is awaited before the next one, commands with the
         same key are decided in the order of the calls.

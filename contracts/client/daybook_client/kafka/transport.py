@@ -24,7 +24,7 @@ from daybook_contracts.senders.signer import Signer
 CLIENT_ID = "daybook-client"
 NO_REPLY = Again("published, but not answered yet")
 NOT_ACKNOWLEDGED = Again("Kafka did not acknowledge the command")
-NOT_PUBLISHED = Again("Kafka could not be reached")
+AWAY = "Kafka could not be reached"
 
 Answer = bytes | Again | CredentialsRefused
 """The value of a reply, or the reason why there is none."""
@@ -94,15 +94,17 @@ class KafkaTransport:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout_at(ends_at):
-                exchange = await (await self._connected()).publish(requests)
+                connected = await self._connected()
+                exchange = await connected.publish(requests)
         except (KafkaAway, TimeoutError) as away:
-            return [Again(str(away) or NOT_PUBLISHED.reason) for _ in requests]
+            return [Again(str(away) or AWAY) for _ in requests]
         except CredentialsRefused as refused:
             return [refused for _ in requests]
         try:
             fates = await self._fates(exchange, ends_at)
             await exchange.wait(fates, ends_at - loop.time())
-            return [_answer(*each) for each in zip(fates, exchange.replies, strict=True)]
+            not_published = Again(connected.fault or AWAY)
+            return [_answer(*each, not_published) for each in zip(fates, exchange.replies, strict=True)]
         finally:
             exchange.end()
 
@@ -121,7 +123,7 @@ class KafkaTransport:
         raise Misuse(f"{wait} needs the read API: give read_url, or set DAYBOOK_READ_URL")
 
 
-def _answer(fate: Fate, reply: bytes | None) -> bytes | Again:
+def _answer(fate: Fate, reply: bytes | None, not_published: Again) -> bytes | Again:
     if reply is not None:
         return reply
     match fate:
@@ -130,7 +132,7 @@ def _answer(fate: Fate, reply: bytes | None) -> bytes | Again:
         case Fate.UNKNOWN:
             return NOT_ACKNOWLEDGED
         case Fate.NOTHING_DONE:
-            return NOT_PUBLISHED
+            return not_published
 
 
 def _checked(command: Command, trace: bytes | None) -> Request | Rejected:
