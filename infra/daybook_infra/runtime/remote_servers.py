@@ -12,6 +12,7 @@ SCHEMES = ("postgresql://", "postgres://")
 ENCODED = "/ is %2F, ? is %3F, # is %23, @ is %40, [ is %5B, ] is %5D, % is %25"
 # If a password has one of these unencoded, the address ends too early, or a part of the password is read as the host.
 _MUST_BE_ENCODED = re.compile(r"[/?#@\[\]]|%(?![0-9A-Fa-f]{2})")
+_FILE_OPTIONS = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:]*)(:\d{1,5})?")
 
 
@@ -28,10 +29,11 @@ def find_address_fault(url: str) -> str | None:
             parse_qs(parts.query, strict_parsing=True)
     except ValueError:
         parts = None
-    hosts = parts.netloc.rpartition("@")[2].split(",") if parts is not None else ["["]
-    if not all(map(_is_address, hosts)):
+    if parts is None or not all(map(_is_address, parts.netloc.rpartition("@")[2].split(","))):
         return "is not an address: expected postgresql://user:password@host:port/name"
-    return None
+    options = parse_qs(parts.query)
+    unreadable = [name for name in _FILE_OPTIONS if name in options and not os.access(options[name][-1], os.R_OK)]
+    return f"{unreadable[0]} names a file that cannot be read" if unreadable else None
 
 
 def find_bootstrap_fault(bootstrap: str) -> str | None:
