@@ -54,7 +54,7 @@ async def stored(settings: Settings, topic: str, monkeypatch: pytest.MonkeyPatch
             return batch
 
     place = TopicPartition(settings.topic_prefix + topic, 0)
-    # The first consumer replaces aiokafka's batch reader. Only after that can the test replace it again.
+    # Creating a consumer replaces aiokafka's batch reader, so the test must replace it after that.
     reader = kafka.consumer(settings, "test")
     monkeypatch.setattr("daybook_infra.runtime.kafka.lenient_records.LenientRecords", Observed)
     monkeypatch.setattr(fetcher, "MemoryRecords", Observed)
@@ -78,7 +78,7 @@ def value(number: int) -> bytes:
 
 
 def answer(count: int = COUNT) -> Answer:
-    """An answer with `count` replies, forwarded commands and refused records each."""
+    """An answer with `count` replies, as many forwarded commands, and as many refused records."""
     records = [CommandRecord(number, b"key", value(number), (), 0) for number in range(count)]
     return Answer(
         replies=tuple(Reply(str(number), value(number), b"c", 0, None) for number in range(count)),

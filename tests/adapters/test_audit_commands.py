@@ -76,7 +76,7 @@ async def test_certificates_are_written_printed_and_compared(settings: Settings,
     assert other.stdout.splitlines()[-1] == "contradiction: table orgs differs, although the log is the same"
 
 
-@pytest.mark.skipif(not FULL_DISK.exists(), reason="a device of Linux")
+@pytest.mark.skipif(not FULL_DISK.exists(), reason="needs /dev/full, which only Linux has")
 async def test_results_are_printed_even_if_the_certificate_cannot_be_written(settings: Settings) -> None:
     done = await run_daybook(settings, "audit", "verify", "--certificate", str(FULL_DISK))
     assert (done.code, done.stdout.splitlines()[-1]) == (2, "valid: topic, audit_log, tables")

@@ -1,5 +1,5 @@
 """`daybook audit explain` on real servers. For random rows of a long history, it names the same entries as the tests'
-own fold. Other tests are about where it searches.
+own fold. Other tests check where it searches and what it prints.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ SETTINGS = {"partitions": PARTITIONS}
 SEED_OF_LOG = SEED = 12
 PARTS = 4
 ROWS, GONE = 200, 40
-"""How many of the chosen rows no longer exist."""
+"""How many rows are chosen, and how many of them no longer exist."""
 NOBODY = "00000000-0000-4000-8000-0000000000ee"
 
 
@@ -75,7 +75,7 @@ async def run(settings: Settings, *arguments: str) -> Completed:
 
 
 def a_row(rows: dict[RowKey, Origins], table: str, *, exists: bool = True) -> RowKey:
-    """The row of the table that has the longest history."""
+    """The row with the longest history in this table."""
     chosen = {row: each for row, each in rows.items() if row[0] == table and each.exists == exists}
     return max(chosen, key=lambda row: len(chosen[row].places))
 
@@ -176,7 +176,7 @@ async def test_a_live_row_that_differs_from_the_log_gets_a_note(
 async def test_a_row_is_found_even_if_its_live_row_names_the_wrong_org(
     settings: Settings, rows: dict[RowKey, Origins]
 ) -> None:
-    """Somebody has moved the secret reference to an org of another partition."""
+    """Somebody has moved the secret reference to an org in another partition."""
     row = a_row(rows, "secret_refs")
     async with connect(settings, "test") as connection:
         home = await connection.fetchval("SELECT org_id::text FROM secret_refs WHERE id = $1", row[1][0])

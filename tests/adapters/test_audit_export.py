@@ -1,4 +1,4 @@
-"""`daybook audit export` on real servers: both sources give the same bytes, up to one moment and without gaps.
+"""`daybook audit export` on real servers: both sources give the same bytes, for each entry in the tables.
 Over 250 lines, because all tests share one log.
 """
 
@@ -67,7 +67,7 @@ def a_log() -> Logbook:
 
 
 LATER = a_log()
-"""The log in the topic. It has one entry more than the tables."""
+"""The log in the topic. It has one more entry than the tables."""
 LATER.add(THERE, ANN, facts.OrgRenamed(name="later"))
 
 
@@ -170,7 +170,7 @@ async def test_a_copy_as_a_table_has_every_entry(settings: Settings, log: Logboo
 
 
 async def test_entries_are_exported_under_their_first_ids(settings: Settings, pool: Pool, tmp_path: Path) -> None:
-    """Even if the row has the second id, because the first was taken."""
+    """Even if their rows have the second ids, because other rows have the first ones."""
     log = a_log()
     taken = [json.loads(value)["id"] for value in (entries(log, 1)[1], entries(log, 3)[2])]
     for id_ in taken:

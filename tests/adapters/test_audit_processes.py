@@ -1,4 +1,4 @@
-"""`daybook audit verify` and `explain` in several processes, as on a long log: the same results as in one thread."""
+"""`daybook audit verify` and `explain` read a long log in several processes, with the same results as in one thread."""
 
 from collections.abc import Callable
 

@@ -48,7 +48,7 @@ def before_the_last_two(log: Logbook) -> str:
 
 
 async def run(settings: Settings, *arguments: str) -> Completed:
-    """Runs the command in this process, which is quicker than a new one."""
+    """Runs the command in this process, because that is quicker than starting a new one."""
     command = partial(CliRunner().invoke, main, ["audit", "replay", *arguments], env=environment(settings))
     result = await asyncio.to_thread(command)
     return Completed(result.exit_code, result.stdout, result.stderr)
@@ -221,7 +221,7 @@ async def test_wrong_usage_exits_with_2_and_makes_nothing(
 
 @asynccontextmanager
 async def blocked(settings: Settings, pool: Pool, folder: Path) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A replay whose transaction waits for a lock of another session."""
+    """A replay whose transaction waits for a lock that another session holds."""
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("LOCK TABLE secret_refs")
         command = ("audit", "replay", "--as-of", "0.9", "--from", "audit_log")

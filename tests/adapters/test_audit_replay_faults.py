@@ -34,7 +34,7 @@ from support.tables import COLUMNS, Tables, differences
 from support.taken_ids import cut_first_ids, other_tables, second_id_of
 
 SHARED_DATABASE = True
-# Only the owner of the table can do this.
+# Only the owner of the table can switch its trigger off.
 CHANGED = """
 ALTER TABLE audit_log DISABLE TRIGGER audit_log_is_append_only;
 {}

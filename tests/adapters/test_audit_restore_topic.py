@@ -1,5 +1,5 @@
 """`daybook audit restore-topic` on real servers: it writes a lost topic again, byte for byte, even after interruptions,
-and refuses to change any other topic.
+and refuses to change a topic that has other records or settings.
 """
 
 import signal
@@ -40,7 +40,7 @@ BIG_COMMANDS = 8
 
 
 def a_log() -> Logbook:
-    """A log with void records, and with commands so large that two and a half of them would fill a batch."""
+    """A log with void records, and with commands so large that a batch holds only two of them."""
     log = log_with(ORG, OTHER, users=(ANN, BOB), partitions=PARTITIONS)
     for number in range(BIG_COMMANDS):
         log.void(HERE)
@@ -94,7 +94,9 @@ async def is_missing(settings: Settings) -> bool:
 
 
 async def check_restored(settings: Settings, pool: Pool, log: Logbook) -> None:
-    """Asserts that each entry's offset is its position, and that the checkpoints have these offsets."""
+    """Asserts that the topic has exactly the admitted entries, each at the offset that equals its position, that the
+    checkpoints fit, and that `verify` finds nothing.
+    """
     found = await records(settings)
     assert [[record.value for record in each] for each in found] == admitted(log)
     for partition, each in enumerate(found):
@@ -229,7 +231,7 @@ async def test_a_topic_with_other_settings_is_refused(settings: Settings, pool: 
 
 async def test_running_services_are_refused(settings: Settings, pool: Pool, log: Logbook) -> None:
     async with projecting(settings) as projector:
-        await until(lambda: projector.health.ready, "it is ready")
+        await until(lambda: projector.health.ready, "the projector is ready")
         await lose_topic(settings)
         refused = await restore(settings, *LOSE)
     assert (refused.code, refused.stdout) == (1, "")

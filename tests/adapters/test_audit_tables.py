@@ -56,7 +56,7 @@ SELECT replace(connamespace::regnamespace || '.' || relname, 'public.', '') AS c
 
 
 def one_of_each() -> Logbook:
-    """A log that leaves one row in each table, two in users and orgs, and three in org_members."""
+    """A log that leaves one row in each table, except for two in users, two in orgs and three in org_members."""
     log = founded()
     connect(log)
     log.add(

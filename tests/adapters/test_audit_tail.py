@@ -1,5 +1,5 @@
 """`daybook audit tail` on real servers: which entries it shows, where it begins, and how it ends.
-Over 250 lines, because each test needs a log and a process that follows it.
+Over 250 lines, because most tests need a log of their own, and something that follows it.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ HERE, THERE = org_in(0, PARTITIONS), org_in(1, PARTITIONS)
 
 
 def a_log() -> Logbook:
-    """Two entries and a void record in each partition, in that order."""
+    """Two entries in partition 0, one in partition 1, and then a void record in each."""
     log = log_with(HERE, THERE, users=[ANN], partitions=PARTITIONS)
     log.void(0)
     log.void(1)

@@ -1,6 +1,4 @@
-"""Connections of the client to a real Kafka are reset, and requests follow at once, in the event loop that the services
-use.
-"""
+"""Requests right after the client's connections to a real Kafka are reset, in the event loop that the services use."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -20,8 +18,9 @@ from daybook_contracts.topics import Topics
 from daybook_infra.runtime.kafka.clients import producer
 from daybook_infra.runtime.settings import Settings
 
-# A consumer sends its next fetch a few turns of the event loop after records were taken. aiokafka notices a reset two
-# turns after it. So of resets after 0, 1, 2, ... turns, some precede a fetch and are not noticed yet.
+# A consumer sends its next fetch a few turns of the event loop after records were taken, and aiokafka notices a reset
+# only two turns later. So if connections are reset after 0, 1, 2, ... turns, some fetches are sent before aiokafka has
+# noticed the reset.
 TURNS = 10
 ANSWER_SECONDS = 30.0
 

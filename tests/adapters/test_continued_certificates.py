@@ -1,4 +1,4 @@
-"""`daybook audit verify --since` if the topic no longer has the certified entry at the certified offset, or if the
+"""`daybook audit verify --since` when the topic no longer has the certified entry at the certified offset, or when the
 certificate was made without the topic.
 """
 
@@ -49,7 +49,7 @@ def starts_after(found: Verified) -> dict[int, Start]:
 
 
 async def restore_topic(settings: Settings, log: Logbook) -> None:
-    """Loses the topic and writes it again. From then on, the log has no void records."""
+    """Deletes the topic and restores it, which drops its void records. Drops them from `log` too."""
     async with admin(settings) as client:
         await client.delete_topics([Topics(settings.topic_prefix).audit_log])
     restored = await run_daybook(settings, "audit", "restore-topic", "--lose-unprojected", "--yes")
@@ -64,7 +64,7 @@ async def test_a_certificate_from_before_the_topic_was_restored(settings: Settin
     before = await verified(settings)
     assert before.partitions[0].voids == VOIDS
     await restore_topic(settings, log)
-    for _ in range(VOIDS + 1):  # each moves the log's clock on, as the voids that are gone did
+    for _ in range(VOIDS + 1):  # `log` takes times from its number of records, which has just fallen
         log.void(0)
     log.add(ORG, ANN, facts.OrgRenamed(name="later"))
     await project_all(settings, pool, log)

@@ -1,5 +1,5 @@
 """TLS to PostgreSQL with `sslmode=verify-full`: a server is trusted only if its certificate comes from the configured
-authority and is for the configured host, and the password is sent to no other server.
+authority and is for the configured host.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The commands that docs/auditing.md shows for the past and for rows, each run on a real Kafka and PostgreSQL."""
+"""The commands in docs/auditing.md under "The past" and "Explain a row", run on a real Kafka and PostgreSQL."""
 
 import re
 import shlex

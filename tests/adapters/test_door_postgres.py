@@ -110,7 +110,7 @@ async def nothing() -> None: ...
 
 
 class RulesOutOne:
-    """Rules out one user, and can say nothing of the others, as of users in partitions of other instances."""
+    """Rules out USER, but none of the others, as if their partitions belonged to other instances."""
 
     async def ruled_out(self, user_ids: Collection[str]) -> frozenset[str]:
         return frozenset(user_ids) & {USER}

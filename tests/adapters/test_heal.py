@@ -101,8 +101,8 @@ async def test_a_killed_healing_changes_nothing_and_can_be_repeated(settings: Se
         await wait_until_blocked(pool, "daybook-heal")
         process.kill()
         await process.communicate()
-        # A killed healing releases its locks even while it waits for another one, and long before the 20 s after
-        # which a healing gives up.
+        # Even a killed healing that was waiting for a lock releases the locks that it holds, long before the 20 s
+        # after which a healing gives up.
         await until(lambda: is_disconnected(pool, "daybook-heal"), "the healing is disconnected", seconds=10)
     assert process.returncode == -signal.SIGKILL
     assert (await tables(pool), await quarantine(pool)) == before

@@ -1,4 +1,4 @@
-"""Healing on a real PostgreSQL: the rows of an org become those of its log, it is released, others do not change."""
+"""Healing on a real PostgreSQL: an org's rows become those of its log, the org is released, others do not change."""
 
 import pytest
 from hypothesis import HealthCheck, given

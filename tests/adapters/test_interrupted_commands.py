@@ -1,4 +1,4 @@
-"""SIGTERM to a long command, as its users run it, is an interruption: nothing of it is left."""
+"""SIGTERM interrupts a long command, run as its users run it: the exit code is 130, and no temporary file remains."""
 
 from pathlib import Path
 
@@ -42,7 +42,7 @@ async def test_sigterm_is_an_interruption(
         async def is_waiting() -> bool:
             return running.returncode is not None or bool(await pool.fetchval(WAITING, table))
 
-        await until(is_waiting, "the command reads the table")
+        await until(is_waiting, "the command waits for the table")
         assert running.returncode is None, await finish(running)
         running.terminate()
         ended = await finish(running)

@@ -1,4 +1,4 @@
-"""The metadata of an entry survives PostgreSQL's jsonb: reading its numbers as doubles gives the same hash."""
+"""The metadata of an entry survives PostgreSQL's jsonb: if its numbers are read as doubles, the bytes are the same."""
 
 import asyncio
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""The listings read only the rows that they print, even from large tables."""
+"""The listings read little more than the rows that they print or count, even from large tables."""
 
 import asyncio
 import json

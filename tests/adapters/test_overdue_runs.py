@@ -13,7 +13,7 @@ LIMIT_SECONDS = 1
 
 
 async def put_overdue(pool: Pool, hours: int) -> OverdueRun:
-    """Adds a run that started `hours` ago, and another connection with a failed run."""
+    """Adds a run that started `hours` hours ago, and another connection with a failed run."""
     org_id, project_id = await put_org(pool)
     [run] = await put_runs(pool, await put_connection(pool, org_id, project_id), ["running"])
     await put_runs(pool, await put_connection(pool, org_id, project_id), ["failed"])

@@ -1,5 +1,5 @@
-"""Row-level security: which rows of every table each pair of roles sees, how the user is identified, and what other
-roles see.
+"""Row-level security: which rows of each table a user sees with each pair of an org role and a project role, how the
+user is identified, and what services see.
 """
 
 import asyncio
@@ -39,14 +39,14 @@ NOBODY = [
     pytest.param(None, id="no claims"),
     pytest.param("", id="empty claims"),
     pytest.param("{", id="claims that are no JSON"),
-    pytest.param("[" * 100_000, id="claims that nest too deep"),
-    pytest.param('"' + OWNER + '"', id="claims that are a text"),
+    pytest.param("[" * 100_000, id="claims that nest too deeply"),
+    pytest.param('"' + OWNER + '"', id="claims that are a string"),
     pytest.param(f'[{{"sub": "{OWNER}"}}]', id="claims that are a list"),
     pytest.param({"role": "authenticated"}, id="no sub"),
     pytest.param({"sub": None}, id="a null sub"),
     pytest.param({"sub": "ada"}, id="a sub that is no UUID"),
     pytest.param({"sub": OWNER + "0"}, id="a sub that is longer than a UUID"),
-    pytest.param('{"sub": "\\u0000"}', id="a sub that is no text"),
+    pytest.param('{"sub": "\\u0000"}', id="a sub with a NUL character"),
     pytest.param({"claims": {"sub": OWNER}}, id="a sub that is not at the top"),
     pytest.param({"sub": 1}, id="a sub that is a number"),
 ]

@@ -41,7 +41,7 @@ def superuser() -> Iterator[str]:
 
 @pytest.fixture
 async def settings(superuser: str) -> Settings:
-    """Settings of the owner of a new project, in which two users have signed up."""
+    """Settings of the owner of a new Supabase project, in which two users have signed up."""
     name = f"hub_{uuid4().hex[:8]}"
     settings = await hub(superuser, name)
     await migrate(settings)

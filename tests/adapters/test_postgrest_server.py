@@ -1,5 +1,5 @@
 """Reads through a real PostgREST, or a compatible server. No dependency of this project contains one, so these tests
-run only if the variable POSTGREST has the path of its program. The program is configured with variables PGRST_*.
+run only if the variable POSTGREST is the path of a server that is configured with PGRST_* variables.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from support.sql import run
 from support.supabase import as_role, authenticator_waits, hub, in_database, supabase
 
 PROGRAM = os.environ.get("POSTGREST", "")
-pytestmark = pytest.mark.skipif(not PROGRAM, reason="POSTGREST names no PostgREST")
+pytestmark = pytest.mark.skipif(not PROGRAM, reason="POSTGREST is not set")
 ORG = org(1)
 OWNER, STRANGER = (f"user:{user(number)}" for number in (1, 2))
 SECRET = secrets.token_hex(32)

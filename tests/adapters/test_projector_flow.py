@@ -1,5 +1,5 @@
-"""The projector on a real Kafka and PostgreSQL: the tables equal the log, despite void records, restarts and
-rebalances.
+"""The projector on a real Kafka and PostgreSQL: the tables equal the fold of the log, despite void records, restarts
+and rebalances.
 """
 
 import pytest

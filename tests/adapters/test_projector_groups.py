@@ -1,5 +1,5 @@
-"""Batches of several partitions in one transaction, on a real PostgreSQL: the fault of one partition stays its own.
-Over 250 lines, because every kind of fault needs a group to spoil.
+"""Batches of several partitions in one transaction, on a real PostgreSQL: a fault of one partition affects no other.
+Over 250 lines, because each kind of fault needs a group in which it occurs.
 """
 
 import asyncio
@@ -155,7 +155,7 @@ async def test_a_partition_that_waits_for_a_row_does_not_hold_up_the_others(sett
 
 
 class Gated(Writer):
-    """Its groups wait until the gate is open. `groups`: the partitions of each group."""
+    """Writes a group only when the gate is open. `groups`: the partitions of each group."""
 
     def __init__(self, pool: Pool) -> None:
         super().__init__(pool, folds(managed_users=True))
@@ -170,7 +170,7 @@ class Gated(Writer):
 async def begin(groups: GroupCommit, writer: Gated, *batches: Batch) -> list[asyncio.Task[bool]]:
     """Starts to write a group of these batches, which then waits at the gate."""
     tasks = [asyncio.create_task(groups.write(batch)) for batch in batches]
-    await until(lambda: len(writer.groups) == 1, "the group is begun")
+    await until(lambda: len(writer.groups) == 1, "the group waits at the gate")
     return tasks
 
 

@@ -1,4 +1,4 @@
-"""A log that no longer matches its checkpoint: the partition stops and is unready, other partitions continue."""
+"""Changes to a log that stop its partition. The projector is then unready, and other partitions continue."""
 
 import pytest
 from aiokafka import TopicPartition

@@ -1,5 +1,5 @@
-"""Quarantine on a real PostgreSQL: after a poison entry, the rows of its org no longer change, but `audit_log` and the
-other orgs continue.
+"""Quarantine on a real PostgreSQL: after a poison entry, the rows of its org no longer change, but `audit_log` still
+grows, and the rows of other orgs still change.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,6 @@
-"""Chosen ids on a real PostgreSQL: the projector reserves them, so that a restored database has them again."""
+"""Chosen ids on a real PostgreSQL: the projector reserves them, so that a restored database gets its reservations
+back.
+"""
 
 import pytest
 

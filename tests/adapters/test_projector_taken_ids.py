@@ -1,5 +1,5 @@
-"""Entries whose first id another row already has, on a real PostgreSQL and Kafka: they are stored with their second id
-(docs/log.md, rule 19).
+"""Entries whose first id is already taken by another row, on a real PostgreSQL and Kafka: they are stored with their
+second id (docs/log.md, rule 19).
 """
 
 import asyncio
@@ -138,8 +138,8 @@ async def test_a_row_of_an_uncommitted_transaction_is_waited_for(pool: Pool, *, 
 
 
 async def test_a_deadlock_with_another_projector_is_retried(pool: Pool) -> None:
-    """Another transaction has locked the later id and waits for the earlier one, so PostgreSQL aborts one of
-    the two.
+    """Another transaction has locked the later id and waits for the earlier one. PostgreSQL aborts the projector's
+    transaction, because the other one looks for a deadlock only after 60 s.
     """
     log, place = log_with_renaming()
     last = entries_of(log, 0)[-1]["id"]

@@ -70,7 +70,9 @@ async def publish_one_more(settings: Settings, pool: Pool, log: Logbook) -> None
 async def test_an_idle_projector_notices_a_restored_postgresql(
     settings: Settings, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The test adds no new entries: shards may wait for the projector's checkpoint before they append."""
+    """The projector must notice it without a new entry, because shards may be waiting for its checkpoint before they
+    append.
+    """
     monkeypatch.setattr("daybook_projector.engine.worker.IDLE_SECONDS", 0.2)
     log = log_with(ORG)
     async with projecting(settings):
@@ -93,7 +95,7 @@ async def test_a_projector_recovers_from_lost_connections(settings: Settings, po
             """)
             await publish_one_more(settings, pool, log)
         await check_fold(pool, log)
-        await until(lambda: projector.health.ready, "it is ready again")
+        await until(lambda: projector.health.ready, "the projector is ready again")
 
 
 async def test_a_projector_without_its_database_is_unready_and_recovers(
@@ -102,14 +104,14 @@ async def test_a_projector_without_its_database_is_unready_and_recovers(
     settings = fresh_settings(partitions=1)
     log = log_with(ORG)
     async with projecting(settings) as projector:
-        await until(lambda: projector.health.ready, "it is ready")
+        await until(lambda: projector.health.ready, "the projector is ready")
         async with renamed_away(settings, stack):
             await publish(settings, log)
-            await until(lambda: "postgres" in projector.health.reasons, "it says that Postgres is away")
+            await until(lambda: "postgres" in projector.health.reasons, "the projector reports that PostgreSQL is away")
         async with database(settings) as pool:
             await until_projected(pool, log)
             await check_fold(pool, log)
-        await until(lambda: projector.health.ready, "it is ready again")
+        await until(lambda: projector.health.ready, "the projector is ready again")
 
 
 async def test_a_full_disk_is_waited_for_and_quarantines_no_org(settings: Settings, pool: Pool) -> None:
@@ -121,7 +123,9 @@ async def test_a_full_disk_is_waited_for_and_quarantines_no_org(settings: Settin
         log.add(ORG, ANN, facts.OrgRenamed(name="b"))
         await publish(settings, log)
         lack = "PostgreSQL is in trouble: no room"
-        await until(lambda: projector.health.reasons.get("postgres") == lack, "it says what PostgreSQL lacks")
+        await until(
+            lambda: projector.health.reasons.get("postgres") == lack, "the projector reports what PostgreSQL lacks"
+        )
         await pool.execute("DROP FUNCTION no_room CASCADE")
         await until_projected(pool, log)
         await check_fold(pool, log)

@@ -1,4 +1,6 @@
-"""Users and orgs in different partitions, on real servers: partitions wait for users, up to a limit (rule 12)."""
+"""Users and orgs in different partitions, on real servers: a partition waits for a missing user until the user's own
+partition is projected (docs/log.md, rule 12).
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -149,8 +151,8 @@ async def test_users_of_an_identity_provider_are_not_waited_for(settings: Settin
 
 @pytest.mark.parametrize("kind", ["member", "actor"])
 async def test_a_user_who_is_lost_before_the_write_is_waited_for(settings: Settings, pool: Pool, kind: str) -> None:
-    """The lock keeps a batch that has looked up its user. Meanwhile PostgreSQL loses the user, as in a failover to a
-    standby that is behind.
+    """The lock holds up a batch after its user has been looked up. Meanwhile PostgreSQL loses the user, as in a
+    failover to a standby that is behind.
     """
     log = log_with(ORG, users=[ANN], partitions=PARTITIONS)
     log.register(user_in(THERE, PARTITIONS, 1))
@@ -173,7 +175,7 @@ async def test_a_user_who_is_lost_before_the_write_is_waited_for(settings: Setti
 
 
 async def go_back(pool: Pool, checkpoint: Checkpoint) -> None:
-    """Removes what the later entries of THERE have written: BOB, and their rows and checkpoint."""
+    """Sets the checkpoint of THERE back, and removes BOB and the rows of the entries after it."""
     head = checkpoint.head
     row = f"{checkpoint.next_offset}, {head.position}, '{head.hash}', {checkpoint.head_offset}"
     position = f"(metadata_json ->> 'position')::int > {head.position}"

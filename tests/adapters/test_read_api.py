@@ -67,7 +67,7 @@ COLLECTIONS = (
     "secret-refs",
     "audit-log",
 )
-# How many rows of each collection a person sees: owner, admin, member without a project, editor, watcher.
+# How many rows of each collection each person sees, in the order of COLLECTIONS. `member` is in no project.
 VISIBLE = {
     "owner": (5, 2, 2, 0, 2, 8, 8, 6, 3, 12),
     "admin": (5, 2, 2, 0, 2, 8, 8, 6, 3, 12),
@@ -80,7 +80,7 @@ VISIBLE = {
 @pytest.mark.parametrize("person", VISIBLE)
 async def test_each_person_sees_the_rows_that_the_policies_allow(api: ReadApi, scene: ReadScene, person: str) -> None:
     principal, paths = f"user:{getattr(scene.own, person)}", [each.format(*scene.own.projects) for each in COLLECTIONS]
-    # One row per page, because a page that has only keys of hidden rows must not end the walk.
+    # One row per page, because a page without a visible row must not end the walk.
     found = [await api.walk(f"{scene.own.path}/{path}", principal, limit=1) for path in paths]
     assert tuple(map(len, found)) == VISIBLE[person]
 

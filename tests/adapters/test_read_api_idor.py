@@ -1,5 +1,5 @@
-"""Requests every endpoint of the read API with every id of another org, as a user and as a stranger. All answers are
-the same 404.
+"""Requests every endpoint below `/v1/orgs/{org_id}` with ids of another org, as an owner and as a stranger: all answers
+are the same 404. In the caller's own org, things of a hidden project are 404 too.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ IDS = {
     "secret_ref_id": "refs",
     "entry_id": "entries",
 }
-"""The field of `ReadOrg` that has the ids of each parameter."""
+"""For each parameter of a path, the field of `ReadOrg` that has its ids."""
 
 
 def ids_of(org: ReadOrg, parameter: str) -> tuple[str, ...]:
@@ -31,7 +31,7 @@ def ids_of(org: ReadOrg, parameter: str) -> tuple[str, ...]:
 
 
 def paths(api: ReadApi) -> list[str]:
-    """The paths in the app's OpenAPI document, so that none is forgotten."""
+    """The paths of an org in the app's OpenAPI document, so that none is forgotten."""
     found = [path for path in documented(api) if path.startswith("/v1/orgs/{")]
     assert {path for r in RESOURCES for path in (r.path, r.item_path)} - {"/v1/orgs"} <= set(found)
     return found
@@ -46,7 +46,7 @@ def parameters(path: str) -> list[str]:
 
 
 def foreign_urls(path: str, own: ReadOrg, other: ReadOrg) -> Iterator[str]:
-    """The path with ids of both orgs and with unknown ids, but not with ids of `own` alone."""
+    """The path with ids of either org and unknown ids in all combinations, except those with only ids of `own`."""
     choices = [
         [
             *((id_, own) for id_ in ids_of(own, name)[:2]),

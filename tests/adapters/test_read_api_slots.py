@@ -1,4 +1,4 @@
-"""Slow reads of one caller leave connections for the others."""
+"""Slow reads of one caller leave connections for other callers."""
 
 import asyncio
 

@@ -45,7 +45,7 @@ async def test_entries_after_the_comparison_are_included(settings: Settings, poo
             log.add(ORG, ANN, made)
         log.add(ORG, ANN, facts.ConnectionDeleted(connection_id=thing(1)))
         log.add(ORG, ANN, facts.ProjectRenamed(name="later", project_id=project(3)))
-        # This row was damaged. This entry gives it another value than the one that was compared.
+        # Changes the damaged row after it was compared, so it need not be corrected.
         log.add(ORG, ANN, facts.MemberUpdated(role="admin", user_id=BOB))
         await post_rest(pool, log)
         assert [each for each in await rebuilding.apply() if each] == [
@@ -134,7 +134,7 @@ async def test_all_partitions_wait_for_the_correction_and_no_longer(settings: Se
         async with locked(pool, LOCK_MEMBER):
             applying = asyncio.create_task(rebuilding.apply())
             await wait_until_blocked(pool, "daybook-rebuild")
-            # Nobody locks the rows of this org.
+            # No other transaction locks this org's rows, but its entries wait too.
             log.add(OTHER_ORG, ANN, facts.OrgRenamed(name="after"))
             waiting = asyncio.create_task(post_rest(pool, log))
             await wait_until_blocked(pool, "test")

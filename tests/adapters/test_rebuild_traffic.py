@@ -18,7 +18,7 @@ SELECT (SELECT count(*) FROM orgs WHERE id = ANY ($1::uuid[])), (SELECT count(*)
 
 
 class Traffic:
-    """Appends entries to both partitions until it is stopped. They change other rows than those that are damaged."""
+    """Appends entries to both partitions until it is stopped. The entries change none of the damaged rows."""
 
     def __init__(self, settings: Settings, log: Logbook, actor: str, org_ids: list[str]) -> None:
         self._settings = settings
@@ -40,7 +40,7 @@ class Traffic:
 
 
 async def watch(pool: Pool, org_ids: list[str], stopped: asyncio.Event) -> int:
-    """Reads rows that exist throughout, again and again; returns how often."""
+    """Reads the rows that exist throughout, again and again until `stopped`; returns the number of reads."""
     for polls in count(1):
         assert tuple(await pool.fetchrow(SEEN, org_ids) or ()) == (4, 4, 2)
         if stopped.is_set():

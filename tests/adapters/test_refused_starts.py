@@ -1,4 +1,4 @@
-"""Settings with which the command service does not start: one clear error each, without any key."""
+"""Settings with which the command service refuses to start, with one clear error that shows no key."""
 
 import os
 import subprocess

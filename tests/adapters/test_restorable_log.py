@@ -1,5 +1,5 @@
-"""Reads the entries of `audit_log` as a lost topic had them: all their bytes, or a refusal that names the first entry
-that is missing, altered or redacted.
+"""Reads from `audit_log` the bytes that the entries had in a lost topic, or refuses and names the first entry that is
+missing, altered or redacted.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ from support.taken_ids import cut_first_ids, plant
 SHARED_DATABASE = True
 ORG, ANN = org(1), user(1)
 AT = 3
-"""The position of the entry that the test cases damage."""
+"""The position of the entry that most cases damage."""
 ENTRIES = 6
 
 
@@ -101,7 +101,7 @@ def damages() -> Iterator[tuple[str, str, str]]:
     yield "an altered prev", metadata("prev", '"0"'), f"prev: audit_log 0.{AT}"
     yield "another place", metadata("position", "99"), f"missing: audit_log 0.{AT}"
     yield "no place", metadata("partition", '"x"'), f"missing: audit_log 0.{AT}"
-    yield "a number of no double", metadata("data,x", "1.00000000000000000001"), f"unreadable: audit_log 0.{AT}"
+    yield "a number that is not a double", metadata("data,x", "1.00000000000000000001"), f"unreadable: audit_log 0.{AT}"
 
 
 @pytest.mark.parametrize(("statement", "named"), [case[1:] for case in damages()], ids=[case[0] for case in damages()])

@@ -30,7 +30,9 @@ ORG, ANN = org(1), user(1)
 
 @pytest.fixture
 async def log(settings: Settings, pool: Pool) -> Logbook:
-    """A log that was projected after a void record, so that the checkpoint has to be set. Its topic is empty."""
+    """A projected log with a void record. A restored topic lacks the void, so its offsets differ, and the checkpoint
+    has to be set. The topic is still empty.
+    """
     log = log_with(ORG)
     log.void(0)
     for name in "abc":
@@ -91,7 +93,9 @@ async def test_checkpoints_that_have_moved_are_not_changed(settings: Settings, p
 
 async def test_a_service_that_starts_after_the_check_is_refused(settings: Settings, pool: Pool, log: Logbook) -> None:
     async with checked(settings) as (restoration, plan), projecting(settings) as projector:
-        await until(lambda: bool(projector.health.reasons.get("partition 0", "").startswith("stopped")), "it stops")
+        await until(
+            lambda: bool(projector.health.reasons.get("partition 0", "").startswith("stopped")), "partition 0 stops"
+        )
         with pytest.raises(Refused, match="services are running"):
             await restoration.write(plan, silent)
     await check_unset(pool, log)
@@ -117,7 +121,7 @@ async def test_a_topic_that_lost_its_beginning_is_refused(settings: Settings, lo
 
 
 async def test_a_topic_with_offsets_that_have_no_record_is_refused(settings: Settings, log: Logbook) -> None:
-    """Transactions leave such offsets at their ends."""
+    """The commit marker of each transaction takes such an offset."""
     topic = Topics(settings.topic_prefix).audit_log
     async with AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap, transactional_id=topic) as producer:
         for value in entries(log)[:2]:

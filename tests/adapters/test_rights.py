@@ -1,4 +1,4 @@
-"""Rights in PostgreSQL: each missing right is named before anything is created, with statements that grant it."""
+"""Rights in PostgreSQL: before anything is created, each missing right is named, with a statement that grants it."""
 
 import re
 from collections.abc import AsyncIterator, Iterator, Sequence

@@ -1,5 +1,5 @@
 """Least privilege: tries every operation on every table, function and schema, as each role and login. The results match
-the table in docs/security.md, and none of the roles and logins can change the schema.
+the table in docs/security.md, and no role or login can change the schema.
 """
 
 import re
@@ -30,7 +30,7 @@ COLUMNS = {
     "daybook_reader": ("daybook_reader", "authenticated"),
     "daybook_auditor": ("daybook_auditor", "service_role"),
 }
-"""The columns of the table on the page, and the roles for each."""
+"""For each column of the table on the page: the roles that it describes."""
 NOBODY = ("daybook_gateway", "anon", PASSER_BY)
 ROLES = (*(role for roles in COLUMNS.values() for role in roles), *NOBODY)
 LOGINS = {COMMAND.name: "daybook_command", PROJECTOR.name: "daybook_projector"}
@@ -106,7 +106,7 @@ def superuser() -> Iterator[str]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def settings(superuser: str) -> Settings:
-    """Settings of a login without further rights; an administrator has run `daybook init`."""
+    """Settings of a login that owns the database and has no other rights. An administrator has run `daybook init`."""
     name = f"hub_{uuid4().hex[:8]}"
     await run(superuser, f"CREATE ROLE hub LOGIN PASSWORD '{PASSWORD}'")
     await run(superuser, f'CREATE DATABASE "{name}" OWNER hub')
@@ -129,7 +129,7 @@ async def database(settings: Settings) -> AsyncIterator[OwnConnection]:
 
 
 async def is_allowed(connection: OwnConnection, role: str | None, statement: str) -> bool:
-    """Whether the role, or the login itself, has all rights for the statement. Its changes are rolled back."""
+    """Whether the role (None: the connection's login) has all rights for the statement, which is rolled back."""
     transaction = connection.transaction()
     await transaction.start()
     try:
@@ -150,7 +150,7 @@ async def is_allowed(connection: OwnConnection, role: str | None, statement: str
 
 
 async def rights_of(connection: OwnConnection, role: str | None, relation: asyncpg.Record) -> str:
-    """The cell of the table on the page."""
+    """The cell that the table on the page should have for the role and the relation."""
     column = relation["columns"][0]
     rights = {
         right.format(column=column): await is_allowed(
@@ -168,7 +168,7 @@ async def right_to_call(connection: OwnConnection, role: str | None, function: a
 
 
 async def found_rows(database: OwnConnection, connection: OwnConnection, roles: Sequence[str | None]) -> list[str]:
-    """The rows of the page's table, for these roles, or for the connection's login."""
+    """The rows that the page's table should have for these roles (None: the connection's login)."""
     relations, functions = await database.fetch(RELATIONS), await database.fetch(FUNCTIONS)
     return [
         *[

@@ -1,4 +1,4 @@
-"""`daybook send` on a real Kafka. The tests answer the commands instead of a shard."""
+"""`daybook send` on a real Kafka. The tests, not a shard, answer the commands."""
 
 import asyncio
 import hashlib

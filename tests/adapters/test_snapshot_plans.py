@@ -1,4 +1,6 @@
-"""A shard reads only the rows that it needs of a connection with many rows, also if PostgreSQL's statistics are old."""
+"""If a connection has many rows, a shard reads only those that it needs, even if PostgreSQL's statistics are old or
+missing.
+"""
 
 import json
 from collections.abc import Iterator

@@ -209,5 +209,6 @@ async def test_an_outcome_is_read_by_primary_key_only(pool: Pool) -> None:
         before = await connection.fetchrow(SCANS) or (0, 0)
         assert len(await connection.fetch(OUTCOME, ORG, command_of(log, 4), ANN)) == 2
         after = await connection.fetchrow(SCANS) or (0, 0)
-        # Each look-up tries two ids: for the outsider (not found), for the first entry, and for both entries.
+        # Each look-up tries two ids. Four look-ups: the outsider's entry (not found), the first entry, and then both
+        # entries.
         assert (after[0] - before[0], after[1] - before[1]) == (0, 8)

@@ -1,4 +1,6 @@
-"""Where the local stack keeps its data and programs. Other users cannot read them. Root's are outside the checkout."""
+"""Where the local stack keeps its data and programs. Other users cannot read the data. Root's data is outside the
+checkout.
+"""
 
 import os
 import shutil
@@ -20,7 +22,7 @@ AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the serve
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Home]:
-    """A home in a folder that only its owner may enter, as /root is."""
+    """A home in a folder that only its owner may enter, such as /root."""
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
     home = Home(closed / ".daybook")
@@ -149,7 +151,7 @@ def test_readable_programs_are_used_in_place(tmp_path: Path) -> None:
 
 
 def _install(root: Path, label: str) -> Programs:
-    """Installs a program that only its owner may read or run, as with a strict umask. It reads a file in
+    """Installs a program that only its owner may read or run, as under a strict umask. The program reads a file in
     another folder.
     """
     for name in ("program", "libraries"):

@@ -33,7 +33,7 @@ SECRETS = (
     "DAYBOOK_JWT_SECRET",
 )
 ANSWERS = DOCKER is not None and run(Child([DOCKER, "compose", "ls"], env=os.environ), seconds=20).code == 0
-WITH_DAEMON = pytest.mark.skipif(not ANSWERS, reason="no Docker daemon with compose answers")
+WITH_DAEMON = pytest.mark.skipif(not ANSWERS, reason="needs a running Docker daemon and docker compose")
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,7 @@ def test_each_checkout_and_the_compose_file_itself_have_their_own_data(tmp_path:
     assert len({ours, theirs, "daybook"}) == 3
 
 
-@pytest.mark.skipif(DOCKER is None or ANSWERS, reason="for machines with a docker that has no daemon")
+@pytest.mark.skipif(DOCKER is None or ANSWERS, reason="needs docker without a running daemon")
 def test_a_missing_daemon_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(StackError, match=r"docker compose ps failed: .*is the Docker daemon running") as caught:
         DockerStack(checkout(), Home(tmp_path / "home"), print).start()
@@ -209,7 +209,9 @@ def test_the_compose_file_is_valid(tmp_path: Path) -> None:
 
 
 def _fake_docker(folder: Path, monkeypatch: pytest.MonkeyPatch, *, volumes: str, refusal: str = "") -> Path:
-    """Puts a `docker` on the path that lists `volumes` and refuses to delete any; returns the file with its calls."""
+    """Puts a fake `docker` on PATH. It lists `volumes`; if there is a `refusal`, it prints this instead of deleting
+    them. Returns the file to which it writes its calls.
+    """
     calls, program = folder / "calls", folder / "bin" / "docker"
     program.parent.mkdir()
     program.write_text(

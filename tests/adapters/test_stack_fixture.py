@@ -1,4 +1,6 @@
-"""The servers of the test session: every test gets its own topics and database, and SIGTERM stops the servers too."""
+"""The servers of the test session: `fresh_settings` gives a test its own topics and database, and SIGTERM stops the
+servers and deletes their folder.
+"""
 
 import socket
 import subprocess

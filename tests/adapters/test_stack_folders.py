@@ -1,4 +1,6 @@
-"""Kafka's data below folders with unusual names: it starts there, or is refused before anything is written."""
+"""Kafka with its data below a folder with an unusual name: Kafka starts, or the folder is refused before anything is
+written.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +15,7 @@ from support.processes import free_port
 
 @pytest.fixture
 def kafka(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Kafka]:
-    """A node of this user, whose data is below a folder with the test's name."""
+    """A node that runs as this user. Its data is below a folder with the name from the test's parameter."""
     data = tmp_path / request.param / "data"
     data.mkdir(parents=True)
     port, controller = free_port(), free_port()

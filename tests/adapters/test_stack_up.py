@@ -1,5 +1,5 @@
-"""`daybook up` in a copy of the checkout: it starts everything, a command is accepted, and its end leaves no
-process.
+"""`daybook up` in a copy of the checkout: it starts everything, a command is accepted, and no process is left when it
+ends.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 
 def run(clone: Clone, *arguments: str, typed: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Runs a subcommand. If `typed` is given, runs it in a terminal and types this text."""
+    """Runs a subcommand. If `typed` is given, its standard input is a terminal into which this text is typed."""
     keyboard, terminal = os.openpty()
     stdin = subprocess.DEVNULL if typed is None else terminal
     try:

@@ -17,7 +17,7 @@ from support.read_scene import ReadScene, append
 from support.reading import Follower, ReadApi, following, serving
 
 SHARED_DATABASE = True
-# The scene has the positions 0 to 11 for this org, and its checkpoint is at 23.
+# In the scene, the entries of `scene.own` have the positions 0 to 11, and the checkpoint is at 23.
 LAST = 23
 
 
@@ -73,7 +73,7 @@ async def test_clients_that_reconnect_get_each_entry_once(
             await append(pool, org, [at, at + 1])
 
     async def follow(most: int) -> list[int]:
-        """Opens a stream again after each `most` entries."""
+        """Opens a new stream after every `most` entries; returns the positions that came."""
         found = [0]
         while len(found) < len(wanted):
             async with following(api, org.path, owner, {"Last-Event-ID": f"0.{found[-1]}"}) as stream:
@@ -114,7 +114,7 @@ async def test_an_entry_that_comes_while_a_stream_catches_up_is_not_missed(
 async def test_an_entry_that_comes_while_a_stream_opens_is_not_missed(
     pool: Pool, api: ReadApi, scene: ReadScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another stream has the entry already, when the new one joins."""
+    """Another stream already has the entry when the new one joins."""
     org, read = scene.own, log_reads.last_entry_time
     async with following(api, org.path, f"user:{org.admin}") as other:
 
@@ -169,7 +169,7 @@ async def test_a_stream_ends_when_its_user_loses_the_right_to_read(
     async with following(api, org.path, admin) as stream, following(api, org.path, "service:worker") as service:
         await append(pool, org, [24])
         await stream.until(24)
-        # Only readers who still have the right get the entry of the removal and later ones.
+        # Only readers who still have the right get the entry of this change and later entries.
         await append(pool, org, [25], change)
         await service.until(24, 25)
         await stream.until_ended()

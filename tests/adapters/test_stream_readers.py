@@ -1,4 +1,4 @@
-"""Slow, dead and many readers of streams do not affect other readers."""
+"""Readers that stop reading or disconnect, and large numbers of readers, do not affect other readers of streams."""
 
 import asyncio
 import socket
@@ -56,7 +56,10 @@ async def test_a_reader_that_stops_reading_is_disconnected_and_others_miss_nothi
             await until(lambda: api.metric("daybook_read_streams") == 2, "both streams are open")
             await append_large(pool, org, 24)
             await stream.until(*range(24, 24 + ENTRIES))
-            await until(lambda: api.metric("daybook_read_streams_ended_total", reason="slow") == 1, "it is cut off")
+            await until(
+                lambda: api.metric("daybook_read_streams_ended_total", reason="slow") == 1,
+                "the dead reader is disconnected",
+            )
             assert api.metric("daybook_read_streams") == 1
         received = await asyncio.to_thread(read_all, dead)
     assert received < ENTRIES * LARGE

@@ -101,7 +101,7 @@ def name_of(settings: Settings) -> str:
 
 
 async def allowed(database: OwnConnection, role: str, statements: list[str]) -> list[str]:
-    """The statements for which the role does not lack a right."""
+    """The statements for which the role has all rights, each with its error if it failed for another reason."""
     permitted = []
     for statement in statements:
         transaction = database.transaction()

@@ -23,7 +23,9 @@ async def kafka(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
 
 
 async def refusal(settings: Settings) -> str:
-    """The reason why the topics are refused, else "". Brokers apply a change only a moment after the controller."""
+    """The reason why the topics are refused, or "". It can be "" for a moment after a change, because brokers apply the
+    change later than the controller.
+    """
     try:
         await verify_topics(settings)
     except TopicMismatch as error:

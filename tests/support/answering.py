@@ -17,7 +17,9 @@ Answer = Callable[[ConsumerRecord[bytes, bytes]], Awaitable[Result | None]]
 
 @asynccontextmanager
 async def answering(settings: Settings, answer: Answer) -> AsyncIterator[Records]:
-    """Answers commands, newest first within a poll, or not at all if `answer` returns None. Yields the records read."""
+    """Answers each command, unless `answer` returns None for it. Commands of a partition that are read in one poll are
+    answered newest first. Yields the records read.
+    """
     received: Records = []
     reader = consumer(settings, "test", Topics(settings.topic_prefix).commands, reset="latest")
     writer = producer(settings, "test")

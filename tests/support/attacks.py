@@ -48,7 +48,7 @@ async def post_quietly(door: Door, path: str, body: bytes, principal: str) -> in
 
 
 async def hostile_bodies(system: System, door: Door) -> None:
-    """Sends each body four times at once, as one user until its rate limit is used up, then as other users."""
+    """Sends each body four times at once, each time as another user."""
     for body in HOSTILE_BODIES.values():
         sent = [post_quietly(door, "/v1/commands:batch", body, f"user:{fresh_id()}") for _ in range(4)]
         statuses = await asyncio.gather(*sent)
@@ -95,7 +95,7 @@ async def idle_connections(system: System, door: Door) -> None:
 
 
 async def slow_bodies(system: System, door: Door) -> None:
-    """One caller sends bodies that stop before their end. They fill its own share of the body budget, and no more."""
+    """One caller sends bodies that stop before their end. They fill the caller's share of the body budget, not more."""
     bearer = door.bearer(f"user:{ATTACKER}")["Authorization"]
     head = (
         f"POST /v1/commands:batch HTTP/1.1\r\nHost: x\r\nAuthorization: {bearer}\r\nContent-Length: {4 * MIB}\r\n\r\n"
@@ -126,7 +126,7 @@ async def publish(system: System, values: list[tuple[bytes, list[tuple[str, byte
 
 
 async def records_of_a_misbehaving_service(system: System, door: Door) -> None:
-    """Records with no JSON, hostile JSON, a false principal, no id, or a reply partition that does not exist."""
+    """Records with no JSON, hostile JSON, a false principal, no principal, or a reply partition that does not exist."""
     values = [b"", b"\xff" * 1000, b"[" * 100_000, *(body[1:250_000] for body in HOSTILE_BODIES.values())]
     stranger = by_user("RENAME_ORG", fresh_id(), ATTACKER, fresh_id(), name="x").body
     headers = [

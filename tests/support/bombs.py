@@ -44,7 +44,7 @@ class RawBatch:
 
 
 def bomb(codec: str, records: int, value_bytes: int, value: bytes = b"\0") -> RawBatch:
-    """A batch of records without keys. Each value has `value_bytes` bytes, of repetitions of `value`."""
+    """A batch of records without keys. Each record's value repeats `value` up to `value_bytes` bytes."""
     compressed = _CODECS[codec](_pieces(records, value_bytes, value))
     now_ms = int(time.time() * 1000)
     attributes = getattr(DefaultRecordBase, f"CODEC_{codec.upper()}")

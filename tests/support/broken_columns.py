@@ -1,4 +1,4 @@
-"""Exports of one entry whose columns break one rule, or only just obey it. All hashes are correct."""
+"""Exports with a single entry each, whose columns break one rule, or only just obey it. All hashes are correct."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -73,7 +73,9 @@ RULES: list[tuple[str, Json, Json]] = [
     ("metadata_json.key", {"org_id": None} | FAILURE, FAILED | {"data": {"org_id": org(2)}}),
     ("metadata_json.key", {"org_id": None} | FAILURE, FAILED | {"data": [ORG]}),
 ]
-"""Each line: a rule, changed columns, and changed members of the metadata. The changes break only this rule."""
+"""Each line: a field, changed columns, and changed members of the metadata. The first rule that the changes break is
+this field's.
+"""
 
 
 def alone(name: str, only: Json, check: str | None, **members: Any) -> Export:
@@ -88,7 +90,7 @@ def without(changed: Json, name: str) -> Json:
 
 
 def columns_broken() -> Iterator[Export]:
-    """Each export breaks one rule. The expected finding names the field and the value found there."""
+    """The expected finding of each export names the first field that breaks its rule, and the value found there."""
     for number, (field, columns, metadata) in enumerate(RULES):
         only = entry(columns=columns, metadata=metadata)
         holder, _, name = field.rpartition(".")

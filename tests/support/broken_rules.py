@@ -1,4 +1,4 @@
-"""Exports whose entries break one rule each, with the finding that a verifier must report first."""
+"""Exports that each break a rule, or only just obey it, with the finding that a verifier must report first."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -146,7 +146,7 @@ FILTERED = lines(WHOLE)
 
 
 def filtered(name: str, chosen: list[bytes], span: tuple[int, int], **first: Any) -> Export:
-    """A filtered export of entries from the honest log. `span`: the first and the last position by the manifest."""
+    """A filtered export with the lines `chosen`. `span`: the first and the last position according to the manifest."""
     return Export(
         f"filtered: {name}", export_of({2: chosen}, {2: span}, {}), {"partition": 2, "place": "export"} | first
     )

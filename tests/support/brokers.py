@@ -42,7 +42,7 @@ class Brokers:
                 time.sleep(0.1)
 
     def kill(self, *numbers: int) -> None:
-        """Kills (SIGKILL) those of these brokers that are running."""
+        """Kills these brokers (SIGKILL), unless they are dead already."""
         for process in [self.nodes[number].process() for number in numbers]:
             if process is not None:
                 process.kill()

@@ -1,5 +1,5 @@
 """A stand-in for both services that handles only bulk commands with a filter: it changes the dead letters in the
-tables, writes the entry, moves the checkpoint and answers. Tests can change each of these steps.
+tables, writes the entry, moves the checkpoint and answers. Tests can make it reject, stop answering or fall behind.
 """
 
 import json

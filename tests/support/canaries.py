@@ -39,7 +39,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Existing things. `used_id` is the id of a command of the org that is already decided."""
+    """Existing things. `used_id` is the id of an already decided command of the org."""
 
     org_id: str
     project_id: str
@@ -50,7 +50,7 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """`logged`: the command is decided, so the log has an entry of it. `whole`: the body is one JSON document, so it
+    """`logged`: the command is decided, so it has an entry in the log. `whole`: the body is one JSON document, so it
     can be an item of a batch.
     """
 
@@ -255,7 +255,7 @@ def _recording(scene: Scene, payload: Any, /, **more: Any) -> Json:
 
 
 def _in_invalid_json(scene: Scene, mark: Mark) -> Iterator[Canary]:
-    """Bodies that no parser accepts, but in which a person could read the secret."""
+    """Bodies that are not valid JSON, but in which a person could read the secret."""
     carriers = {
         "a password": _creation(scene, {"password": mark.text}),
         "a Meta token": _creation(scene, {"secrets": {"access_token": f"EAA{mark.text}{mark.text}"}}),

@@ -1,4 +1,4 @@
-"""A separate checkout in which tests run `daybook up`, and a shell as a reader of the tour uses it."""
+"""A separate checkout in which tests run `daybook up`, and a shell that runs the lines of the tours."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""First ids cut to eight bits of their hash, so that they often collide. To find a real collision takes about 2^37
+"""First ids cut to eight bits of their hash, so that they often collide. Finding a real collision takes about 2^37
 tries, hours on one graphics card (infra/decisions/0018-second-ids.md).
 """
 

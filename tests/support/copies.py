@@ -18,7 +18,7 @@ from support.simulated_postgres import Stored
 
 def check_memory(shard: Shard, values: Sequence[bytes], stored: Stored) -> None:
     """`values`: the partition's log. Ignores copies that the shard will read again, and shards that do not know yet
-    whether their batch is in the log. Raises AssertionError.
+    whether their batch is in the log. Raises AssertionError if a copy differs.
     """
     head, log = shard.memory.head, admitted(values, shard.partition)
     known = [read_entry(each.value, each.entry).entry for each in log[: head.position + 1]]
@@ -33,7 +33,7 @@ def check_memory(shard: Shard, values: Sequence[bytes], stored: Stored) -> None:
 
 
 def folded(entries: Iterable[Entry]) -> Org | None:
-    """The org after these entries of it."""
+    """The org that results from these entries."""
     org = None
     for entry in entries:
         if entry.result == "success":

@@ -47,7 +47,7 @@ def section(text: str, title: str) -> str:
 
 
 def blocks(text: str, *languages: str) -> list[Block]:
-    """The fenced blocks of these languages, in order; all blocks if no language is given."""
+    """The fenced blocks in these languages, or in any language if none is given, in order."""
     found = [Block(language, inside) for language, inside in _FENCED.findall(text)]
     return [block for block in found if not languages or block.language in languages]
 
@@ -72,7 +72,7 @@ def difference(shown: Block, got: str) -> str | None:
 
 
 def json_values(text: str) -> Iterator[Any]:
-    """The JSON values in a text that has one after another."""
+    """The JSON values in a text in which they follow one another."""
     rest = text.strip()
     while rest:
         value, end = _JSON.raw_decode(rest)
@@ -86,7 +86,7 @@ def _lines(text: str) -> list[str]:
 
 
 def _fits(shown: list[str], got: list[str]) -> bool:
-    """Whether the lines match. In `shown`, a line `...` stands for any lines, and `…` for characters of a line."""
+    """Whether the lines match. In `shown`, a line `...` stands for any lines, and `…` for at least one character."""
     if not shown:
         return not got
     if shown[0] == "...":

@@ -1,4 +1,4 @@
-"""Serves the door without servers over HTTP, on a port of this machine."""
+"""Serves the door of `door_doubles` over HTTP, on a port of this machine."""
 
 import asyncio
 from collections.abc import AsyncIterator

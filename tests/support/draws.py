@@ -14,7 +14,7 @@ NAMES = ("Ada", "Grace", "Zoë", "数据", "naïve 🦉", "Quarter 4", 'a "quote
 KEY_NAMES = ("Hotmart token", "client", "meta", "meta app", "données", "spare")
 TEXTS = ("HTTP 503", "gave up after 3 tries", "  as it came\n", "não é válido 🦉", 'a "quoted" \\ text')
 FEW_BITS = 8
-"""Numbers of up to this many bits are drawn evenly; of wider ones, hypothesis prefers small numbers."""
+"""Hypothesis draws numbers of up to this many bits evenly. If more bits are asked for, it prefers small numbers."""
 VALUES: tuple[Any, ...] = (
     None,
     "not JSON at all: <xml/>",
@@ -81,7 +81,7 @@ class Draws:
         return self.one_of(TEXTS)
 
     def known(self, things: Json) -> str:
-        """An existing id, usually an early one, so that a few things see many commands; else an unused one."""
+        """An existing id, usually an early one, so that a few things get many commands; else an unused one."""
         ids = list(things)
         if not ids or self.chance(0.03):
             return self.id()

@@ -175,7 +175,7 @@ async def new_tenant(door: Door, connection: Connection, org_id: str | None = No
 
 
 async def new_tenants(door: Door, connection: Connection, org_ids: Iterable[str], connections: int = 0) -> list[Tenant]:
-    """Creates orgs, and waits until their users are projected."""
+    """Registers users, waits until they are projected, and creates their orgs."""
     tenants = [Tenant(org_id, fresh_ids(connections)) for org_id in org_ids]
     await register(door, connection, [user for tenant in tenants for user in tenant.people])
     for tenant in tenants:

@@ -1,5 +1,5 @@
-"""Changes entries at random, as a forger or a faulty program might. Most get new hashes and a new id, so that checks
-that come after these are also reached.
+"""Changes entries at random, as a forger or a faulty program might. Commit, id and hash are each recomputed in most
+cases, so that the checks after theirs are also reached.
 """
 
 import json
@@ -87,7 +87,7 @@ NAMES: Final = (
 
 
 def parsed(value: bytes | str) -> Any:
-    """Parses JSON. Integers that a double cannot represent exactly become floats, as canonical JSON needs."""
+    """Parses JSON. Integers from 2**53 on, positive or negative, become floats, as canonical JSON needs."""
     return json.loads(value, parse_int=_number)
 
 
@@ -99,7 +99,7 @@ Step = Callable[[Random, Json], None]
 
 
 def mutated(random: Random, value: bytes) -> bytes:
-    """The entry after one to three random changes; sometimes one of its bytes is changed too."""
+    """The entry after one to three random changes; sometimes its bytes are changed in one place too."""
     entry = parsed(value)
     for _ in range(random.choice((1, 1, 1, 2, 3))):
         random.choice(_STEPS)(random, entry)

@@ -129,8 +129,8 @@ def _without_text(data: bytes) -> bytes:
 
 
 def attempt_of_outsider(org: str | None) -> Flat:
-    """An outsider's rejected command, in the scope `outsider`. Its data has only the id of the org, if `org` is None
-    because no such org exists.
+    """An outsider's rejected command, in the scope `outsider`. If `org` is None, because the org does not exist, the
+    data has the org's id; otherwise it is empty.
     """
     return dict(
         unsealed("RENAME_ORG", error=ORG_NOT_FOUND),

@@ -79,7 +79,7 @@ def _first_id(columns: Json, metadata: Json) -> str:
 
 
 def chained(changes: Iterable[tuple[Json, Json]]) -> list[Json]:
-    """A chain of entries of one partition, from the columns and the metadata that each of them replaces."""
+    """A chain of entries of one partition. `changes`: for each entry, the columns and the metadata to replace."""
     entries: list[Json] = []
     for position, (columns, metadata) in enumerate(changes):
         prev = entries[-1]["metadata_json"]["hash"] if entries else ZEROS
@@ -187,7 +187,7 @@ def _log() -> dict[int, list[Json]]:
 
 
 LOG = _log()
-"""An honest log. Its partition 2 has an entry of every scope, names and numbers that are easily got wrong."""
+"""An honest log. Its partition 2 has entries of every scope, with names and numbers that verifiers easily get wrong."""
 
 
 def honest_lines() -> dict[int, list[bytes]]:

@@ -38,8 +38,8 @@ class FairWeather(World):
             self.projectors[0][0].work(log, postgres, self.around.draw)
 
     def project_and_forget(self) -> None:
-        """Projects all entries, and lets the shard forget them. This takes two commands: a batch prunes the tail when
-        it begins, and drops the state of projected entries when it ends.
+        """Projects all entries, and lets the shard forget them: it drops projected entries, and the things that only
+        they touched, when its next batch ends.
         """
         self.project()
         self.decide("RENAME_ORG", ANN, name="b")

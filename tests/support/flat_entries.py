@@ -11,7 +11,7 @@ from daybook_contracts.log.head import GENESIS, Head
 from daybook_contracts.log.sealing import seal
 
 Flat = dict[str, Any]
-"""An entry without its place (position, prev), hashes and version; `data` as JCS bytes, `error` or None."""
+"""An entry without its place (position, prev), hashes and version. `data` is JCS bytes; `error` may be None."""
 
 
 class Sealed(NamedTuple):

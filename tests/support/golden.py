@@ -2,8 +2,9 @@
 command caused; and digests of the tables after every 500 commands.
 
 A command's line has its type, its outcome, a digest of its record, and a digest of its entries and answers.
-`PYTHONPATH=tests python -m support.golden` compares. `--show 1234` prints everything that command 1234 caused,
-`--tables 1499` the rows after command 1499. `--write` replaces the golden file: only for an intended change.
+`PYTHONPATH=tests python -m support.golden` compares all lines with the golden file. `--show 1234` prints everything
+that command 1234 caused, `--tables 1499` the rows after command 1499. `--write` replaces the golden file: only for an
+intended change.
 """
 
 import argparse

@@ -37,7 +37,7 @@ _RANDOM_ID = re.compile(rb"[0-9a-f]{8}-?[0-9a-f]{4}-?[48][0-9a-f]{3}-?[0-9a-f]{4
 @dataclass(frozen=True, slots=True)
 class Sent:
     """`kind` is the command's type or, in parentheses, what is wrong with the record. The record is sent to the
-    partition whose number is its own partition's plus `astray`. `offsets` is more than 1 for a record that stands for a
+    partition that is `astray` partitions after its own. `offsets` is more than 1 for a record that stands for a
     batch too large to read.
     """
 
@@ -158,7 +158,7 @@ def _seeded_id(draw: Random, id_: bytes) -> bytes:
 
 
 def _sometimes_misrouted(draw: Random, sent: Sent) -> Sent:
-    """Sends one record in thirty to another partition, some as if they had been forwarded before."""
+    """Sends one record in thirty to another partition, in some cases as if it had been forwarded before."""
     if draw.random() > 1 / 30:
         return sent
     again = ((FORWARDED_FROM, b"daybook.commands/0/0"),) if draw.random() < 0.3 else ()

@@ -10,8 +10,8 @@ TOPICS = Topics("daybook.")
 
 
 class Notes:
-    """By the command's number, `texts` has what the command caused, in order, and `outcomes` has its rejection code or
-    "accepted". An event of no command is noted for the latest command, whose number is `now`.
+    """`texts` maps a command's number to what the command caused, in order, and `outcomes` to the kind of outcome, such
+    as "accepted" or a code. An event that belongs to no command is noted for the latest one, whose number is `now`.
     """
 
     def __init__(self, first: int) -> None:
@@ -33,7 +33,7 @@ class Notes:
         self._origins.setdefault(b"%s/%d/%d" % (TOPICS.commands.encode(), partition, offset), self.now)
 
     def appended(self, place: str, key: bytes, headers: object, value: bytes) -> str:
-        """Returns the entry's command id. Notes it for the first unanswered command with that id."""
+        """Notes the entry for the first unanswered command with its command id, and returns this id."""
         metadata = json.loads(value)["metadata_json"]
         command_id: str = metadata["command_id"]
         number = next(iter(self._unanswered.get(command_id, ())), self.now)

@@ -111,7 +111,7 @@ class World:
             self._tell(at, events.CommandsArrived(records))
 
     def _overdue(self, at: int, draw: Random) -> None:
-        """Reports two running syncs, and one that does not exist."""
+        """If syncs are running, reports up to two of them, and one that does not exist."""
         running = self.postgres.stored.running(at, self.config.partitions)
         runs = sorted(running, key=lambda run: run.sync_run_id)
         unknown = [replace(run, sync_run_id=thing(99)) for run in runs[:1]]

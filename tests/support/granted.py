@@ -1,4 +1,4 @@
-"""Logins as docs/operations.md makes them, under fresh names, and settings for logging in with one of them."""
+"""The logins that docs/operations.md creates, under fresh names, and the URL to log in with each of them."""
 
 import re
 from collections.abc import AsyncIterator
@@ -29,7 +29,7 @@ class Granted:
         return f"{self.prefix}{name}"
 
     def role(self, name: str) -> str:
-        """The role that has the login's rights. A test that revokes rights from it affects only its own database."""
+        """The role that has the login's rights. Revoking rights from it affects only the test's own database."""
         return f"daybook_{name}"
 
     def url(self, name: str) -> SecretStr:

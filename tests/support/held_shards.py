@@ -9,9 +9,9 @@ from daybook_command.shard.intake import SentCommand
 
 @dataclass(slots=True)
 class HeldShards:
-    """`queued` and `taken`: the commands that the door gave and did not get back, by ticket. `given`: all commands that
-    it gave. `room`: how many commands fit in the queue. `decided`: the offset below which the topic is decided.
-    `waits`: for each wait for room, how many commands were given by then.
+    """`queued`: the commands that no batch has taken yet, by ticket; `taken`: those that a batch took. `given`: all
+    commands that the door gave. `room`: how many commands fit in the queue. `decided`: the offset below which the topic
+    is decided. `waits`: for each wait for room, how many commands were given by then.
     """
 
     open: bool = True

@@ -122,7 +122,7 @@ class Judged:
         return None
 
     def is_taken(self, command: Command) -> bool:
-        """Whether another command's entry has the place that this command's entry would have."""
+        """Whether another command's entry has the identity that this command's entry would have."""
         return any(identity in self.decided for identity in identities_of(command))
 
     def audit_log(self) -> None:
@@ -186,5 +186,5 @@ def _number(record: CommandRecord) -> int:
 
 
 def _without_detail(answer: dict[str, Any]) -> str:
-    """The first answer to a rejection may hold more detail than the log and repeated answers."""
+    """Ignores the detail: the first answer to a rejected command may hold more of it than the log and later answers."""
     return json.dumps({name: value for name, value in answer.items() if name != "detail"}, sort_keys=True)

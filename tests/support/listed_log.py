@@ -37,7 +37,7 @@ class ListedLog:
 
 
 def a_log() -> Logbook:
-    """Two orgs and their users in different partitions, successes and failures, and a void record."""
+    """Two orgs and their owner in different partitions, successes and failures, and two void records."""
     log = Logbook(PARTITIONS)
     ann, here, there = user_in(0, PARTITIONS), org_in(1, PARTITIONS), org_in(3, PARTITIONS)
     log.register(ann)

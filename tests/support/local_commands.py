@@ -33,7 +33,9 @@ def ticket(number: int) -> bytes:
 
 
 def open_shard(end: int = 0, waiting: Waiting | None = None) -> Shard:
-    """A shard that has taken over an empty partition; its commands topic ended at `end`. `waiting`: see `Shard.of`."""
+    """A shard that has taken over an empty log; its partition of the commands topic ended at `end`. `waiting`: see
+    `Shard.of`.
+    """
     shard = ready_shard()
     if waiting is not None:
         shard.inbox.local.of_process = waiting

@@ -1,5 +1,5 @@
-"""Writes logs from facts, with the records that the command service would write, in each partition. Tests can add void
-and poison records. Ids are small numbers in the form of UUIDs.
+"""Writes logs of one or more partitions from facts, with the records that the command service would write. Tests can
+add void and poison records. Ids are small numbers in the form of UUIDs.
 """
 
 import json
@@ -87,8 +87,8 @@ class Logbook:
         return self.add(None, user_id, UserRegistered(user_id=user_id))[0]
 
     def refuse(self, org_id: str | None, actor: str | None, action: str, entity_id: str, claimed: Claimed) -> Place:
-        """Appends a rejected command of a member or a service. Its data is `claimed`: the named ids that do not
-        exist.
+        """Appends a rejected command of a member or a service. Its data is `claimed`, which names the org or the user
+        if `org_id` is None.
         """
         self.commands += 1
         key = org_id or claimed.get("org_id") or claimed["user_id"]
@@ -160,7 +160,7 @@ class Logbook:
 
 
 def log_with(*org_ids: str, users: Sequence[str] = (), partitions: int = 1) -> Logbook:
-    """A log that registers these users (by default user 1), the first of whom then creates these orgs."""
+    """A log in which these users (by default user 1) are registered, and the first of them creates these orgs."""
     people, log = users or (user(1),), Logbook(partitions)
     for user_id in people:
         log.register(user_id)

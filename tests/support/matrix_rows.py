@@ -30,7 +30,7 @@ class Row:
     policy: tuple[str, ...] = ()
     """The actions of the entries that policies add."""
     in_lounge: bool = False
-    """Whether the commands act on the project lounge, in which everybody is a viewer."""
+    """Whether the commands act on the project lounge, in which nobody is more than a viewer."""
     changes: bool = True
     """Whether a command that succeeds changes anything."""
 

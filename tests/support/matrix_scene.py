@@ -39,7 +39,7 @@ _IN_PROJECTS: Final = (
     ("app", "member", "admin"),
     *(("lounge", name, "viewer") for name in ("owner", "admin", "member", "viewer")),
 )
-"""Everybody is in a project, so that everybody can leave one: those who are not in web are in the lounge."""
+"""Every actor of the org is in web or in the lounge, so that each can leave a project."""
 _CONNECTIONS: Final = ("quiet", "inactive", "busy", "backlog")
 
 

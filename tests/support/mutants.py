@@ -15,8 +15,8 @@ from support.trials import ended_world, judged
 @dataclass(frozen=True, slots=True)
 class Mutant:
     """`lacks`: the missing protection; `rule`: its rule in docs/log.md; `remove`: the patch that removes it;
-    `arrivals`: the ways of sending commands with which the simulation finds the mutant. The table in
-    docs/fault-testing.md shows the first of these.
+    `arrivals`: the ways of sending commands with which the simulation finds the mutant. The figures in
+    docs/fault-testing.md are for the first of these ways.
     """
 
     lacks: str

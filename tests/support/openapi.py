@@ -1,4 +1,4 @@
-"""Sends random requests to a running API, made by schemathesis from the API's OpenAPI document."""
+"""Sends a running API random requests that schemathesis makes from its OpenAPI document."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ SEED: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An API. Most requests are for the org, with the caller's token; `position` is in the tables."""
+    """An API. Most requests are for the org, with the caller's token; `position` is projected."""
 
     url: str
     authorization: str
@@ -25,7 +25,7 @@ class Target:
 
 async def report_of_random_requests(target: Target, phases: str, folder: Path) -> str:
     """Schemathesis's report; empty if all answers were as documented. Schemathesis sends requests that the document
-    allows and others; in the phase `coverage`, thousands. It writes its own files to `folder`.
+    allows and others that it forbids, thousands in the phase `coverage`. It writes its own files to `folder`.
     """
     running = await asyncio.create_subprocess_exec(
         *(str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(TESTS / "schemathesis.toml")),

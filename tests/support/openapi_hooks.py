@@ -1,4 +1,4 @@
-"""Tells schemathesis which refusals of the APIs no JSON Schema can describe."""
+"""Tells schemathesis which refusals by the APIs cannot be described by a JSON Schema."""
 
 from typing import Any, Final
 

@@ -1,5 +1,5 @@
-"""Replaces parts of the services, to make mutants. Three things are errors, because then the patch may not remove the
-protection: the replaced name does not exist, nothing calls the replacement, or the replacement itself fails.
+"""Replaces parts of the services, to make mutants. Three things are errors, because they mean that the patch may not
+have removed the protection: the replaced name does not exist, nothing calls the replacement, or the replacement fails.
 """
 
 import traceback
@@ -18,8 +18,8 @@ class NotRemoved(AssertionError):
 
 
 class Patch:
-    """`calls`: how often each replacement was called, by the name that it replaces. `faults`: errors in the
-    replacements themselves, which would otherwise look like faults of the mutant.
+    """`calls`: how often each replacement was called, by the name that it replaces. `faults`: TypeErrors and
+    AttributeErrors of the replacements themselves, which would otherwise look like faults of the mutant.
     """
 
     def __init__(self) -> None:

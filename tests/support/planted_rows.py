@@ -19,7 +19,7 @@ def ids(count: int, start: int = 0) -> list[str]:
 
 async def plant(database: Connection | Pool, rows: Rows) -> None:
     """Inserts rows, by table, parents before children. A row has all columns in order; JSON columns take plain values,
-    and time columns also `now`.
+    and time columns also accept `now`.
     """
     for table, tuples in rows.items():
         objects = [{c.name: value for c, value in zip(SCHEMA[table], row, strict=True)} for row in tuples]

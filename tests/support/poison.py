@@ -129,7 +129,9 @@ def letter(connection_id: str) -> facts.DlqEventRecorded:
 
 
 def busy() -> Logbook:
-    """A log that gives ORG rows in every table. After the rename to `unknown`, it inserts, updates and deletes rows."""
+    """A log that gives ORG rows in every table. The entries after the rename to `unknown` insert, update and delete
+    rows.
+    """
     log = founded()
     connect(log)
     made = facts.SecretRefCreated(secret_ref_id=thing(7), key_name="a", secret_id_ref="env:A")

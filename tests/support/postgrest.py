@@ -1,4 +1,4 @@
-"""Sends the statements that PostgREST sends for a GET of rows, in the same order and on its login's connection."""
+"""Sends the statements that PostgREST sends for a GET of rows, in the same order, on a connection of its login."""
 
 import json
 from collections.abc import Mapping

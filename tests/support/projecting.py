@@ -1,4 +1,4 @@
-"""Runs a projector in this process on real servers, or only its writer, and publishes logs from `support.logbook`."""
+"""Runs a projector, or only its writer, in this process on real servers. Publishes logs from `support.logbook`."""
 
 import asyncio
 import json
@@ -142,13 +142,13 @@ async def tables(pool: Pool) -> Tables:
 
 
 def expected_tables(log: Logbook, partitions: Iterable[int] | None = None) -> Tables:
-    """The tables that all valid entries must give, by the tests' own fold."""
+    """The tables that the tests' own fold makes of the log. It skips only void records that are not entries."""
     chosen = range(log.partitions) if partitions is None else partitions
     return fold(entry for partition in chosen for entry in entries_of(log, partition))
 
 
 async def check_fold(pool: Pool, log: Logbook) -> None:
-    """Raises AssertionError unless the tables are the fold of the log, and no org is in quarantine."""
+    """Raises AssertionError unless the tables are the fold of the log and no org is in quarantine."""
     lines = differences(expected_tables(log), await tables(pool))
     assert not lines, "\n".join(lines)
     assert await quarantine(pool) == []
@@ -177,8 +177,8 @@ class StrictWriter(Writer):
 async def post(
     pool: Pool, log: Logbook, limit: int = 5000, *, managed: bool = True, kind: type[Writer] = Writer
 ) -> list[Poison]:
-    """Writes a log without Kafka, partition by partition, in batches of at most `limit` entries. An entry that names a
-    missing member is poison, as for a worker that has waited for the user.
+    """Writes a log without Kafka, partition by partition, in batches of at most `limit` entries. An entry that adds
+    a user who does not exist is poison, as for a worker that has waited for the user.
     """
     writer, found = kind(pool, folds(managed_users=managed)), []
     for partition, values in enumerate(log.records):
@@ -199,8 +199,8 @@ async def post(
 
 
 async def check_cuts(pool: Pool, log: Logbook, *limits: int) -> None:
-    """Writes the log several times, in batches of each of these sizes, and each time compares the tables with
-    its fold.
+    """Writes the log once for each limit, in batches of at most that many entries, and compares the tables with the
+    log's fold each time.
     """
     for limit in limits:
         await empty_tables(pool)

@@ -1,5 +1,5 @@
-"""Clients that send commands: `Door` over HTTP to one instance, `Publisher` over Kafka. An outcome has the form of a
-batch's item: the answer's body, with `status`.
+"""Clients that send commands: `Door` over HTTP to one instance, `Publisher` over Kafka. An outcome of type `Json` has
+the form of a batch's item: the answer's body, with `status`.
 """
 
 import asyncio
@@ -164,7 +164,8 @@ class Publisher:
         headers = [("daybook-principal", send.principal.encode()), *self.replies.headers(correlation), *more]
         routed = key or send.key
         place = partition if partition is not None else partition_of(routed, self.settings.partitions)
-        # Not one batch for each record: the producer has few batches in flight, so commands sent together share one.
+        # No batch of its own for each record: the producer has few batches in flight, so commands that are sent
+        # together should share one.
         await self._producer.send_and_wait(
             self.commands, send.body, key=routed.encode(), partition=place, headers=headers
         )

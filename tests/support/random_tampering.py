@@ -1,5 +1,5 @@
 """Exports with random changes, from a seed. Each starts from an honest export and has one to three changes of bytes,
-lines, entries, the manifest or the folder. No finding is expected; instead, two verifiers must agree.
+lines, entries, the manifest or the folder. No particular finding is expected; instead, two verifiers must agree.
 """
 
 import hashlib
@@ -46,8 +46,8 @@ def randomly_tampered(seed: int, number: int) -> Iterator[Export]:
 
 
 def with_each_class_of_bytes(seed: int) -> Iterator[Export]:
-    """Exports with one change each: bytes of one class, inserted at a random place of a file or of the manifest, or put
-    there instead of one byte.
+    """Exports with one change each: bytes of one class are inserted at a random place of a file or of the manifest, or
+    replace one byte there.
     """
     random, honest = Random(seed), honest_exports()[0].files
     for kind in BYTE_CLASSES:

@@ -113,7 +113,7 @@ class Raw:
         return self.answer()
 
     def is_closed(self, seconds: float) -> bool:
-        """Whether the server closes the connection within `seconds`. Reads and drops what it sends before."""
+        """Whether the server closes the connection within `seconds`. Reads and drops what it sends before that."""
         deadline = time.monotonic() + seconds
         try:
             while (left := deadline - time.monotonic()) > 0:

@@ -14,8 +14,8 @@ TIME = "2026-11-22T15:10:{:02d}.{:06d}Z"
 
 @dataclass(frozen=True, slots=True)
 class ReadOrg:
-    """`editor` and `watcher` are members of the org, and editor and viewer of its first project. They are in no other
-    project. `member` is in none.
+    """`editor` and `watcher` are members of the org. In its first project, they have the roles editor and viewer; they
+    are in no other project. `member` is in no project.
     """
 
     org_id: str = field(default_factory=fresh_id)
@@ -101,7 +101,7 @@ class ReadScene:
 
 async def append(pool: Pool, org: ReadOrg, positions: Iterable[int], *also: str) -> None:
     """Adds entries to the org's log and moves the checkpoint, in one transaction, as the projector does. `also`:
-    statements of the same transaction, with the org's id as `$1`.
+    more statements for the same transaction, with the org's id as `$1`.
     """
     async with pool.acquire() as connection, connection.transaction():
         last = 0

@@ -59,7 +59,7 @@ def full() -> Logbook:
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """Statements that damage the tables. `found`: the differences that a rebuild must find then."""
+    """Statements that damage the tables. `found`: the differences that a rebuild must find."""
 
     name: str
     statements: tuple[str, ...]
@@ -148,7 +148,7 @@ DAMAGES = [
         Difference("public.secret_refs", other=2),
     ),
     damage(
-        "a run that the activity does not know",
+        "an activity that names an ended run",
         f"UPDATE daybook.connection_activity SET running_run_id = '{thing(2)}', failed_in_a_row = 3",
         Difference("daybook.connection_activity", other=2),
     ),

@@ -1,5 +1,5 @@
 """Decides the commands of a log again, in the order of the log, with the deciders on whole orgs. Each command's entries
-must be exactly this decision.
+must be exactly those of this decision.
 """
 
 import json
@@ -47,7 +47,9 @@ def is_entry_of_command(command: Command, entry: Entry) -> bool:
 
 
 def check_decisions(sent: Sent, entries: Sequence[Entry], users: frozenset[str], owners: Mapping[str, str]) -> None:
-    """Checks one partition's log; `owners` maps chosen ids to orgs. Raises AssertionError if a decision differs."""
+    """Checks one partition's log. `owners` maps each chosen id to the org that has it. Raises AssertionError if a
+    decision differs.
+    """
     own, deciders = _timeouts(entries), Deciders(users={*users}, owners={**owners})
     for group in by_command(entries):
         command_id = group[0].metadata_json.command_id

@@ -40,7 +40,7 @@ def entries_of(log: Iterable[Chain]) -> list[Json]:
 
 def by_command(entries: Iterable[Json]) -> dict[tuple[int, str], list[Json]]:
     """Each command's entries, by (partition, command id). Several commands of a partition may have the same id, in
-    different scopes or for different keys. For all but the first, this dict has scope, key and actor behind the id.
+    different scopes or for different keys. For all but the first, scope, key and actor follow the id.
     """
     groups = defaultdict[tuple[Any, ...], list[Json]](list)
     for entry in entries:
@@ -65,7 +65,7 @@ def identity_of(entry: Json) -> tuple[str, str, str | None, str]:
 
 
 def check_chain(chain: Chain) -> None:
-    """Asserts that every entry has its fields, a right commit, and a later time than the previous entry."""
+    """Asserts that every entry has exactly its fields, a correct `commit`, and a later time than the previous one."""
     last, details = "", dict[str, str]()
     for entry in chain.entries:
         metadata = entry["metadata_json"]
@@ -80,7 +80,7 @@ def check_chain(chain: Chain) -> None:
 
 
 def check_error(error: Json, details: dict[str, str]) -> None:
-    """Asserts that each code always has the same short sentence."""
+    """Asserts that a code has the same short text in the whole chain. `details` collects the text of each code."""
     assert set(error) == {"code", "detail"}
     assert len(error["detail"]) <= 200
     assert details.setdefault(error["code"], error["detail"]) == error["detail"]
@@ -96,7 +96,7 @@ def check_against_model(log: Iterable[Chain], sends: Iterable[Send], model: Mode
         sent[send.key, send.command["id"]].append(send)
     entries = _as_decided(entries_of(log))
     ordinals = [(*identity_of(entry), entry["metadata_json"]["ordinal"]) for entry in entries]
-    assert len(set(ordinals)) == len(entries), "an entry is there twice"
+    assert len(set(ordinals)) == len(entries), "an entry occurs twice"
     for group in by_command(entries).values():
         send = _sender(sent, group[0])
         _check_frame(group, send)
@@ -107,8 +107,8 @@ def check_against_model(log: Iterable[Chain], sends: Iterable[Send], model: Mode
 
 
 def _as_decided(entries: list[Json]) -> list[Json]:
-    """The entries in the order of their times. Across partitions, only the times tell which command chose an id first;
-    they do so if the second command was sent long after the first was answered.
+    """The entries of users, then all others in the order of their times. Across partitions, only the times tell which
+    command chose an id first. They are reliable if the second command was sent long after the first was answered.
     """
     return sorted(entries, key=lambda entry: (entry["entity_type"] != "user", entry["created_at"]))
 
@@ -143,8 +143,8 @@ def _sender(sent: dict[tuple[str, str], list[Send]], first: Json) -> Send:
 
 
 def _predicted(entry: Json) -> Json:
-    """The members of an entry that the model predicts. A policy's entry must have a message; its text is not
-    checked.
+    """The members of an entry that the model predicts. A policy's entry must have a message, unless it resolves an
+    alert; the text is not checked.
     """
     metadata = entry["metadata_json"]
     columns = ("action", "entity_type", "entity_id", "org_id", "project_id", "actor_user_id", "result")

@@ -102,6 +102,6 @@ def past_tables(entries: Iterable[Json], org_id: str | None = None) -> Tables:
 
 
 def _users(entry: Json) -> tuple[str | None, ...]:
-    """The users that an entry names in a column or a row."""
+    """The users that an entry names in its columns or in the row that it adds."""
     adds = entry["result"] == "success" and entry["action"] in {"ADD_MEMBER", "ADD_PROJECT_MEMBER"}
     return entry["actor_user_id"], entry["metadata_json"]["data"]["user_id"] if adds else None

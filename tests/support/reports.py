@@ -29,8 +29,8 @@ class Health:
 
 
 async def health(service: Service) -> Health:
-    """The service's health. Also asserts that the process is alive and serves metrics, which it does in every
-    outage.
+    """The service's health. Also asserts that the process is alive and serves metrics, which it must do even during
+    an outage.
     """
     async with httpx.AsyncClient(timeout=20, trust_env=False) as client:
         # Sent one after another: if one of several concurrent requests fails, the client closes while others connect.
@@ -68,7 +68,7 @@ async def until_ready(system: System, seconds: float = SECONDS) -> None:
 
 
 async def restart(system: System) -> None:
-    """Stops all services, and starts one of each. Does not wait until they are ready."""
+    """Stops all services, and starts one of each. Waits until they answer requests, but not until they are ready."""
     system.stop()
     system.commands.clear()
     system.projectors.clear()
@@ -111,7 +111,7 @@ async def status(settings: Settings) -> dict[str, Any]:
 
 
 async def status_refuses(settings: Settings) -> str:
-    """The one line in which `daybook status` reports that a server is away."""
+    """The one line in which `daybook status` reports that a server cannot be reached."""
     shown = await run_daybook(settings, "status")
     assert (shown.code, shown.stdout, shown.stderr.count("\n")) == (1, "", 1), shown
     return shown.stderr

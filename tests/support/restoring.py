@@ -19,14 +19,14 @@ async def copy(settings: Settings, servers: Servers) -> None:
 
 
 async def put_back(settings: Settings, servers: Servers) -> None:
-    """Replaces the database by its copy. Changes after the copy are lost."""
+    """Replaces the database with its copy. Changes after the copy are lost."""
     async with _alone(settings, servers) as (connection, name):
         await connection.execute(f'DROP DATABASE "{name}"')
         await connection.execute(f'ALTER DATABASE "{name}_old" RENAME TO "{name}"')
 
 
 async def lose(settings: Settings, servers: Servers) -> None:
-    """Replaces the database by an empty one."""
+    """Replaces the database with an empty one."""
     async with _alone(settings, servers) as (connection, name):
         await connection.execute(f'DROP DATABASE "{name}"')
         await connection.execute(f'CREATE DATABASE "{name}"')

@@ -58,5 +58,5 @@ def _note(found: dict[RowKey, Origins], name: str, before: Any, after: Any, plac
 
 
 def are_same(one: Any, other: Any) -> bool:
-    """Compares the values as JSON, because Python takes False for equal to 0."""
+    """Compares the values as JSON, because False == 0 in Python."""
     return jcs(one) == jcs(other)

@@ -12,7 +12,7 @@ from daybook_command.shard.snapshot import LoadedOrg, OrgNeeds
 from daybook_contracts.limits import BULK_IDS
 
 MAX_UNREAD_MATCHES = 10_001
-"""The remaining matches are counted up to 10,000; this number stands for any larger one."""
+"""The remaining matches are counted up to 10,000; 10,001 stands for any larger number."""
 
 
 def loaded_org(whole: Org | None, need: OrgNeeds, generation: int = 0) -> LoadedOrg:

@@ -1,5 +1,5 @@
-"""A second implementation, from the contract, of the rules for connections and secret references. There is one function
-for each command; it returns the data of the success entry or raises Refused.
+"""A second implementation, from the contract, of the rules for connections and secret references. Each command has a
+function, which returns the data of the success entry or raises Refused.
 """
 
 from support.chain import Json, jcs

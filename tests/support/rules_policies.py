@@ -6,7 +6,7 @@ from support.chain import Json
 from support.world import TIMEKEEPER
 
 POLICIES = ("sync_failing", "dlq_backlog", "sync_stalled")
-"""In the order in which a command's entries have them."""
+"""In the order of their entries within a command."""
 WORSE = ("warning", "critical")
 
 

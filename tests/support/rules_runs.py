@@ -1,5 +1,5 @@
-"""A second implementation, from the contract, of the rules for sync runs, dead letters and alerts. There is one
-function for each command; it returns the data of the success entry or raises Refused.
+"""A second implementation, from the contract, of the rules for sync runs, dead letters and alerts. Each command
+has a function, which returns the data of the success entry or raises Refused.
 """
 
 from support.chain import Json
@@ -19,7 +19,7 @@ from support.world import (
 MAX_MATCHES = 1000
 """A bulk command with a filter changes at most this many dead letters."""
 MAX_COUNTED = 10_000
-"""The remaining matches are counted up to this number; one more stands for any larger number."""
+"""The remaining matches are counted up to this number; 10,001 stands for any larger number."""
 
 
 def _connection(org: Json, command: Json, connection_id: str) -> Json:
@@ -67,7 +67,7 @@ def _record_dlq_event(world: World, principal: str, command: Json) -> Json:
 
 
 def _pending(org: Json, command: Json) -> Json:
-    """The dead letter that the command acts on. Refuses the command if it is resolved already."""
+    """The dead letter that the command acts on. Refuses the command if the dead letter is already resolved."""
     letter = existing(org, "dead_letters", command["data"]["dlq_event_id"], "DLQ_EVENT_NOT_FOUND")
     _connection(org, command, letter["connection_id"])
     require(letter["pending"], "DLQ_EVENT_RESOLVED")

@@ -1,5 +1,5 @@
 """Checks of a schema with row-level security, like those of Supabase's linter. Each check has a query that lists what
-is wrong, and a change that the query must find. Queries read only PostgreSQL's catalogue, with an empty search_path.
+is wrong, and a fault that the query must find. Queries read only PostgreSQL's catalogue, with an empty search_path.
 """
 
 from typing import Final, NamedTuple
@@ -23,7 +23,7 @@ CHECKS: Final = {
         f"SELECT c.relname FROM {_TABLES} WHERE n.nspname = 'public' AND NOT c.relrowsecurity",
         "CREATE TABLE public.fault (id uuid PRIMARY KEY)",
     ),
-    "row-level security that is on has a policy": Check(
+    "every table with row-level security has a policy": Check(
         f"""SELECT c.relname FROM {_TABLES}
              WHERE c.relrowsecurity AND NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = c.oid)""",
         "DROP POLICY readers ON public.orgs; DROP POLICY auditors ON public.orgs",
@@ -78,7 +78,7 @@ CHECKS: Final = {
              WHERE NOT EXISTS (SELECT FROM pg_index WHERE indrelid = c.oid AND indisprimary)""",
         "CREATE TABLE daybook.fault (id uuid)",
     ),
-    "no index is there twice": Check(
+    "no index is duplicated": Check(
         f"""SELECT c.relname FROM {_TABLES} JOIN pg_index i ON i.indrelid = c.oid
              GROUP BY c.relname, c.oid, i.indkey::text, pg_get_expr(i.indpred, c.oid), pg_get_expr(i.indexprs, c.oid)
             HAVING count(*) > 1""",
@@ -117,7 +117,7 @@ CHECKS: Final = {
         "SELECT extname FROM pg_extension WHERE extnamespace = 'public'::regnamespace",
         "CREATE EXTENSION IF NOT EXISTS plpgsql; UPDATE pg_extension SET extnamespace = 'public'::regnamespace",
     ),
-    # pg_upgrade refuses columns of these types.
+    # pg_upgrade refuses columns of most of these types.
     "no column is of a reg type": Check(
         f"""SELECT c.relname || '.' || a.attname FROM {_TABLES} JOIN pg_attribute a ON a.attrelid = c.oid
              WHERE a.attnum > 0 AND a.atttypid::regtype::text LIKE 'reg%' AND a.atttypid <> 'regclass'::regtype""",

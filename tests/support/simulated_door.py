@@ -1,5 +1,5 @@
 """The HTTP door of a simulated instance: gives commands to its shard, publishes them, and tells clients the outcomes.
-The service's own `ShortWay` decides which of them go to the shard. The door dies with its shard, and its clients then
+The service's own `ShortWay` decides which commands go to the shard. The door dies with its shard, and its clients then
 hear nothing.
 """
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from support.simulated_writer import Writer
 
 MOST_QUEUED = 6
-"""So few that the queue is full now and then."""
+"""So few that the queue sometimes fills."""
 
 
 @dataclass(slots=True)
@@ -60,7 +60,7 @@ class Door:
     # What clients and the shard ask of the door
 
     def post(self, requests: Sequence[Request], *, waits: bool) -> None:
-        """Takes requests of one key, in order. With `waits` they may go the short way."""
+        """Takes requests of one key, in order. They may go the short way only with `waits`."""
         partition = self.writer.shard.partition
         commands = [self._command(each) for each in requests]
         is_open = waits and self.short_way.is_open(partition, commands[0].key)
@@ -96,7 +96,9 @@ class Door:
             self._fall_back(commands)
 
     def require_nothing_held(self) -> None:
-        """The shard has given its partition away, or takes it over again: the door must have published all."""
+        """The shard has given its partition away, or takes it over again: the door must have published all its
+        commands.
+        """
         if self.requests:
             raise Failed("handed_back", f"the shard's commands were not published: {sorted(self.requests)}")
 
@@ -133,7 +135,7 @@ class Door:
         self.short_way.end_publishing(partition, key, offsets)
 
     def die(self) -> None:
-        """The clients send their commands again, at some time."""
+        """The clients send their commands again at some later time."""
         for request in self.requests.values():
             self.around.say_unknown(request)
         self.requests.clear()

@@ -16,7 +16,7 @@ def healed_tables() -> tuple[Table, ...]:
 
 
 def quarantined(stored: Stored, org_id: str) -> Stored:
-    """From now on, the org's rows stand still, as if its next entry could not be applied."""
+    """A state in which the org's rows no longer change, as if its next entry could not be applied."""
     after = stored.copy()
     after.quarantine[org_id] = (stored.generation(org_id) + 1, True)
     return after

@@ -71,14 +71,14 @@ class Log:
             self.values += self.late.pop(draw.randrange(len(self.late)))
 
     def add_rogue(self, draw: random.Random, others: list[bytes]) -> None:
-        """Appends a foreign record: no JSON, a copy of a record of this log, or a copy from another partition
+        """Appends a foreign record: one that is not JSON, or a copy of a record of this log or of another partition's
         (`others`).
         """
         known = [b"rogue", *self.values[-20:], *others[-20:]]
         self.values.append(draw.choice(known))
 
     def lose(self, first: int, partition: int, draw: random.Random) -> None:
-        """Drops all records from offset `first` on. Replaces them by nothing, by void records, or by another
+        """Drops all records from offset `first` on. Replaces them with nothing, with void records, or with another
         history.
         """
         lost, self.values = self.values[first:], self.values[:first]
@@ -93,7 +93,7 @@ class Log:
 
 
 def another_history(partition: int, kept: Sequence[bytes], lost: Sequence[bytes]) -> list[bytes]:
-    """Another history: as many entries as were lost, which extend the kept entries with correct hashes."""
+    """Returns as many entries as there are lost records. They extend the kept entries with correct hashes."""
     chain = Chain(partition)
     for offset, value in enumerate(kept):
         chain.take(offset, value)

@@ -39,7 +39,8 @@ FOLDS = folds(managed_users=True)
 class Stored:
     """The projector writes `rows` and `audit_log`. `entries` and `orgs` are what a shard would read from these rows,
     except activities, which it reads from `rows`. The keys of `audit_log` and `entries` are the rows' ids, which may be
-    second ids. `quarantine`: for each org that was in quarantine, its generation, and whether it still is.
+    second ids. `quarantine`: for each org that is or was in quarantine, its generation, and whether it is in
+    quarantine now.
     """
 
     checkpoints: dict[int, Checkpoint] = field(default_factory=dict)
@@ -114,7 +115,7 @@ class Stored:
         return Activity(connection.activity.config, running, failures, pending)  # type: ignore[arg-type]  # by column
 
     def tables(self) -> Tables:
-        """The tables in the form in which tests read PostgreSQL's. No users are registered, so there are none."""
+        """The tables in the form that `read_tables` returns. There are no users, because none are registered."""
         rows = {
             name: {
                 tuple(str(row[column]) for column in key): tuple(_value(row[column], column) for column in others)
@@ -145,8 +146,8 @@ Transaction = tuple[Statement, ...]
 
 @dataclass(slots=True)
 class Postgres:
-    """`past`: every earlier state, as backups have them. `owners`: for each chosen id, the org that has it; unlike in a
-    real restore, no reservation is lost.
+    """`past`: all earlier states, which serve as backups. `owners`: for each chosen id, the org that has it; unlike a
+    real restore, a simulated one loses no reservation.
     """
 
     now: Stored = field(default_factory=Stored)
@@ -194,7 +195,7 @@ def move_checkpoint(stored: Stored, batch: Batch) -> None:
 
 
 def is_entry_of(identity: Identity, entry: Entry) -> bool:
-    """Whether a row that has the id belongs to this identity. Another entry may have the same id."""
+    """Whether a row that was found by its id belongs to this identity. Another entry may have the same id."""
     return identity_of(entry) == identity
 
 

@@ -1,5 +1,5 @@
-"""The simulated projector of one partition. It reads the log with the projector's own code, and runs one transaction in
-a step. Several of them may project the same partition.
+"""The simulated projector of one partition. It reads the log with the projector's own code, and runs one transaction
+per step. Several projectors may project the same partition.
 """
 
 import random

@@ -1,5 +1,5 @@
-"""The shard of one partition in one simulated instance, and its pending effects. The data that it reads may be out of
-date when it arrives.
+"""The shard of one partition in one simulated instance, and its pending effects. Data that the shard has asked for may
+be out of date when it arrives.
 """
 
 import sys
@@ -84,11 +84,13 @@ class Writer:
         elif self.todo:
             self._carry_out(self.todo.popleft(), around)
         else:
-            # Every other time, other partitions' tails take the whole half that is in nobody's share (`TailLimit`).
+            # Half of the time, other partitions' tails take up all memory outside the equal shares (see `TailLimit`).
             self.tell(events.Tick(self.shard.config.max_tail // 2 * (around.now_us % 2)))
 
     def tell(self, event: events.Event) -> None:
-        """Lets the next batch take none, one or all of the local commands, as the engine may. The others wait."""
+        """Gives the shard an event. First sets whether its next batch may take none, one or all of the local commands,
+        as the engine may.
+        """
         self.shard.inbox.most_local = (0, 1, sys.maxsize)[self.door.around.now_us % 3]
         self._accept(self.shard.handle(event))
         if self.shard.phase is ShardPhase.READY and self.shard.inbox.local.line and not self.todo:
@@ -151,12 +153,12 @@ class Writer:
             case effects.Hold():
                 around.reports["hold"] += 1
             case effects.Answer() | effects.AnswerLocally() | effects.HandBack() | effects.Stop() | effects.Pin():
-                raise AssertionError(f"{step}: `tell` handles it, and managed users need no pins")
+                raise AssertionError(f"{step}: `_accept` handles it, and managed users need no pins")
             case _:
                 assert_never(step)
 
     def _take_over(self, step: BegunTakeover | BegunReading, around: Surroundings) -> None:
-        """Opens the log, or reads a slice. At the end, asks for the ends that a shard needs to know afterwards."""
+        """Opens the log, or reads a slice. After the last slice, queues the ends of the logs and of the topic."""
         log, topic = around.logs[self.shard.partition], around.topics[self.shard.partition]
         match step:
             case BegunTakeover(checkpoint):
@@ -173,7 +175,7 @@ class Writer:
             self.todo.append(PendingEvent(events.TopicRead(self.shard.takeovers, self.position, len(topic))))
 
     def finish_look_up(self, look_up: BegunLookUp, around: Surroundings) -> None:
-        """Gives the shard all that it needs, as of the moment when the look-up began (docs/log.md, rule 1)."""
+        """Gives the shard everything that it needs, as of the moment when the look-up began (docs/log.md, rule 1)."""
         needs, partition = look_up.load.needs, self.shard.partition
         snapshot = around.postgres.snapshot(look_up.moment, partition, needs, around.users, around.now_us)
         self.tell(events.SnapshotLoaded(snapshot, around.now_us, around.draw.randbytes(16 * look_up.load.commands)))

@@ -1,8 +1,6 @@
 """Simulates all of Daybook in one thread. Each partition has two active writers, each with a door, and two active
-projectors; the logs, the commands topic and PostgreSQL are plain state.
-
-A seeded scheduler picks the next step. Nothing here sleeps or does I/O, so hundreds of schedules run in a minute.
-Over 250 lines, because every step is one of the scheduler's choices.
+projectors; logs, commands topic and PostgreSQL are plain state. A seeded scheduler picks each step. Nothing sleeps or
+does I/O, so hundreds of schedules run in a minute. Over 250 lines: every step is one of the scheduler's choices.
 """
 
 import json
@@ -31,7 +29,7 @@ from support.world import CREATED
 
 CONFIG = ShardConfig(partitions=1, cache_bytes=8_000, max_tail=4_000_000, managed_users=True, max_commands=5)
 MEMORY_STEPS = 8
-"""A writer's copies are judged after every eighth step of a writer."""
+"""After every eighth step of any writer, that writer's copies of orgs are judged."""
 MAX_CALM_STEPS = 30_000
 """A schedule must be over after this many steps without faults."""
 Arrivals = Literal["kafka", "local", "both"]
@@ -82,7 +80,9 @@ class World:
         self.start_all()
 
     def send(self, record: CommandRecord) -> None:
-        """Sends the command to a door, or publishes it in its own partition or, one time in twenty, in a random one."""
+        """Publishes the command, or queues it for a client that publishes it or sends it to a door. One published
+        command in twenty goes to a random partition.
+        """
         draw, partitions, number = self.around.draw, self.config.partitions, len(self.sent)
         key = parse_command(record.value or b"").key
         home = partition_of(key, partitions)
@@ -119,7 +119,7 @@ class World:
         raise Failed(judge, f"not over after {MAX_CALM_STEPS} steps without faults: {self._state()}")
 
     def start_all(self) -> None:
-        """Replaces all writers, doors and projectors by new ones, as after a power cut. They know only the stored
+        """Replaces all writers, doors and projectors with new ones, as after a power cut. These know only the stored
         state.
         """
         for partition in range(self.config.partitions):
@@ -205,7 +205,7 @@ class World:
         self.around.draw.choice(self.writers[partition]).tell(RunsOverdue(runs))
 
     def _request(self) -> None:
-        """A client publishes a command, or sends one to three commands of one key to a door of its partition."""
+        """A client publishes a command, or sends one to three commands of one key to a door of the key's partition."""
         draw, requests = self.around.draw, self.around.requests
         if not requests:
             return
@@ -236,7 +236,7 @@ class World:
         door.short_way.leave(partition)
 
     def _assign_left(self) -> None:
-        """Assigns all partitions that were taken from their instances again."""
+        """Assigns again all partitions that were taken from their instances."""
         for partition, writers in enumerate(self.writers):
             for which in [number for number, writer in enumerate(writers) if not writer.reads]:
                 self._assign(partition, which)
@@ -245,7 +245,7 @@ class World:
         self.around.draw.choice(self.writers[self._somewhere()]).door.half_wait()
 
     def _quarantine(self) -> None:
-        """An org's rows stop changing, as with a projector that cannot apply its next entry."""
+        """An org's rows stop changing, as if the projector could not apply the org's next entry."""
         postgres = self.around.postgres
         free = sorted(org_id for org_id in postgres.now.orgs if org_id not in self._in_quarantine())
         if free:

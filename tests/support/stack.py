@@ -48,7 +48,7 @@ def servers(settings: Settings) -> Iterator[Servers]:
     if not parts_needed(settings):
         yield Servers(settings.kafka_bootstrap, settings.database_url.get_secret_value())
     elif settings.stack == "docker":
-        from support.containers import containers  # noqa: PLC0415 - slow to import, and seldom asked for
+        from support.containers import containers  # noqa: PLC0415 - slow to import, and rarely needed
 
         with containers() as started:
             yield started
@@ -89,8 +89,8 @@ def own_home() -> Iterator[Home]:
 
 @contextmanager
 def sigterm_as_sigint() -> Iterator[None]:
-    """SIGTERM raises KeyboardInterrupt, so that the program stops what it has started before it ends. Does nothing in
-    other threads than the main one, because only that may set a handler.
+    """SIGTERM raises KeyboardInterrupt, so that the program stops what it has started before it ends. Does nothing
+    outside the main thread, because only the main thread may set a handler.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -130,7 +130,7 @@ def remove(home: Home) -> None:
 
 
 class Fresh:
-    """Makes settings with a new topic prefix and a new database, and deletes the topics and databases in the end."""
+    """Makes settings with a new topic prefix and a new database. `drop` deletes these topics and databases."""
 
     def __init__(self, found: Servers) -> None:
         self._servers = found
@@ -147,7 +147,7 @@ class Fresh:
         return settings
 
     def drop(self) -> None:
-        """Deletes all topics and databases, and ignores failures: their names are unique, so leftovers do no harm."""
+        """Deletes all topics and databases. Ignores failures: the names are unique, so leftovers do no harm."""
         for settings in self._made:
             with suppress(DaybookError, KafkaError, OSError, TimeoutError):
                 _outside_the_loop(_delete_topics(settings))
@@ -207,7 +207,7 @@ def stack(request: pytest.FixtureRequest) -> Iterator[Servers]:
 
 @pytest.fixture
 def fresh_settings(stack: Servers) -> Iterator[FreshSettings]:
-    """Settings for one test; their topics and databases are deleted after it."""
+    """Makes settings for one test; their topics and databases are deleted after the test."""
     fresh = Fresh(stack)
     yield fresh
     fresh.drop()
@@ -215,7 +215,7 @@ def fresh_settings(stack: Servers) -> Iterator[FreshSettings]:
 
 @pytest.fixture(scope="session")
 def lasting_settings(stack: Servers) -> Iterator[FreshSettings]:
-    """Settings for fixtures that many tests share; their topics and databases are deleted after the session."""
+    """Makes settings for fixtures that many tests share; their topics and databases are deleted after the session."""
     fresh = Fresh(stack)
     yield fresh
     fresh.drop()

@@ -1,5 +1,5 @@
 """A PostgreSQL server that is set up like Supabase's. The owner is not a superuser. There are API roles that anybody
-can use, and default privileges grant them everything that the owner creates. `auth.users` belongs to another role.
+can use. Default privileges give them all rights to what the owner creates. `auth.users` belongs to another role.
 """
 
 import asyncio

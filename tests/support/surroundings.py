@@ -38,7 +38,7 @@ class Failed(AssertionError):
 
 
 class Publishing(Enum):
-    """What a door knows of a command that it has published."""
+    """What a door knows of a command that it tried to publish."""
 
     PUBLISHED = auto()
     NOTHING_DONE = auto()
@@ -72,9 +72,9 @@ class Surroundings:
     after their orgs are healed, by correlation id. `reports` counts what shards report, how often they are on hold, and
     how local commands are sent.
 
-    Of the clients of the doors: `requests` are to be sent. `gave_up`: numbers of commands whose clients heard that
-    nothing was done. `unsure`: numbers of commands whose client, at least one time, did not hear what was done.
-    `orders`: for each door, the numbers of the commands that it accepted.
+    About the clients of the doors: `requests` are still to be sent. `gave_up`: numbers of commands whose clients were
+    told that nothing was done, and do not send them again. `unsure`: numbers of commands whose clients, at least
+    once, were not told what was done. `orders`: for each door, the numbers of the commands that it accepted.
     """
 
     draw: random.Random
@@ -125,7 +125,7 @@ class Surroundings:
             self.send(each.partition, CommandRecord(0, each.key, each.value, headers, self.now_us // 1000))
 
     def give(self, reply: Reply) -> None:
-        """A sender gets an answer. Raises `Failed` if it names a place of the log that has no entry of the command."""
+        """A sender gets an answer. Raises `Failed` if the answer names a position without an entry of the command."""
         ticket, answer = reply.correlation_id or b"", json.loads(reply.value)
         self.answered.add(ticket)
         self.answers.setdefault(ticket.partition(b".")[0], set()).add(reply.value)
@@ -154,7 +154,7 @@ class Surroundings:
             self.requests.append(request)
 
     def say_unknown(self, request: Request) -> None:
-        """The client sends the command again, at some time."""
+        """The client sends the command again at some later time."""
         self.unsure.add(request.number)
         self.requests.append(request)
 

@@ -1,4 +1,4 @@
-"""Generates the tables of the documentation that must agree with the code, as exact Markdown."""
+"""Generates, as exact Markdown, those tables of the documentation that must agree with the code."""
 
 from collections.abc import Iterable, Sequence
 

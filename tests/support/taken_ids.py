@@ -1,5 +1,5 @@
-"""Makes entries whose first id another row of `audit_log` has already: by shortening the hash in ids, or by inserting
-such a row.
+"""Makes entries whose first id is already taken by another row of `audit_log`, by shortening the hash in ids or by
+inserting such a row.
 """
 
 import json
@@ -18,7 +18,9 @@ ROWS = "SELECT id::text, metadata_json FROM audit_log"
 
 
 def cut_first_ids(monkeypatch: pytest.MonkeyPatch, digits: int = 0) -> None:
-    """Keeps only `digits` hex digits of the hash in first ids, so that entries of similar times often have the same."""
+    """Keeps only `digits` hex digits of the hash in first ids, so that entries of similar times often have
+    the same id.
+    """
     whole = Identity.first_id
 
     def cut(identity: Identity) -> str:
@@ -41,8 +43,8 @@ def second_id_of(entry: Json) -> str:
 
 
 async def second_ids(pool: Pool, log: Logbook) -> int:
-    """The number of rows that have their second id. Raises AssertionError unless each entry has one row, with its first
-    id or, if another row has the first id, with its second id.
+    """The number of entries that are stored under their second id. Raises AssertionError unless each entry has a row
+    under its first id or, if a row has that id already, under its second id.
     """
     entries = {entry["metadata_json"]["hash"]: entry for at in range(log.partitions) for entry in entries_of(log, at)}
     stored = [(row["id"], json.loads(row["metadata_json"])) for row in await pool.fetch(ROWS)]

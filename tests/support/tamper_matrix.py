@@ -164,7 +164,7 @@ def table_cases() -> list[Case]:
 
 
 def _damage(table: Table, damage: str) -> str:
-    """What the page calls it."""
+    """The name of the damage in docs/auditing.md."""
     is_counted = table is CONNECTION_ACTIVITY
     return "a row of `daybook.connection_activity` altered, deleted or added" if is_counted else damage
 

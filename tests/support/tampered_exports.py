@@ -1,6 +1,6 @@
 """All exports on which verifiers are tested, each with the finding that a verifier must report first (None: valid). To
-check another verifier, write each export to a folder, and compare the verifier's first finding with this one, or its
-whole report with the example verifier's.
+check another verifier, write each export to a folder, and compare the verifier's first finding with the expected one,
+or its whole report with the example verifier's.
 """
 
 from collections.abc import Iterator

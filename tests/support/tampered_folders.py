@@ -23,7 +23,7 @@ def manifest(value: bytes) -> Files:
 
 
 def with_members(**members: Any) -> Files:
-    """The honest export, with these members in the manifest and the digest computed again."""
+    """The honest export, with these members in the manifest and a recomputed digest."""
     return manifest(digested({name: value for name, value in (VALUE | members).items() if value is not MISSING}))
 
 
@@ -39,7 +39,7 @@ def of_manifest(check: str, field: str, expected: Any, found: Any, **place: int)
 
 
 def text_altered() -> Iterator[Export]:
-    """The manifest's text is changed, but its digest is not."""
+    """Manifests whose text is changed, and whose digest is not recomputed."""
 
     def case(name: str, old: bytes, new: bytes, first: Json) -> Export:
         assert TEXT.count(old) == 1, old
@@ -109,7 +109,7 @@ def members_altered() -> Iterator[Export]:
 
 
 def claims_altered() -> Iterator[Export]:
-    """Manifests that describe a file in a valid form but wrongly, and have a correct digest."""
+    """Manifests with a correct digest that describe a file wrongly, but in a valid form."""
     last = len(LOG[2]) - 1
     gone = {"check": "missing", "partition": 2, "place": "export", "position": last + 1}
     for name, value, first in (
@@ -142,7 +142,7 @@ def files_altered() -> Iterator[Export]:
     name = "x" * 201
     yield Export("a long name", HONEST | {name: b""}, surplus(f"sha256:{hashlib.sha256(jcs(name)).hexdigest()}"))
     yield Export("a name in upper case", HONEST | {"Manifest.json": b""}, surplus("Manifest.json"))
-    # U+FB01 is one UTF-16 unit above all surrogates, and fewer bytes than U+1F600.
+    # U+FB01 sorts before U+1F600 in UTF-8, but after it in UTF-16, where surrogates sort lower.
     yield Export("names in the order of bytes", HONEST | {"\U0001f600": b"", "\ufb01": b""}, surplus("\ufb01"))
 
 

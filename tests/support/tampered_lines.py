@@ -60,7 +60,7 @@ ALTERED_MEMBERS = [
     ("a digit of the entity's id", f'"entity_id":"{ORG}"', f'"entity_id":"{ORG[:-1]}2"'),
     ("a letter of a column's name", '"result"', '"resulu"'),
     ("a letter of the result", "success", "succesr"),
-    ("a member that the page does not know", '"result"', '"rest":1,"result"'),
+    ("an unknown member", '"result"', '"rest":1,"result"'),
     ("a column left out", '"project_id":null,', ""),
     ("a digit of the commit", METADATA["commit"], f"{ZEROS[:63]}1"),
     ("a digit of the id", SECOND[1]["id"], f"{SECOND[1]['id'][:-1]}!"),
@@ -186,7 +186,7 @@ def sealed_again() -> Iterator[Export]:
 
 
 def tampered_lines() -> Iterator[Export]:
-    """All exports of this module. The first four functions change only one byte of a line, or a few."""
+    """All exports of this module and of `tampered_texts`."""
     altered = (data_altered, members_altered, places_altered, long_values)
     for made in (*altered, not_readable, not_canonical, moved, sealed_again):
         yield from made()

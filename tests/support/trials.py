@@ -14,7 +14,9 @@ COMMANDS, STEPS = 50, 400
 
 
 def run_schedule(seed: int, arrivals: Arrivals = "both") -> World:
-    """Runs a schedule. Raises every fault as `Failed`, also unexpected exceptions and changes that tables refuse."""
+    """Runs a schedule. Raises every fault as `Failed`, including unexpected exceptions and changes that
+    tables refuse.
+    """
     draw = random.Random(seed)
     config = replace(
         CONFIG,

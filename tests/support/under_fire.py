@@ -1,5 +1,5 @@
-"""Runs more schedules of the simulation: `python -m support.under_fire SCHEDULES [FIRST_SEED]`. It runs them without
-mutants; then it runs each mutant on the first hundred seeds, and prints the table of docs/fault-testing.md.
+"""Runs more schedules of the simulation: `python -m support.under_fire SCHEDULES [FIRST_SEED]`. First runs them without
+mutants. Then runs each mutant with the seeds 0 to 99, and prints the table of docs/fault-testing.md.
 """
 
 import sys
@@ -21,7 +21,7 @@ def main(schedules: int, first_seed: int) -> None:
         if failed is not None:
             sys.exit(f"seed {seed}: {failed}")
     minutes = (time.process_time() - begun_at) / 60
-    _say(f"{schedules} schedules went well, {schedules / minutes:.0f} a minute on one core\n")
+    _say(f"{schedules} schedules passed, {schedules / minutes:.0f} a minute on one core\n")
     _say(row(HEAD))
     _say(row("---" for _ in HEAD))
     for mutant in MUTANTS:

@@ -1,5 +1,5 @@
-"""The rules of who sees which rows, written a second time, without SQL. There are rows of two orgs, users with every
-pair of roles in the first org, and what each of these users should see of each table.
+"""The rules for who sees which rows, written a second time, without SQL. Defines rows of two orgs, users with every
+pair of roles in the first org, and what each user should see of each table.
 
 Each row has a scope: `project` if it belongs to the project in which the users have their roles, `org` if it belongs to
 another project of their org or to the org itself, `foreign` if it belongs to the other org, or `nowhere`.
@@ -65,7 +65,7 @@ def expected_scopes(table: str, org_role: str | None, project_role: str | None) 
 
 
 def restrict(everything: Seen, scopes: Mapping[str, Iterable[str]]) -> dict[str, Counter[str]]:
-    """The part of `everything` that lies in these scopes of each table. Omits scopes without rows."""
+    """The part of `everything` that lies in the scopes given for each table. Omits scopes without rows."""
     return {
         table: Counter({scope: counts[scope] for scope in scopes[table] if counts[scope]})
         for table, counts in everything.items()

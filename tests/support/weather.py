@@ -11,7 +11,7 @@ class Weather:
     """`lost` to `without_offset` are shares of all appends: lost, late, appended without acknowledgement, acknowledged
     without an offset. `away` and `unsure` are shares of a door's publications: nothing done, unknown. `rival` is the
     share of the second writer in the steps of a partition's writers. The others are weights of the next step; a step of
-    a writer has the weight 100.
+    a writer has the weight 100. `loses_log`: whether a log loses records after the steps with faults.
     """
 
     lost: float = 0.0

@@ -61,10 +61,10 @@ def timeout(org_id: str, run_id: str) -> Send:
 class Population:
     """The orgs and users that random commands name, and how often each command type is drawn.
 
-    `busy`: a weight for each org. `weights`: a weight for each type in WEIGHTS, for `REGISTER_USER`, `CREATE_ORG` and
-    `TIME_OUT`. `choosing`: the share of creations in which a service chooses the id. `taken`: ids that the org
-    ELSEWHERE has chosen. `long_ago`: an org may choose an id of another org only this many commands later, when it is
-    certain that the other org was first.
+    `busy`: a weight for each org. `weights`: weights of the types in WEIGHTS, and perhaps of `REGISTER_USER`,
+    `CREATE_ORG` and `TIME_OUT`. `choosing`: the share of a service's creations in which it chooses the id. `taken`:
+    ids that the org ELSEWHERE has chosen. `long_ago`: an org may choose an id of another org only this many commands
+    later, when it is certain that the other org was first.
     """
 
     orgs: Sequence[str]
@@ -152,7 +152,7 @@ class RandomCommands:
 
     def _chosen_id(self, kind: str, org_id: str, principal: str) -> str:
         """A new id; or an id that the org has already chosen for this type, even if its thing is deleted; or an id that
-        another org has chosen long ago.
+        another org chose long ago.
         """
         now, long_ago = self._made, self._population.long_ago
         own = [id_ for _, made, org, id_ in self._chosen if (made, org) == (kind, org_id)]
@@ -172,7 +172,7 @@ class RandomCommands:
 
 class Workload:
     """Random commands for a running system. Tests send `registrations` first and wait until they are projected; then
-    they send `sends`, roughly in this order. `flooded` adds an org with a connection that gets so many dead letters.
+    they send `sends`, roughly in this order. `flooded` adds an org with a connection that gets that many dead letters.
     """
 
     def __init__(

@@ -1,5 +1,5 @@
-"""Commands that give a connection more dead letters than one bulk command takes, and bulk commands that resolve
-them.
+"""Commands that give a connection more dead letters than one bulk command takes, and bulk commands that retry and
+resolve them.
 """
 
 from support.chain import Json

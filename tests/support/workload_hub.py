@@ -34,7 +34,7 @@ def _switch_connection(draws: Draws, org: Json) -> Json:
 
 
 def _start_sync(draws: Draws, org: Json) -> Json:
-    """Usually starts a sync of a connection without a running one; often of the connection with the most failures."""
+    """Usually a sync of an active connection that has no running sync; often the one with the most failures."""
     busy = {run["connection_id"] for run in org["runs"].values() if run["status"] == "running"}
     free = {id_: made for id_, made in org["connections"].items() if made["active"] and id_ not in busy}
     if free and draws.chance(0.4):

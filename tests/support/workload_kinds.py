@@ -63,7 +63,7 @@ WITHOUT_EFFECT = {
     "RESOLVE_DLQ_EVENTS",
     "ROTATE_SECRET_REF",
 }
-"""The commands that may be accepted though they change nothing."""
+"""The commands of WEIGHTS that may be accepted although they change nothing."""
 
 MAKES = {things: kind for kind, (things, _) in CREATED.items()}
 SERVED = {*ACTS_ON["runs"], *ACTS_ON["dead_letters"], "START_SYNC", "RECORD_DLQ_EVENT", "RAISE_ALERT", "RESOLVE_ALERT"}
@@ -71,7 +71,7 @@ SERVED = {*ACTS_ON["runs"], *ACTS_ON["dead_letters"], "START_SYNC", "RECORD_DLQ_
 
 
 def lacking(org: Json, kind: str) -> str | None:
-    """The kind of thing that the command needs but the org lacks; None if the org has all."""
+    """The kind of thing that the command needs but the org lacks; None if the org has everything."""
     things = NEEDS.get(kind)
     if things == "runs":
         return None if any(run["status"] == "running" for run in org["runs"].values()) else things

@@ -135,7 +135,7 @@ def require_free(world: World, command: Json) -> None:
 
 
 def reserve(world: World, command: Json) -> None:
-    """Reserves a chosen id. This comes before the decision, and a rejection does not undo it."""
+    """Reserves a chosen id. This happens before the decision, and a rejection does not undo it."""
     if command["type"] in CREATED and CREATED[command["type"]][1] in command["data"]:
         world.reserved.setdefault(created_id(command), command["org_id"])
 

@@ -17,7 +17,7 @@ from daybook_infra.runtime.settings import Settings
 
 @dataclass
 class Parts:
-    """The engine and the subscriber of an instance that may not join the group. `happened`: in order."""
+    """The engine and the subscriber of an instance that may not join the group. `happened`: the calls, in order."""
 
     happened: list[str] = field(default_factory=list)
 

@@ -111,7 +111,7 @@ def _schema_of(type_: str) -> Json:
 
 
 def _field_schema(schema: Json, field: str) -> Json:
-    """The schema of a field, without the null of an optional field."""
+    """The schema of a field, without the null that an optional field allows."""
     whole: Json = schema["properties"][field]
     own: Json = whole["anyOf"][0] if "anyOf" in whole else whole
     return own

@@ -1,4 +1,6 @@
-"""Golden entries: one for each action and version. They are never edited, so every later version must read them."""
+"""Golden entries: one for each action and version. They are never edited, so every later version of Daybook must
+read them.
+"""
 
 from hashlib import sha256
 

@@ -1,4 +1,6 @@
-"""Bodies made slow to parse are split in small steps, parsed at most once, and never if they have too many values."""
+"""Bodies that are meant to be slow to parse: they are split in small steps and parsed at most once, or not at all if
+they have too many values.
+"""
 
 import json
 from collections import Counter
@@ -21,7 +23,7 @@ BATCHES = dict(batches())
 
 @pytest.fixture
 def parsed(monkeypatch: pytest.MonkeyPatch) -> Counter[bytes]:
-    """How often each text was parsed. Texts of up to 100 bytes do not count: a parser may read single strings."""
+    """How often each text was parsed. Texts of up to 100 bytes are not counted: a parser may read single strings."""
     counts: Counter[bytes] = Counter()
 
     def counted(parse: Callable[..., Any]) -> Callable[..., Any]:

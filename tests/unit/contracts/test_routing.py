@@ -1,4 +1,4 @@
-"""Partitioning, equal to the default partitioner of Kafka's Java client."""
+"""Keys are partitioned as they are by the default partitioner of Kafka's Java client."""
 
 import pytest
 from hypothesis import given

@@ -111,7 +111,7 @@ def record(value: bytes, principal: str | None, door: str | None = None, proof: 
 
 
 def signed(value: bytes, principal: str, key: bytes, door: str | None = None) -> CommandRecord:
-    """A record with the signature of this key."""
+    """A record that is signed with this key."""
     return record(value, principal, door, signature(key, principal, door or "", value))
 
 
@@ -154,22 +154,22 @@ FORGED = {
     "no principal": record(VALUE, None, proof=SIGNED),
     "an invalid principal": signed(VALUE, "billing", BILLING_KEY),
     "another value": record(envelope(data={"name": "y"}), "service:billing", proof=SIGNED),
-    "a value with a space more": record(VALUE + b" ", "service:billing", proof=SIGNED),
+    "a value with one more space": record(VALUE + b" ", "service:billing", proof=SIGNED),
     "another principal": record(VALUE, "service:root", proof=SIGNED),
     "a mark that was not signed": record(VALUE, "service:billing", "http", SIGNED),
     "a mark that a service signed": signed(VALUE, "service:billing", BILLING_KEY, "http"),
     "a user whom a service signed": signed(VALUE, f"user:{ANN}", BILLING_KEY),
-    "another user than the door's": record(VALUE, f"user:{ORG}", "http", BY_DOOR),
+    "a user other than the door's": record(VALUE, f"user:{ORG}", "http", BY_DOOR),
     "the door's signature without its mark": record(VALUE, f"user:{ANN}", proof=BY_DOOR),
     "the door's record as a service's": record(VALUE, "service:billing", "http", BY_DOOR),
     "another mark": signed(VALUE, f"user:{ANN}", DOOR_KEY, "kafka"),
     "a mark that holds the start of the signed value": record(
         VALUE, f"user:{ANN}", "http\nx", signature(DOOR_KEY, f"user:{ANN}", "http", b"x\n" + VALUE)
     ),
-    "the key of nobody": signed(VALUE, "service:billing", b"x" * 32),
+    "a key that nobody has": signed(VALUE, "service:billing", b"x" * 32),
     "an empty key": signed(VALUE, "service:root", b""),
     "half a signature": record(VALUE, "service:billing", proof=SIGNED[:32]),
-    "no hex": record(VALUE, "service:billing", proof=b"\xff" * 64),
+    "not hex": record(VALUE, "service:billing", proof=b"\xff" * 64),
     "an empty signature": record(VALUE, "service:billing", proof=b""),
 }
 

@@ -65,7 +65,7 @@ def test_an_empty_or_too_long_name_or_one_with_control_characters_is_refused(tex
 
 
 def test_a_long_name_of_combining_marks_is_refused_without_normalising_it() -> None:
-    """To normalise it would take longer than a test may, because Python's time is quadratic in the length."""
+    """Normalising it would take longer than a test may: Python's normalisation takes quadratic time."""
     with pytest.raises(ValueError, match="must"):
         name_text("a" + "\u0315\u0300" * 400_000)
 

@@ -1,4 +1,4 @@
-"""The test vectors for programs in other languages: the code and the tests' independent model both give them."""
+"""The test vectors for programs in other languages: the code and the tests' independent model both reproduce them."""
 
 import hashlib
 import json

@@ -28,8 +28,8 @@ EMPTY = Snapshot(NOTHING_PROJECTED, 0, {}, {}, frozenset(), frozenset())
 
 @dataclass
 class Servers:
-    """A PostgreSQL without rows, and a Kafka that acknowledges everything. `happened`: the partitions whose batches
-    were decided and appended, in order.
+    """A PostgreSQL without rows, and a Kafka that acknowledges everything. `happened`: each decision and append with
+    its partition, in order.
     """
 
     happened: list[tuple[str, int]] = field(default_factory=list)

@@ -83,7 +83,7 @@ def key_of(partition: int, number: int = 0) -> str:
 
 
 def crowd(paced: Paced) -> None:
-    """Gives every shard a backlog of one key, and finishes the batches that have the newcomers."""
+    """Gives every shard a backlog of one key, and finishes the first batches, which take the newcomers."""
     for partition in range(SHARDS):
         paced.send(partition, key_of(partition), MANY)
     paced.look()

@@ -57,7 +57,7 @@ async def running(consumer: Consumer, assignments: dict[int, Assignment]) -> Asy
 
 @pytest.fixture(autouse=True)
 def _short_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The pause after a commit that succeeds is long, so that a test fails if a failed one is taken for it."""
+    """The pause after a successful commit is long, so that a test times out if a failed commit counts as successful."""
     monkeypatch.setattr(commits, "PAUSE_SECONDS", HOUR)
     monkeypatch.setattr(commits, "RETRY_SECONDS", 0.0)
 

@@ -1,4 +1,4 @@
-"""Look-ups of overdue runs: each waits until it is due, but repeating a failed one does not."""
+"""Look-ups of overdue runs wait until they are due, but a failed one is repeated sooner."""
 
 import asyncio
 from dataclasses import dataclass, field

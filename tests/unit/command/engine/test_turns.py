@@ -9,7 +9,7 @@ from daybook_command.engine.turns import Turns
 
 
 async def iterations_of(waiters: int) -> list[int]:
-    """The iterations of the loop in which waiters get their turns if all of them come together."""
+    """The loop iterations in which the waiters get their turns if all of them begin to wait at once."""
     shared, iteration, found = Turns(), 0, list[int]()
 
     async def wait() -> None:

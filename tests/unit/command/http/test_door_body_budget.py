@@ -1,4 +1,4 @@
-"""The memory of requests in progress is bounded, and it is released in every case when a request ends."""
+"""The memory of requests in progress is bounded, and it is released however a request ends."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -79,9 +79,7 @@ async def test_a_batch_costs_the_larger_of_its_items_and_its_size() -> None:
 
 @pytest.mark.parametrize("path", ["/v1/commands", "/v1/commands:batch"])
 async def test_a_body_is_charged_before_it_is_parsed(path: str) -> None:
-    """Of two simultaneous large bodies, the second gets 429 and not 400 for its invalid JSON: the bucket is
-    overdrawn.
-    """
+    """Of two simultaneous large bodies with invalid JSON, the second gets 429, not 400: the bucket is overdrawn."""
     door = DoorAlone(burst=2, rate=0.01)
     answers = await asyncio.gather(*[door.post(path, b"[{" + b" " * 100_000) for _ in range(2)])
     assert sorted(answer.status_code for answer in answers) == [400, 429]

@@ -195,7 +195,7 @@ async def test_while_a_published_command_is_undecided_later_ones_of_its_key_are_
     assert (len(door.kafka.records), shards.given) == (2, [])
     await door.send(rename(id=IDS[2], org_id=OTHER))
     assert len(shards.given) == 1
-    shards.decided = 2  # both were published at the offsets 0 and 1
+    shards.decided = 2  # the first two were published at offsets 0 and 1
     await door.send(rename(id=IDS[3]))
     assert [each.command.id for each in shards.given] == [IDS[2], IDS[3]]
 

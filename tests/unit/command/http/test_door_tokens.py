@@ -1,4 +1,4 @@
-"""What the HTTP API answers to a token that is refused."""
+"""How the HTTP API answers a request whose token is refused."""
 
 from support.door_doubles import DoorAlone, rename, token
 

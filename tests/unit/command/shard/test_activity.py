@@ -1,4 +1,4 @@
-"""A shard reads a connection's activity once, and then keeps it as of the head of its log."""
+"""A shard reads a connection's activity once, and then keeps it up to date with the head of its log."""
 
 import json
 from collections.abc import Mapping

@@ -16,7 +16,7 @@ from support.one_shard import ORG
 KEYS = [f"{number:08x}-0000-4000-8000-000000000000" for number in range(4)]
 QUIET = KEYS[0]
 MOST = 4
-# Either the keys of commands that arrive, or how many commands of the next batch are put back.
+# A step is either the keys of commands that arrive, or how many commands of the next batch are put back.
 STEPS = st.lists(st.one_of(st.lists(st.sampled_from(KEYS), max_size=12), st.integers(0, MOST)), max_size=30)
 
 

@@ -1,5 +1,5 @@
-"""A bulk command with a filter is the only command of its org in its batch, because it is decided on loaded matches.
-Other orgs' commands can be in the same batch.
+"""A bulk command with a filter is the only command of its org in its batch, because it is decided from matches that are
+loaded before the batch is decided. Other orgs' commands can be in the same batch.
 """
 
 from uuid import UUID

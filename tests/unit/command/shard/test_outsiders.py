@@ -125,7 +125,7 @@ def test_a_repeat_with_different_free_text_is_still_a_repeat() -> None:
 @pytest.mark.parametrize("type_", sorted(COMMANDS))
 @pytest.mark.parametrize("org", [ORG, NO_ORG], ids=["org", "no org"])
 def test_a_strangers_entry_is_small_and_does_not_use_up_the_owners_id(type_: str, org: str) -> None:
-    """The key of CREATE_ORG is the new org, and the key of REGISTER_USER is the other user."""
+    """The key of CREATE_ORG is the new org, and the key of REGISTER_USER is the user whom EVE tries to register."""
     tried = sample(type_)
     tried["data"] |= dict.fromkeys(tried["data"].keys() & {"name", "key_name"}, "n" * 200)
     shard = ready_shard()
@@ -145,7 +145,7 @@ def test_a_strangers_entry_is_small_and_does_not_use_up_the_owners_id(type_: str
 @pytest.mark.parametrize("type_", sorted(COMMANDS))
 @pytest.mark.parametrize("known", [KNOWN, frozenset({ANN})], ids=["known user", "unknown user"])
 def test_a_stranger_cannot_tell_a_real_org_from_an_unknown_one(type_: str, known: frozenset[str]) -> None:
-    """An exception is CREATE_ORG of a known user: it creates the unknown org, but the id of the real org is taken."""
+    """The exception is CREATE_ORG by a known user: it creates the unknown org, but the id of the real org is taken."""
     of_real, of_unknown = (answer_to_a_stranger(type_, org, known) for org in (ORG, NO_ORG))
     if type_ == "CREATE_ORG" and known == KNOWN:
         assert (of_real["code"], of_unknown["result"]) == ("ALREADY_EXISTS", "success")

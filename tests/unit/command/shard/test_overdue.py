@@ -1,4 +1,4 @@
-"""When a shard uses its own command to fail overdue runs, and when it does not."""
+"""A shard fails overdue runs with its own commands: an unknown run is ignored, and no client can use up their ids."""
 
 from uuid import UUID
 

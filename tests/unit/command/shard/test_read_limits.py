@@ -1,4 +1,4 @@
-"""When reading from Kafka pauses: too many queued commands, too many queued bytes, or too many open answers."""
+"""When reading from Kafka pauses: too many queued commands or bytes, or too many unacknowledged answers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ class Silent:
 
 @dataclass
 class PausableConsumer:
-    """A consumer that only notes the calls of `pause` and `resume`."""
+    """A consumer that only notes the calls to `pause` and `resume`."""
 
     calls: list[str] = field(default_factory=list)
 

@@ -1,4 +1,4 @@
-"""A thing is only in the shard's tail, because its entry is not projected yet. The rows that belong to it are
+"""If a thing is only in the shard's tail, because its entry is not projected yet, the rows that belong to it are still
 loaded.
 """
 

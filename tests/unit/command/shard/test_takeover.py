@@ -39,7 +39,7 @@ def entries() -> tuple[bytes, ...]:
 
 
 def checkpoint_at(records: list[LogRecord], next_offset: int) -> Checkpoint:
-    """The checkpoint after the records below this offset."""
+    """The checkpoint when all records below this offset are projected."""
     admitted = [(head_of(0, each.value), each.offset) for each in records[:next_offset]]
     found = [(head, offset) for head, offset in admitted if head is not None]
     head, offset = max(found, key=lambda each: each[0].position, default=(NOTHING.head, NOTHING.head_offset))

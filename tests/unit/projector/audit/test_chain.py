@@ -1,4 +1,4 @@
-"""Follows a partition entry by entry: the place of each finding, and how the chain continues after a broken entry."""
+"""A partition followed entry by entry: the place of each finding, and how the chain continues after a broken entry."""
 
 import json
 from typing import Any

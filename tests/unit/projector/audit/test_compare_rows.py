@@ -1,4 +1,4 @@
-"""Compares live rows with folded rows: findings, counts and digests."""
+"""Live rows are compared with folded rows: findings, counts and digests."""
 
 from collections.abc import AsyncIterator, Iterable
 from uuid import UUID

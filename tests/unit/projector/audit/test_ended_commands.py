@@ -1,4 +1,6 @@
-"""A long command that is ended by a signal: its worker processes end too, and its temporary folder is removed."""
+"""A long command that is ended by a signal: its worker processes end too, and its temporary folder is removed unless
+the command was killed.
+"""
 
 import asyncio
 import os
@@ -16,12 +18,12 @@ from support.command_with_worker import INTERRUPTED
 TESTS = Path(__file__).parents[3]
 SECONDS = 90
 IGNORING_CTRL_C = ("sh", "-c", 'trap "" INT; exec "$@"', "sh")
-"""How a shell starts a background job."""
+"""Starts a program as a shell starts a background job: with SIGINT ignored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """`worker`: its connection, which ends when it does."""
+    """`worker`: the connection of the worker, which ends when the worker ends."""
 
     command: asyncio.subprocess.Process
     worker: asyncio.StreamReader

@@ -1,4 +1,4 @@
-"""Reads an exported folder. The lines do not depend on the manifest."""
+"""Reading an exported folder: the lines do not depend on the manifest."""
 
 from hashlib import sha256
 from pathlib import Path

@@ -36,7 +36,7 @@ PLACES: Final = {
     "hash": {VoidReason.WRONG_HASH},
 }
 EARLY, LATE = "", "2026-11-22T15:10:13.123456Z"
-"""The time of the entry before: none, or the time of the samples."""
+"""The time of the previous entry: none, or the time of the samples."""
 
 
 def partition_of_sample(value: bytes) -> int:

@@ -1,5 +1,5 @@
-"""The history of a row. For every row of random logs, it names the same entries as the tests' own fold. Other tests are
-about deletion, quarantine and the names of rows.
+"""The history of a row. For every row of random logs, it names the same entries as the tests' own fold. The other tests
+are about deletion, quarantine and the names of rows.
 """
 
 from typing import Any

@@ -1,5 +1,5 @@
 """`daybook audit verify --export` and docs/examples/verify.mjs, two programs written independently from one page, print
-the same answer to every export, byte for byte.
+the same answer for every export, byte for byte.
 """
 
 from collections import Counter
@@ -29,7 +29,7 @@ def own_answer(folder: Path, *options: str) -> Answer:
 
 
 def differences(exports: Iterable[Export], root: Path) -> list[tuple[str, Answer, Answer]]:
-    """The exports with different answers, and both answers. The line on stderr is not compared."""
+    """The exports with different answers, and both answers. Of stderr, only whether it is empty is compared."""
     written = []
     for at, export in enumerate(exports):
         (root / str(at)).mkdir()

@@ -62,7 +62,7 @@ def test_a_certificate_that_cannot_be_made_is_refused_at_the_start(folder: Path,
     assert f"no file can be made in {tmp_path / 'missing'}" in refused.stderr
 
 
-@pytest.mark.skipif(not FULL_DISK.exists(), reason="a device of Linux")
+@pytest.mark.skipif(not FULL_DISK.exists(), reason="/dev/full exists only on Linux")
 def test_results_are_printed_even_if_the_certificate_cannot_be_written(folder: Path) -> None:
     unwritten = run(folder, "--certificate", FULL_DISK)
     assert (unwritten.exit_code, unwritten.stdout) == (2, TEXT)

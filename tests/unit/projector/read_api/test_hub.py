@@ -1,4 +1,4 @@
-"""Tests the hub of the live streams and the queue of a stream without a database: which entries each stream gets."""
+"""The hub of the live streams and the queue of a stream, without a database: which entries each stream gets."""
 
 import asyncio
 import re

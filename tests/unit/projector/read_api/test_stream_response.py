@@ -1,4 +1,4 @@
-"""The end of a stream that still catches up: the database is away, or the token is no longer valid."""
+"""The end of a stream that is still catching up: a read fails, or the token is no longer valid."""
 
 import asyncio
 import math
