@@ -1,4 +1,4 @@
-"""Batches of 200 over HTTP, in requests to a FastAPI echo: `python tests/bench/http_batches.py [--commands N]`.
+"""Batches of 200 over HTTP, against a FastAPI echo: `python tests/bench/http_batches.py [--commands N]`.
 
 Ours: mixed commands in requests of 200, from 4 clients; the clock stops when all of them are projected. Theirs: one
 command a request, from 100 clients, to an app that validates the envelope with pydantic and sends it back. The value is
@@ -18,7 +18,7 @@ from bench.measuring.comparison import ROUNDS, WARMING, Done, Figure, Side, comp
 from bench.measuring.echo import running_echo
 from bench.measuring.http_load import Plan
 from bench.measuring.orgs import ORGS, Orgs, batches
-from bench.measuring.running import Bench, bench_orgs
+from bench.measuring.running import Bench, bench_orgs, log_end
 
 FIGURE = Figure("http_batches", "batches of 200, commands per echo request", 2.5, at_least=True, unit="commands/s")
 CLIENTS, BATCH, ECHO_CLIENTS = 4, 200, 100
@@ -41,8 +41,10 @@ async def run(bench: Bench, orgs: Orgs, commands: int) -> None:
     waiting = iter(rounds)
 
     async def decided() -> Done:
+        before = await log_end(bench.settings)
         done = await http_load.run(Plan(bench.door, next(waiting), CLIENTS), items_in_each=BATCH)
-        await bench.until_projected()
+        entries = await bench.until_projected() - before
+        assert entries >= commands, f"{commands} commands gave only {entries} entries, so some were refused"
         return Done(commands, time.perf_counter() - done.values["began"], done.values)
 
     async with running_echo() as echo:

@@ -1,9 +1,9 @@
-"""A cheap HTTP generator, in a process of its own: requests in, latencies and statuses out. Requests are ready-made
-bytes, and answers are only split by their length, so the generator costs less than any server under test.
+"""A cheap HTTP load generator, in a process of its own: requests in, latencies and statuses out. Requests are
+ready-made bytes, and answers are only split by their length, so the generator costs less than any server under test.
 
-`run` starts it: `connections` at once, each sending its next request when it has an answer (closed loop, for
-throughput); or, with a `rate`, so many each second, at fixed times whatever the answers (open loop, for latencies,
-which then begin at the planned time).
+`run` starts it. Without a `rate`, each of the `connections` sends its next request when it has an answer (closed loop,
+for throughput). With a `rate`, this many requests a second are sent at fixed times, whatever the answers (open loop,
+for latencies, which are then measured from the planned time).
 """
 
 import asyncio
@@ -27,6 +27,8 @@ from bench.measuring.comparison import Done
 MOST_CONNECTIONS = 1000
 WAIT_SECONDS = 120
 LENGTH = b"content-length:"
+UNDECIDED = ("202", "429", "500", "503")
+"""Statuses of requests that were not decided, or not yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +48,10 @@ def request(path: str, body: bytes, authorization: str) -> bytes:
     return head.encode() + b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
 
 
-async def run(plan: Plan, items_in_each: int = 1) -> Done:
+async def run(plan: Plan, items_in_each: int = 1, *, may_refuse: bool = False) -> Done:
     """Runs a generator process. The values are latencies in seconds, the number of answers of each status, and `began`,
-    on the clock of `time.perf_counter`, which Linux shares between processes.
+    on the clock of `time.perf_counter`, which Linux shares between processes. The items are those of decided requests.
+    Raises AssertionError if there are others, unless the server `may_refuse` them.
     """
     with tempfile.NamedTemporaryFile() as file:
         file.write(pickle.dumps((plan.url, list(plan.requests), plan.connections, plan.rate)))
@@ -65,7 +68,9 @@ async def run(plan: Plan, items_in_each: int = 1) -> Done:
     if process.returncode != 0:
         raise RuntimeError(f"the generator failed with {process.returncode}")
     found: dict[str, Any] = json.loads(out)
-    return Done(len(plan.requests) * items_in_each, found.pop("seconds"), found)
+    undecided = sum(found.get(status, 0) for status in UNDECIDED)
+    assert may_refuse or undecided == 0, found
+    return Done((len(plan.requests) - undecided) * items_in_each, found.pop("seconds"), found)
 
 
 @dataclass(slots=True)
@@ -141,7 +146,7 @@ class Connection(asyncio.Protocol):
 async def drive(url: str, requests: list[bytes], connections: int, rate: float) -> dict[str, Any]:
     load = Load(iter(requests), len(requests), asyncio.Event(), open_loop=rate > 0)
     loop, address = asyncio.get_running_loop(), urlsplit(url)
-    # The server closes a connection without a request for ten seconds; in an open loop each gets its first within five.
+    # The server closes a connection that sends no request within 10 s. In an open loop, each one sends within 5 s.
     count = min(MOST_CONNECTIONS, int(5 * rate)) if rate > 0 else connections
     made = [
         (await loop.create_connection(lambda: Connection(load), address.hostname or "", address.port or 80))[1]
@@ -170,7 +175,7 @@ async def arrivals(load: Load, requests: Sequence[bytes], rate: float) -> None:
 
 
 def summary(latencies: list[float]) -> dict[str, float]:
-    cuts = quantiles(latencies * 2, n=100, method="inclusive")  # twice, because it refuses a single one
+    cuts = quantiles(latencies * 2, n=100, method="inclusive")  # twice, because `quantiles` needs two values
     return {"p50": cuts[49], "p95": cuts[94], "p99": cuts[98], "max": max(latencies)}
 
 
