@@ -1,6 +1,4 @@
-"""`daybook audit restore-topic` on real servers: it writes a lost topic again, byte for byte, even after interruptions,
-and refuses to change a topic that has other records or settings.
-"""
+"""`daybook audit restore-topic` on real servers: it writes a lost topic again, byte for byte, and refuses others."""
 
 import signal
 from collections.abc import Sequence

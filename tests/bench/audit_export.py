@@ -1,4 +1,4 @@
-"""Prints how long an export takes and its peak of memory, for a log that grows: the peak must not grow with it.
+"""Prints how long an export takes, and its peak memory, for a growing log: the peak must not grow with the log.
 `python tests/bench/audit_export.py [--entries FEW MANY ...]`.
 """
 

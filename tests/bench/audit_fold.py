@@ -1,7 +1,7 @@
 """Prints the speed and the memory of the auditors' fold: `python tests/bench/audit_fold.py [--rows N]`. No server.
 
-A generated log of one partition, in which N rows survive, is folded to disk, read back, and compared with itself in
-place of the live tables. The peak must not grow with N.
+A generated log of one partition, which makes N rows, is folded to disk, read back, and compared with itself in place of
+the live tables. The peak memory must not grow with N.
 """
 
 import argparse
@@ -40,8 +40,8 @@ CONFIG = free_json({"events": ["PURCHASE_APPROVED"], "secrets": {"hottok": "shop
 
 
 class Log:
-    """Entries of an integration hub. Of 100, about 33 start runs, 33 end them, 20 record dead letters, 10 retry or
-    resolve them, and 4 rename the org.
+    """Entries of an integration hub. Of 100, about 33 start runs, 33 end them, 20 record dead letters, 10 retry
+    them, and 4 rename the org.
     """
 
     def __init__(self, seed: int) -> None:
@@ -131,7 +131,7 @@ class Log:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=500_000, help="rows that survive")
+    parser.add_argument("--rows", type=int, default=500_000, help="rows that the log makes")
     rows = parser.parse_args().rows
     say(f"{peak():.0f} MiB before the fold")
     with TemporaryDirectory() as folder:

@@ -1,6 +1,6 @@
-"""Prints what it costs to verify logs of rising length: the peak of memory, and the CPU time per entry. A plain loop of
+"""Prints what it costs to verify logs of rising length: the peak memory, and the CPU time per entry. A plain loop of
 `orjson.loads` and SHA-256 over the topic's bytes gives the floor. What a further entry costs comes from the difference
-between two lengths; the rest is fixed: the start of processes. Then prints what each step costs.
+between two lengths; the rest is the fixed cost of starting processes. Then prints what each step costs.
 `python tests/bench/audit_verify.py [--entries FEW MANY ...]`.
 """
 

@@ -2,9 +2,10 @@
 `make bench-large`.
 
 Orgs of 20 members and 5 connections are put into the log and projected. Then a new instance decides many commands on a
-few of them, so that its queues and buffers have grown before anything counts. Then it decides one command on each other
-org: first on as many as DAYBOOK_CACHE_MIB can certainly hold, then on all others. The commands come in portions, each
-after the one before is projected, because orgs with unprojected entries count for DAYBOOK_MAX_TAIL_MIB. Two figures:
+few of them, so that its queues and buffers have grown before anything counts. Then it decides one command on each of
+the other orgs: first on as many as DAYBOOK_CACHE_MIB can certainly hold, then on the rest. The commands come in
+portions. A portion is sent when the one before is projected, because orgs with unprojected entries count towards
+DAYBOOK_MAX_TAIL_MIB instead. Two figures:
 
 - KiB for each cached org: what the resident memory grows by in the first part;
 - the growth of the resident memory after all orgs, as a multiple of DAYBOOK_CACHE_MIB (goal: at most 1.2).
@@ -40,7 +41,7 @@ WARM, WARMING = 200, 30
 PORTION = 500
 """Orgs whose commands are sent at once."""
 CERTAINLY_CACHED = 10_000
-"""Bytes. In the cache, an org of this shape counts for fewer."""
+"""More bytes than an org of this shape takes in the cache."""
 
 
 def main() -> None:
@@ -54,7 +55,7 @@ def main() -> None:
 
 async def run(bench: Bench, orgs: int, mib: float) -> None:
     cached = int(mib * 2**20 / CERTAINLY_CACHED)
-    assert WARM < cached < orgs, f"the cache holds {cached} orgs or more"
+    assert WARM < cached < orgs, f"the cache holds at least {cached} orgs: this must be between {WARM} and {orgs}"
     await asyncio.to_thread(bench.system.commands.pop().stop)
     async with appending(bench.settings) as log:
         await log.append(registrations(USERS))
@@ -85,7 +86,7 @@ async def run(bench: Bench, orgs: int, mib: float) -> None:
 
 
 async def touch(bench: Bench, first: int, last: int, times: int) -> Done:
-    """Decides `times` commands on each of these orgs."""
+    """Sends `times` commands for each of these orgs, and waits until they are projected."""
     for start in range(first, last, PORTION):
         sends = [
             by_user("RENAME_ORG", org(number), user(1 + number % USERS), fresh_id(), name="Harbour")

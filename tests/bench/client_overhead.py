@@ -1,6 +1,6 @@
 """Prints what the client costs: `python tests/bench/client_overhead.py [--commands N] [--rounds N]`. Compares the rate
-of `send_many`, and its CPU time in this process, with those of a bare aiokafka producer that reads the same replies,
-and times the import in a new process. It asserts nothing about time: compare the ratio.
+of `send_many`, and its CPU time in this process, with those of a bare aiokafka producer and a consumer of the replies,
+and times the import of the client in a new process. It asserts nothing about time: compare the ratio.
 """
 
 import argparse
@@ -53,7 +53,7 @@ async def run(system: System, count: int, rounds: int) -> None:
     async with Daybook.over_kafka(kafka, principal=PRINCIPAL, topic_prefix=prefix) as daybook:
         user, orgs = await found_orgs(daybook, settings)
         for at in range(rounds):
-            for way in sorted(rates, reverse=bool(at % 2)):  # who is first may have it easier
+            for way in sorted(rates, reverse=bool(at % 2)):  # going first may be an advantage
                 asked = [
                     commands.RenameOrg(org_id=orgs[n % ORGS], actor_user_id=user, name=f"{n}") for n in range(count)
                 ]
@@ -86,7 +86,7 @@ async def send_many(daybook: Daybook, asked: Sequence[Command]) -> None:
 
 
 async def send_bare(settings: Settings, asked: Sequence[Command]) -> None:
-    """As docs/topics.md says, with `IN_FLIGHT` commands on their way: no retries, no checks, no outcomes as objects."""
+    """As docs/topics.md says, with `IN_FLIGHT` commands in flight: no retries, no checks, no outcome objects."""
     place = TopicPartition(f"{settings.topic_prefix}results", 0)
     producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap, acks="all", enable_idempotence=True)
     results = AIOKafkaConsumer(bootstrap_servers=settings.kafka_bootstrap, enable_auto_commit=False)

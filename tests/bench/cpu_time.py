@@ -45,7 +45,7 @@ def _own_cpu() -> float:
 
 def _server_cpu(postmaster: int) -> float:
     """CPU seconds of PostgreSQL's processes, including ended ones. Repeats the count if a process starts or ends during
-    it, because that one would be missing or count twice.
+    it, because that process would be missing or counted twice.
     """
     while True:
         before = _children_ticks(postmaster)

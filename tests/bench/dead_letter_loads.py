@@ -24,7 +24,7 @@ class Sizes:
 
     @property
     def middle(self) -> int:
-        """The number of dead letters of the middle connection: just enough for all bulk commands."""
+        """The number of dead letters of the middle connection: enough for all bulk commands."""
         return (RETRIES + RESOLVES) * BULK
 
     @property
@@ -42,9 +42,7 @@ class Sizes:
 
 
 async def singles(org: BenchOrg, few: str, many: str, sizes: Sizes) -> None:
-    """Times single commands. Each round records a dead letter on each connection, retries one, and resolves the
-    oldest.
-    """
+    """Times single commands. Each round records a dead letter on each connection, retries one, and resolves another."""
     known = {few: deque(await org.planted_ids(few, 10)), many: deque(await org.planted_ids(many, sizes.commands + 10))}
     spent = {(id_, kind): Timings() for id_ in known for kind in ("RECORD", "RETRY", "RESOLVE")}
     for _ in range(sizes.commands):

@@ -1,6 +1,6 @@
 """Prints how much CPU time a shard takes for one command, by step, without servers: `python tests/bench/decide_batch.py
-[--commands N] [--batch N] [--pause MS]`. The commands are mixed, in batches; what a batch reads from PostgreSQL is
-computed, untimed.
+[--commands N] [--batch N] [--pause MS]`. The commands are mixed, in batches. The rows that a batch would read from
+PostgreSQL are computed, and this is not timed.
 """
 
 import argparse
@@ -85,7 +85,7 @@ class Decider:
         self.seconds = [0.0] * len(STEPS)
 
     def decide(self, sends: Sequence[Send]) -> None:
-        """Decides the commands, in several batches if the shard wants so."""
+        """Decides the commands, in several batches if the shard splits them."""
         effects = self._timed(0, CommandsArrived([self._record(send) for send in sends]))
         while effects:
             (load,) = (effect for effect in effects if isinstance(effect, LoadSnapshot))

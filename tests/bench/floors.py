@@ -1,12 +1,13 @@
-"""What a command costs at least: `python tests/bench/floors.py [--commands N]`. Measures, while nothing else runs:
+"""The least that a command can cost: `python tests/bench/floors.py [--commands N]`. Measures, while nothing else runs:
 
 - at one client (p50): an HTTP echo, the look-up of a command whose org is in memory, and Kafka's acknowledgement of an
   entry, each alone; and the HTTP door with shards that answer at once;
 - at one client (p50): a bare service that only makes the look-up and appends an entry, one after the other, for each
   request. Over HTTP it answers the request; over Kafka it reads a record and publishes a reply;
 - at 100 clients (CPU time): the echo, and the same door;
-- at 100 clients, in batches of 200 and in a flood: a bare system, in the terms of the figures. For each command it only
-  parses, makes an entry and a row, and does the rest once for all that wait (measuring/load_floors.py).
+- at 100 clients, in batches of 200 and in a flood: a bare system, measured as the figures measure Daybook. For each
+  command, it only parses it and makes an entry and a row. It does the rest once for all waiting commands
+  (measuring/load_floors.py).
 """
 
 import argparse

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 ANSWER_SECONDS = 60.0
-# The service closes a connection that is idle for 5 s. An older one is replaced well before.
+# The service closes a connection that is idle for 30 s. This client replaces it long before.
 IDLE_SECONDS = 2.0
 
 

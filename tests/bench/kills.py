@@ -1,4 +1,4 @@
-"""Kills and replaces two instances of the command service in turn, and times how the other one takes over."""
+"""Kills and replaces two instances of the command service in turn, and times the takeovers by the other one."""
 
 import asyncio
 import re

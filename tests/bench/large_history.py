@@ -2,8 +2,8 @@
 about an hour with a million orgs and five million entries, and is part of `make bench-large`.
 
 Two systems on the same servers: one with many orgs and entries, one with 1,000 orgs. One client sends commands on
-random orgs to each, in turn, over HTTP. Neither has the orgs in memory (DAYBOOK_CACHE_MIB is as small as it can be),
-so each command reads its org from PostgreSQL. The value is the p50; the goal is at most 1.2 times the small system's.
+random orgs to each, in turn, over HTTP. Neither has the orgs in memory (DAYBOOK_CACHE_MIB is very small), so each
+command reads its org from PostgreSQL. The value is the p50; the goal is at most 1.2 times the small system's.
 """
 
 import argparse

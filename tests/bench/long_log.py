@@ -94,7 +94,7 @@ async def create_orgs(way: Way, database: Connection, partitions: int) -> list[P
 
 
 async def growing_log(system: System, lengths: Iterable[int]) -> AsyncIterator[int]:
-    """Yields each of the rising lengths when the log has it, and is projected."""
+    """Yields each of the rising lengths when the log has reached it and is projected."""
     async with Publisher(system.settings) as publisher, open_database(system.settings) as database:
         places = await create_orgs(over_kafka(publisher), database, system.settings.partitions)
         # No shard may run while entries are appended from outside.

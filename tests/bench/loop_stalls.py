@@ -74,8 +74,8 @@ class Ticker:
 
 
 async def post(door: DoorAlone, path: str, body: bytes) -> int:
-    """Posts a body and returns the status. It calls the app directly, because the work of an HTTP client would be
-    measured too.
+    """Posts a body and returns the status. It calls the app directly, so that the work of an HTTP client is not
+    measured.
     """
     chunks = [body[start : start + CHUNK] for start in range(0, len(body), CHUNK)]
     status = 0

@@ -27,7 +27,7 @@ from support.publisher import Send
 
 FIGURE = Figure("mixed_kafka", "mixed commands over Kafka, against eventsourcing", 15, at_least=True, unit="commands/s")
 SHARE = 10
-"""Theirs handles a tenth as many commands in each round, because it takes much longer for each."""
+"""The library handles a tenth as many commands in each round, because it takes much longer for each."""
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """HTTP and Kafka at one client, in Kafka acknowledgements: `python tests/bench/one_client.py [--commands N]`.
 
-Ours: one client sends one mixed command after the other, over HTTP and then over Kafka, where it awaits the reply.
-Theirs: a bare idempotent producer sends one record of 900 bytes after the other and awaits Kafka's acknowledgement.
+Ours: one client sends one mixed command after another, over HTTP and then over Kafka, where it awaits the reply.
+Theirs: a bare idempotent producer sends one record of 900 bytes after another, and awaits each acknowledgement.
 The value is the p50; the goals are 3 acknowledgements over HTTP and 4 over Kafka.
 """
 

@@ -67,7 +67,7 @@ def colour(one: Found, reached: float) -> str:
 
 
 def plot(found: list[Found]) -> None:
-    """A bar for each figure, with the goal at 1: longer is better, also where the ratio should be small."""
+    """A bar for each figure, with the goal at 1: longer is better, even where the ratio should be small."""
     rows = found[::-1]
     reached = [one["ratio"] / one["target"] if one["at_least"] else one["target"] / one["ratio"] for one in rows]
     figure, axes = plt.subplots(figsize=(10, 0.55 * len(rows) + 1.2))

@@ -1,5 +1,5 @@
-"""An org that gets into quarantine because a row was deleted, is sent commands, and is healed. For other orgs, it times
-commands from publishing until they are projected.
+"""An org that is quarantined because a row was deleted, is sent commands, and is healed. Other orgs' commands are timed
+meanwhile, from publishing until they are projected.
 """
 
 import asyncio

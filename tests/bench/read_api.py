@@ -1,6 +1,6 @@
 """Prints what pages of the read API cost: `python tests/bench/read_api.py [--rows N] [--rounds N]`. It compares pages
-under row-level security with those of an auditor, whom no policy confines, and the first page with one at the end of N
-rows. It asserts nothing: compare the ratios.
+under row-level security with those of an auditor, whom no policy restricts, and the first page with one at the end of
+N rows. It asserts nothing about time: compare the ratios.
 """
 
 import argparse

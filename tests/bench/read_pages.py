@@ -1,7 +1,7 @@
 """Prints what a page of SQL costs under row-level security: `python tests/bench/read_pages.py [--orgs N] [--rounds N]`.
 A page is 50 rows of a table, in a transaction that takes a role and sets claims, as a gateway does. The pages of an
 owner, a member of one of 100 projects, and a stranger are compared with the same page of an auditor, whom no policy
-confines. It asserts nothing: compare the ratios.
+restricts. It asserts nothing: compare the ratios.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from support.stack import Fresh, servers
 Asked = tuple[str, str, str]
 """A name for what is printed, a role, and the `sub` of the claims."""
 # Each org has 100 members, of whom the first is its owner, and 100 projects, each with 3 connections. Member k is in
-# project k, and all are in the second. `id` makes ids from numbers.
+# project k, and all are in project 2. `id` makes ids from numbers.
 FILL = """
 CREATE FUNCTION pg_temp.id(kind text, VARIADIC n integer[]) RETURNS uuid IMMUTABLE LANGUAGE sql
     RETURN md5(kind || array_to_string(n, ' '))::uuid;

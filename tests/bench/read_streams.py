@@ -1,6 +1,6 @@
 """Prints how soon entries are on live streams: `python tests/bench/read_streams.py [--readers N] [--seconds N]`. Half
-of the readers follow one org, the others an org each, and one of them stops reading. An entry's time starts when its
-transaction has been committed. It asserts nothing.
+of the readers follow one org, the others an org each, and one reader of the first org stops reading. The time of an
+entry starts when its transaction has been committed. It asserts nothing.
 """
 
 import argparse
@@ -128,7 +128,7 @@ async def follow(settings: Settings, service: Service, org: ReadOrg, closing: As
 
 
 async def write(pool: Pool, orgs: list[ReadOrg], seconds: int) -> dict[int, tuple[ReadOrg, float]]:
-    """Writes twenty entries a second, half of them of the org that many follow. Returns the org and the commit time of
+    """Writes twenty entries a second, half of them for the org that many follow. Returns the org and the commit time of
     each entry, by position.
     """
     committed = {}

@@ -1,6 +1,6 @@
-"""Prints what clients see while they page through dead letters and entries of a log, and rows come, change and go:
-`python tests/bench/read_walks.py [--rows N] [--clients N]`. Each client must see every lasting row exactly once: none
-is missed, and none is seen twice. It asserts nothing.
+"""Prints what clients see while they page through dead letters and entries of a log, and rows are added, changed and
+deleted: `python tests/bench/read_walks.py [--rows N] [--clients N]`. Each client should see every lasting row exactly
+once. This is printed, and not asserted.
 """
 
 import argparse

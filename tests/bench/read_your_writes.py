@@ -1,4 +1,4 @@
-"""Writes over HTTP and reads what was written at once, with `Daybook-After`, on another instance: `python
+"""Writes over HTTP, and at once reads what was written, with `Daybook-After`, on another instance: `python
 tests/bench/read_your_writes.py [--writes N]`. It prints how long both take, and fails if a read misses its write.
 """
 

@@ -1,5 +1,6 @@
 r"""Prints how fast a rebuild fills the nine tables, beside psql's binary `\copy` of the same rows into tables with all
-keys (both alternate), how many entries a core folds, and what the whole command takes. It asserts nothing.
+keys (the two alternate), how many entries a second one core folds, and how long the whole command takes. It asserts
+nothing about time.
 `python tests/bench/rebuild.py [--entries N] [--rounds N]`.
 """
 
@@ -154,7 +155,7 @@ async def compare(rebuilding: WholeRebuild) -> None:
 
 
 async def fill_again(state: ShadowFold) -> None:
-    """Fills tables from the folds on disk, with keys, by one connection, like psql."""
+    """Fills tables from the folds on disk, with keys, over one connection, like psql."""
     shadows = ShadowTables(new_schema(), state.shadows.tables)
     await shadows.create(state.connection)
     for partition in range(PARTITIONS):

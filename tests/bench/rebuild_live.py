@@ -1,6 +1,7 @@
-"""Rebuilds damaged tables of a running system while commands are decided and a reader polls: killed at each stage, and
-then repeated. Prints at which rate commands were decided, how long a read took, and how many reads failed or saw a gap.
-It fails if a read failed, if a killed rebuild left a change, or if the log, `audit_log` and the tables then differ.
+"""Rebuilds damaged tables of a running system while commands are decided and a reader polls. A rebuild is killed at
+each stage, and then repeated. Prints the rate at which commands were decided, how long the slowest read took, and how
+many reads failed or saw a gap. It fails if there was such a read or a rejected command, if a killed rebuild left a
+change, or if the log, `audit_log` and the tables differ at the end.
 `python tests/bench/rebuild_live.py [--entries N] [--rate COMMANDS_A_SECOND] [--no-kills]`.
 """
 

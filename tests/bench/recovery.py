@@ -25,7 +25,7 @@ from support.publisher import Publisher
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--entries", type=int, nargs=2, default=(10_000, 1_000_000), metavar=("FEW", "MANY"))
-    parser.add_argument("--kills", type=int, default=8, help="instances killed on each log")
+    parser.add_argument("--kills", type=int, default=8, help="instances killed in each system")
     args = parser.parse_args()
     with own_systems() as systems:
         few, many = (systems.start() for _ in args.entries)

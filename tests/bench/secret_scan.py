@@ -31,7 +31,7 @@ def main() -> None:
 def texts() -> Iterator[tuple[str, float]]:
     for unit in UNITS:
         yield ascii(unit)[:34], time_of_text(unit)
-    yield "different names of parameters", time_of_text("".join(f"?token{n}x=a" for n in range(ENVELOPE_BYTES // 8)))
+    yield "different parameter names", time_of_text("".join(f"?token{n}x=a" for n in range(ENVELOPE_BYTES // 8)))
 
 
 def names() -> Iterator[tuple[str, float]]:

@@ -1,5 +1,5 @@
 """Prints what each step of verifying an entry of the topic costs, alone and in one process: the records of a partition
-in, CPU per entry out. The sum is less than what a verification takes: between the steps, memory is filled and freed.
+in, CPU per entry out. A whole verification takes more than the sum: memory is also filled and freed between the steps.
 """
 
 import time

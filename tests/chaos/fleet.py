@@ -1,5 +1,5 @@
-"""The instances of both services. Each runs in a slot with its own port, and is started again in this slot after its
-end. An instance that ends although nothing killed it is recorded as a crash, which is always a bug.
+"""The instances of both services. Each runs in a slot with its own port; after it ends, a new one is started in the
+same slot. An instance that ends although nothing killed it is recorded as a crash, which is always a bug.
 """
 
 import asyncio
@@ -52,7 +52,7 @@ class Fleet:
         return [slot for slot in self.slots if slot.role == role]
 
     def urls(self) -> list[str]:
-        """The URLs of the slots that normally have an instance."""
+        """The URLs of the command service's slots that normally have an instance."""
         return [f"http://127.0.0.1:{slot.port}" for slot in self.of("command")[:INSTANCES]]
 
     def start(self, slot: Slot, failpoint: str = "") -> Service:

@@ -48,7 +48,7 @@ HUNTS = {
 }
 NOT_HUNTED = {
     "healing activity": "no fault puts an org into quarantine",
-    "comparing identities": "to find two equal first ids takes hours on a graphics card",
+    "comparing identities": "finding two equal first ids takes hours on a graphics card",
     "detecting a restored PostgreSQL": "no fault restores a backup",
     "detecting a log that grew again": "no fault truncates the log",
     "publishing what is handed back": "the door publishes it after half of the wait, or its sender sends it again",

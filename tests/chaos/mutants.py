@@ -22,7 +22,7 @@ from chaos.trial import Plan, Verdict, run_once
 from support.processes import PROGRAM
 from support.under_fire import row
 
-# A mutant may make a publisher wait forever. This is longer than any single fault and the recovery from it.
+# A mutant may make a publisher wait forever. This limit is longer than any single fault and the recovery from it.
 PATIENCE_SECONDS = 90.0
 HEAD = ("without", "faults", "found by", "runs", "faults till then", "the same run with it")
 
@@ -43,7 +43,7 @@ def main() -> int:
     args = _arguments()
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it logs every fault
     hunts = {lacks: hunt for lacks, hunt in HUNTS.items() if args.mutant in {None, lacks}}
-    assert hunts, f"no mutant lacks {args.mutant!r}; there are: {', '.join(HUNTS)}"
+    assert hunts, f"no mutant without {args.mutant!r} is hunted; choose one of: {', '.join(HUNTS)}"
     rows, missed = [], 0
     for lacks, hunt in hunts.items():
         say(f"without {lacks}")
@@ -61,7 +61,7 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
     parser.add_argument("--mutant", help="hunt only the mutant that lacks this protection")
-    parser.add_argument("--runs", type=int, default=4, help="maximum number of runs for each mutant, seeds from 1 on")
+    parser.add_argument("--runs", type=int, default=4, help="maximum number of runs for each mutant, from seed 1 on")
     parser.add_argument("--seconds", type=float, default=40.0, help="how long a run injects faults")
     return parser.parse_args()
 

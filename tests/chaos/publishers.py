@@ -19,7 +19,7 @@ from support.chain import Json
 from support.driving import without_failure
 from support.publisher import Door, Publisher, Send, doors, item, send_until_decided
 
-# Longer than any fault and the recovery from it take.
+# Longer than any fault and the recovery from it.
 PATIENCE_SECONDS = 150.0
 PUBLISH_SECONDS = 12.0
 PAUSE_SECONDS = 0.2

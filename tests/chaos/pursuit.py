@@ -1,4 +1,4 @@
-"""A foreign writer that reads a log to its end and appends at once, before the shard appends again."""
+"""A foreign writer that reads a log to its end and appends at once, so that it may precede the shard's next append."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager

@@ -66,7 +66,8 @@ def _sum_up(verdicts: list[Verdict]) -> None:
     say(f"{total} faults and {commands} commands in {len(verdicts)} runs; failed seeds: {failed or 'none'}")
     if not failed and total:
         # The rule of three: after n trials without a failure, its probability is below 3 / n, at 95 % confidence.
-        say(f"at 95 %: less than {3 / total:.2%} of faults do harm, and less than {3 / len(verdicts):.0%} of runs fail")
+        bounds = f"fewer than {3 / total:.2%} of faults do harm, and fewer than {3 / len(verdicts):.0%} of runs fail"
+        say(f"with 95 % confidence, {bounds}")
 
 
 if __name__ == "__main__":

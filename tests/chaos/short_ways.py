@@ -18,7 +18,7 @@ COUNTED = {"local": "daybook_command_local_total", "fallback": "daybook_door_fal
 
 @dataclass(slots=True)
 class ShortWays:
-    """`lives`: the last counts of each instance, by slot and number of starts, at most a second before its end."""
+    """`lives`: the last counts that each instance reported before it ended, by slot and number of starts."""
 
     lives: dict[str, dict[str, float]] = field(default_factory=dict)
 

@@ -13,7 +13,7 @@ def life(*thirds: Footprint) -> Life:
 
 
 def more(memory: float, descriptors: int = 0) -> Footprint:
-    """BASE plus so many MiB of memory and so many descriptors."""
+    """BASE plus this many MiB of memory and this many descriptors."""
     return Footprint(BASE.memory + int(memory * MIB), BASE.descriptors + descriptors)
 
 

@@ -1,4 +1,4 @@
-"""The services that are hunted in real runs lack the protection that their mutant names."""
+"""A service that is started as a mutant really lacks the protection that the mutant is named after."""
 
 from collections.abc import Sequence
 from pathlib import Path

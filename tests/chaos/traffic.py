@@ -17,8 +17,8 @@ from support.workload import Workload
 AT_ONCE = 32
 # Bounds the number of commands that must be judged afterwards. A run tests faults, not load.
 PAUSE_SECONDS = 0.1
-# So few that the generator does not reuse ids of other orgs (support.workload.LONG_AGO). Otherwise the model would have
-# to know which org chose an id first, and the logs of two partitions do not tell.
+# Few enough that the generator does not reuse ids of other orgs (support.workload.LONG_AGO). Otherwise the model would
+# have to know which org chose an id first, and the logs of two partitions do not show that.
 COMMANDS = 700
 
 

@@ -1,4 +1,4 @@
-"""The records on all four topics of a running system are as its AsyncAPI document says."""
+"""The records on all four topics of a running system match its AsyncAPI document."""
 
 import asyncio
 from collections import defaultdict

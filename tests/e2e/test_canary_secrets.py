@@ -1,5 +1,5 @@
-"""A secret in a command is never written anywhere by Daybook, whatever the command's outcome. It is only in the record
-that the sender itself wrote.
+"""Whatever a command's outcome, a secret in it is only in the commands topic: in the record that the sender itself
+wrote, and in its copy if Daybook has forwarded it. If the command was sent over HTTP, the secret is nowhere.
 """
 
 import json

@@ -47,7 +47,7 @@ async def test_a_fresh_daybook_has_its_own_log_and_database(fresh_daybook, fresh
     assert fresh_daybook_server.database_url != daybook_server.database_url
     assert (await found(fresh_daybook)).endswith((".0", ".1"))
 """
-# Settings for another Daybook, which the plugin's must not have.
+# Settings of another Daybook, which the plugin's Daybook must not use.
 OF_THE_DEVELOPER = {
     "DAYBOOK_JWT_AUDIENCE": "shop",
     "DAYBOOK_SERVICE_JWT_SECRET": "hush-hush-a-key-of-32-characters",

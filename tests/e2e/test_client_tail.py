@@ -1,5 +1,5 @@
 """The client follows the log of real services while connections are lost and a foreign program writes to the log: each
-entry comes once, and void records never. Over 250 lines, because all tests share the system and what they send.
+entry comes once, and void records never. Over 250 lines, because all tests share the system and its clients.
 """
 
 import asyncio

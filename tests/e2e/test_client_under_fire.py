@@ -48,7 +48,9 @@ BEHAVIOURS = (
 
 @asynccontextmanager
 async def scene_and_door(folder: Path, random: Random) -> AsyncIterator[tuple[Scene, Proxy]]:
-    """A system, and a proxy in front of one command service. Kafka and PostgreSQL are behind proxies too."""
+    """A system, and a proxy in front of one instance of the command service. Kafka and PostgreSQL are behind proxies
+    too.
+    """
     async with AsyncExitStack() as closing:
         file = closing.enter_context((folder / "history.jsonl").open("w", encoding="utf-8"))
         scene = await closing.enter_async_context(open_scene(folder, random, History(file)))
@@ -95,7 +97,7 @@ async def found_orgs(daybook: Daybook, orgs: Sequence[str]) -> str:
 
 
 def shuffled(random: Random, owner: str, orgs: Sequence[str], start: int) -> list[Command]:
-    """PART commands. Names end with numbers from `start` on."""
+    """PART random commands. Their names are the numbers from `start` on."""
     return [
         commands.CreateProject(org_id=org, actor_user_id=owner, name=f"{at}")
         if random.random() < 0.2
@@ -105,7 +107,9 @@ def shuffled(random: Random, owner: str, orgs: Sequence[str], start: int) -> lis
 
 
 async def send_until_known(daybook: Daybook, asked: Sequence[Command], faults: Counter[str]) -> dict[str, Outcome]:
-    """Sends commands with unknown outcomes again, in order, until all outcomes are known. Counts the unknown ones."""
+    """Sends commands with unknown outcomes again, in order, until all outcomes are known. Counts the unknown outcomes,
+    except those of commands that were held back.
+    """
     known: dict[str, Outcome] = {}
     for _ in range(ROUNDS):
         left = [command for command in asked if command.id not in known]
@@ -157,7 +161,7 @@ async def test_every_command_is_decided_once_and_in_order(seed: int, tmp_path: P
 
 
 def are_enough(faults: Counter[str]) -> bool:
-    """On a fast machine, COMMANDS are decided before much has happened."""
+    """Whether enough faults have happened. On a fast machine, COMMANDS are decided before that."""
     return faults["unknown"] > 0 and sum(faults.values()) > 40
 
 

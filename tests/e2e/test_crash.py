@@ -70,7 +70,7 @@ async def test_a_suspended_instance_that_was_replaced_does_no_harm_when_resumed(
     ):
         await register_all(waking, database, workload.registrations)
         half = len(workload.sends) // 2
-        # The suspended instance answers the commands that it had accepted only after it is resumed. By then, another
+        # The suspended instance has accepted commands, and answers them only after it is resumed. By then, another
         # instance owns its partitions.
         first = [
             with_fault(over_http(waking), lambda: sleeper.send_signal(signal.SIGSTOP), after=50),

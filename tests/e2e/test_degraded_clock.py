@@ -1,5 +1,5 @@
-"""An instance with a wrong clock reports its clock and appends nothing; instances with a correct clock decide
-(docs/log.md, rule 9).
+"""An instance with a wrong clock reports that its clock is wrong, and appends nothing; instances with a correct clock
+decide (docs/log.md, rule 9).
 """
 
 import asyncio

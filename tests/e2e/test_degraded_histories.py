@@ -80,7 +80,7 @@ async def test_a_log_that_was_not_projected_stops_its_partition_in_both_services
     lost = await shorten_log(settings)
     await restart(system)
     waiting = await check_stopped(system, "before the checkpoint's", affected, unaffected, before)
-    # After the lost records are restored, a restart continues normally.
+    # After the lost records are restored and the services restarted, the partition continues.
     await append(settings, BROKEN, lost)
     await restart(system)
     await until_ready(system)

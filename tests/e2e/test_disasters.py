@@ -1,5 +1,5 @@
-"""The procedures of docs/disasters.md with running services: each loss shows as the page says, the steps restore the
-data, and a certificate proves it. test_degraded_histories.py restores a backup of PostgreSQL.
+"""The procedures of docs/disasters.md with running services: each loss is reported as the page says, the steps restore
+the data, and a certificate proves it. test_degraded_histories.py restores a backup of PostgreSQL.
 """
 
 import json
@@ -109,7 +109,7 @@ async def restore(settings: Settings, *options: str) -> Completed:
 
 
 async def decide_again(settings: Settings) -> None:
-    """Sets the offsets of all commands to the beginning, as kafka-consumer-groups.sh does."""
+    """Resets the committed offsets of the commands topic to the beginning, as kafka-consumer-groups.sh does."""
     topics = Topics(settings.topic_prefix)
     consumer = AIOKafkaConsumer(
         bootstrap_servers=settings.kafka_bootstrap, group_id=topics.command_group, enable_auto_commit=False
@@ -185,7 +185,7 @@ async def test_a_cut_topic_is_completed_from_audit_log(systems: Systems, tmp_pat
     await until_unready(f"partition {CUT}", "before the checkpoint's", *system.services)
     assert await first_finding(settings) == f"invalid: missing: topic {CUT}.{end - LOST}"
     system.stop()
-    # What is left of the topic has a void record. Without that, the command would add only the lost entries.
+    # What is left of the topic has a void record. Without it, `restore-topic` would add only the lost entries.
     refused = await restore(settings, *LOSE)
     assert (refused.code, "has other records than audit_log" in refused.stderr) == (1, True), refused
     await lose_topic(settings)

@@ -1,5 +1,5 @@
-"""Runs programs from the documentation against a system: the publishers in docs/topics.md, the grants in
-docs/tables.md.
+"""Runs what the documentation shows against a system: the publishers in docs/topics.md, and the logins in
+docs/operations.md.
 """
 
 import asyncio
@@ -61,8 +61,8 @@ async def test_the_logins_of_the_page_are_sufficient(systems: Systems) -> None:
 
 
 async def check_rights(system: System, roles: Granted) -> None:
-    """Asserts that both services work, that the auditor can read but not write, and that the projector's login can
-    heal.
+    """Asserts that both services work, that the auditor can read but not write, and that `heal --check` works with
+    the projector's login.
     """
     auditor, projector = (
         system.settings.model_copy(update={"database_url": roles.url(login)}) for login in ("auditor", "projector")

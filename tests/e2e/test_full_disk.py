@@ -25,7 +25,7 @@ from support.workload import SERVICE, command
 pytestmark = pytest.mark.timeout(300)
 MEBIBYTES = 120
 SECONDS = 60
-# So many renames that the log and the tables need new disk pages.
+# Enough renames to make the log and the tables need new disk pages.
 RENAMES = 120
 # More segments of write-ahead log than a new cluster has.
 SEGMENTS = 8
@@ -64,7 +64,7 @@ class Scene:
 
 @pytest.fixture
 def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
-    """One instance of each service. The data of the server in the test's parameter is on the small disk."""
+    """One instance of each service. The server that the test's parameter names has its data on the small disk."""
     part = frozenset({Part(request.param)})
     with own_home() as home, small_disk(home, MEBIBYTES) as disk, own_stack(parts=frozenset(Part) - part) as other:
         stack = stack_in(home)

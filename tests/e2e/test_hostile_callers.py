@@ -100,7 +100,7 @@ async def test_a_stranger_gets_the_same_answer_for_any_org_and_leaves_a_small_en
 
 
 async def test_a_sender_cannot_claim_the_name_of_daybook_itself(system: System, bystander: Bystander) -> None:
-    """`service:daybook` is the principal of policies. A record that claims it becomes a dead letter."""
+    """`service:daybook` is the principal of policies. A record that claims it leaves no entry."""
     tenant = bystander.tenants[0]
     forged = command("RESOLVE_ALERT", tenant.org_id, None, fresh_id(), alert_id=fresh_id())
     await publish(system, [(Send(SERVICE, forged).body, [("daybook-principal", b"service:daybook")])] * PARTITIONS)
@@ -134,7 +134,7 @@ async def test_the_id_of_a_timeout_cannot_be_used_up(system: System, door: Door,
 
 
 async def test_retries_by_strangers_do_not_delay_others(system: System, door: Door, bystander: Bystander) -> None:
-    """Each command names an org of the bystander, with a filter that would match all of its dead letters."""
+    """Each command names an org of the bystander, and has a filter that matches all dead letters of a connection."""
     async with undisturbed(bystander):
         for tenant in bystander.tenants * 2:
             data: dict[str, Any] = {"connection_id": fresh_id(), "filter": {}}

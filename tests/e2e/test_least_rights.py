@@ -43,7 +43,7 @@ async def bare(systems: Systems) -> AsyncIterator[tuple[System, dict[Role, Secre
 
 
 async def grants_asked_for(system: System, role: Role, login: SecretStr) -> list[str]:
-    """Starts an instance without rights; returns the GRANT statements that it names before it ends."""
+    """Starts an instance without rights; returns the GRANT and ALTER ROLE statements that it names before it ends."""
     service = system.start(role, database_url=login)
     assert await asyncio.to_thread(service.process.wait, 30) == 1
     output = service.log.read_text(encoding="utf-8")

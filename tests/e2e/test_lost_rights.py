@@ -51,7 +51,7 @@ class Site:
 
 @asynccontextmanager
 async def running_site(fresh_settings: FreshSettings, folder: Path, prepare: str = "SELECT") -> AsyncIterator[Site]:
-    """`prepare`: statements about the login of the command service."""
+    """`prepare`: statements to run before the services start. `{login}` stands for the command service's login."""
     settings = fresh_settings(init=False, users="external", partitions=2, wait_seconds=2)
     async with open_database(settings) as owner:
         await owner.execute(IDENTITY_PROVIDER)

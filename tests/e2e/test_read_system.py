@@ -40,7 +40,7 @@ async def test_writers_read_their_own_writes_on_every_instance(door: Door, apis:
     readers = cycle(apis)
 
     async def write_and_read(writer: int) -> None:
-        # Each writer is another user, because the rate limit of one user would not allow so many commands.
+        # Each writer is a different user, because the rate limit of one user would not allow so many commands.
         own = Tenant(fresh_id())
         await send_accepted(door, registration(own.owner, fresh_id()))
         await send_accepted(door, own.by(own.owner, "CREATE_ORG", name="new"))

@@ -39,8 +39,8 @@ async def check(
 
 
 async def until_open(system: System, *ways: Door) -> list[Send]:
-    """Sends commands of new orgs through these doors until the owner of each partition has taken one in memory. Returns
-    the commands.
+    """Sends commands for orgs that do not exist through these doors, until the owner of each partition has taken one in
+    memory. Returns the commands.
     """
     partitions, probes = range(system.settings.partitions), list[Send]()
 

@@ -33,7 +33,7 @@ from support.workload import SERVICE, registration
 pytestmark = pytest.mark.timeout(400)
 REPLICATION: dict[str, Any] = {"replication_factor": 3, "min_insync_replicas": 2}
 # At first each broker leads one partition. When two are dead, one of the two projectors has only partitions that the
-# third one leads.
+# remaining broker leads.
 PARTITIONS = 3
 ANSWERS = 40
 SECONDS = 90
@@ -68,7 +68,7 @@ class Scene:
 
 @asynccontextmanager
 async def under_load(brokers: Brokers, settings: Settings, folder: Path) -> AsyncIterator[Scene]:
-    """Runs services and publishers. In the end, waits until all instances are ready and every publisher has its
+    """Runs services and publishers. At the end, waits until all instances are ready and every publisher has its
     answers.
     """
     with (folder / "history.jsonl").open("w") as file:

@@ -1,5 +1,5 @@
-"""The tours of the README, docs/reading.md and docs/auditing.md: each line is run in a shell against a running Daybook,
-and each output is compared. Each tour continues where the previous one ends.
+"""The tours of the README, docs/reading.md and docs/auditing.md: each step is run in a shell against a running Daybook,
+and its output is compared with the page. Each tour continues where the previous one ends.
 """
 
 import re
@@ -22,7 +22,7 @@ PROJECTOR = "http://127.0.0.1:8001"
 # Commands that read the tables, which may lag behind the log.
 READS = ("psql", "daybook status", "daybook alerts")
 CATCH_UP_SECONDS = 15
-# On a slow machine, long work prints its progress.
+# On a slow machine, a command that takes long prints its progress.
 PROGRESS = re.compile(r"^\d+ of \d+ entries .*\n", re.MULTILINE)
 
 

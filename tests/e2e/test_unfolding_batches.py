@@ -19,7 +19,7 @@ from support.workload import registration_in
 pytestmark = pytest.mark.timeout(240)
 SECONDS = 60.0
 GIB_IN_MIB = 1024
-# Zeros that each codec compresses into a batch that the topic accepts (4 MiB).
+# Zeros that each codec compresses into a batch that the topic accepts (at most 4 MiB).
 BOMBS = {
     "zstd": bomb("zstd", 3, 400 * MIB),
     "gzip": bomb("gzip", 3, 200 * MIB),
@@ -71,7 +71,7 @@ async def test_each_bomb_becomes_one_dead_letter_and_later_commands_are_answered
 
 
 async def test_many_batches_just_below_the_bound_do_not_delay_others_for_long(system: System) -> None:
-    """One fetch has a hundred batches just below the limit, 6 GB in all, and a hundred above it."""
+    """One fetch has a hundred batches just below the limit (6 GB when decompressed), and a hundred above it."""
     settings, (command,) = system.settings, system.commands
     below, above = bomb("zstd", 1, 60 * MIB), bomb("zstd", 1, 70 * MIB)
     topic = settings.topic_prefix + "commands"

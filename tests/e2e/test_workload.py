@@ -1,5 +1,5 @@
-"""Many mixed commands are sent over HTTP and Kafka at the same time. Their outcomes must be the model's, and the tables
-must match the log.
+"""Many mixed commands are sent at the same time, over HTTP and partly over Kafka. Their outcomes must match the model,
+and the tables must match the log.
 """
 
 from collections import defaultdict

@@ -94,7 +94,7 @@ class RowsContract:
         ],
         ids=[
             "a taken key",
-            "a taken key for a moment",
+            "a key that is taken only for a moment",
             "no parent",
             "a taken unique value",
             "no row to update",

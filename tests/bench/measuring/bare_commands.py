@@ -1,10 +1,10 @@
-"""The command side of a bare system: it only does what no design can leave out, for as many commands at once as wait.
-It parses them, looks up in one statement which of their ids are in the table, makes an entry of the usual size with a
+"""The command side of a bare system: it does only what no design can leave out, for all waiting commands at once. It
+parses them, looks up in one statement which of their ids are in the table, makes an entry of the usual size with a
 hash for each, appends all entries together, and answers. It checks and decides nothing.
 
 Run as a program, `python -m bench.measuring.bare_commands PORT` with Daybook's settings in its environment. Until
-SIGTERM, it serves HTTP at PORT (/v1/commands, and lists of commands at /v1/commands:batch), and answers the records in
-the first partition of the topic of commands. It appends to the first partition of the topic of entries.
+SIGTERM, it serves HTTP on PORT (/v1/commands, and lists of commands at /v1/commands:batch), and answers the records in
+the first partition of the commands topic. It appends to the first partition of the topic of entries.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Respond = Callable[[dict[str, Any]], Awaitable[None]]
 KNOWN = f"SELECT id::text FROM {TABLE} WHERE id = ANY($1::uuid[])"
 MOST = 2_000
-"""Commands over Kafka that are handled at once: their entries fit into one batch."""
+"""The most commands over Kafka that are handled at once: their entries fit into one batch."""
 PRINCIPAL = "service:loader"
 A_HASH, A_SALT = "0" * 64, "0" * 32
 

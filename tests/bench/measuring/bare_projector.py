@@ -2,7 +2,7 @@
 for each into a table like `audit_log`, but without foreign keys. Each transaction also moves a checkpoint.
 
 Run as a program, `python -m bench.measuring.bare_projector PORT` with Daybook's settings in its environment, until
-SIGTERM. Listens at PORT as soon as it reads.
+SIGTERM. Listens on PORT as soon as it reads.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ COLUMNS = (
 PAUSE_SECONDS = 0.02
 """Between transactions, as in Daybook, so that they have more rows."""
 MOST = 5_000
-"""Rows of a transaction."""
+"""The most rows in one transaction."""
 
 
 def row_of(value: bytes) -> tuple[Any, ...]:

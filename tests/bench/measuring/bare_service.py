@@ -4,9 +4,9 @@ keeps nothing. Run as a program, with Daybook's settings in its environment, unt
 
 - `http PORT TOPIC ORG`: FastAPI on stock uvicorn; answers each POST to /v1/commands;
 - `kafka PORT TOPIC ORG COMMANDS`: answers each record of the topic COMMANDS in the first partition of the results;
-  listens at PORT as soon as it reads.
+  listens on PORT as soon as it reads.
 
-It appends to TOPIC, and looks up commands of ORG. The topics' names begin with the prefix.
+It appends to TOPIC, and looks up commands of ORG. TOPIC and COMMANDS are names without the topic prefix.
 """
 
 import asyncio

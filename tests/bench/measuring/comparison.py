@@ -1,5 +1,5 @@
 """Compares two sides: runs them in turn, three times each, and writes what was measured as text and JSON. A figure is
-void if others used more than 0.2 cores meanwhile, or if a side that has to saturate a core did not.
+void if other processes used more than 0.2 cores meanwhile, or if a side that has to saturate a core did not.
 """
 
 import json
@@ -23,7 +23,7 @@ RESULTS = Path(__file__).parents[3] / "build" / "bench"
 @dataclass(frozen=True, slots=True)
 class Done:
     """What a side has done: how many items. `values` are further measurements, such as latencies in seconds. `seconds`
-    and `usage` are given only if a part of the call counts, and not the whole call.
+    and `usage` are given if only a part of the call counts.
     """
 
     items: int
@@ -74,8 +74,8 @@ class Figure:
 
 
 async def compare(figure: Figure, ours: Side, theirs: Side, rounds: int = ROUNDS) -> None:
-    """Alternates, because a machine's speed changes within minutes; each round gives a ratio. The first side changes
-    from round to round, because who is first may have it easier.
+    """Alternates, because a machine's speed changes within minutes; each round gives a ratio. The sides take turns in
+    going first, because that may be an advantage.
     """
     say(f"{figure.title}: {ours.name} / {theirs.name}")
     found: dict[str, list[Round]] = {ours.name: [], theirs.name: []}

@@ -39,7 +39,7 @@ class Served:
 
 @asynccontextmanager
 async def running_echo() -> AsyncIterator[Served]:
-    """Stock uvicorn: it chooses uvloop and httptools. It writes no access log, because Daybook writes none either."""
+    """Stock uvicorn, with uvloop and httptools. It writes no access log, because Daybook writes none either."""
     port = free_port()
     program = ("uvicorn", "bench.measuring.echo:app", "--http", "httptools", "--port", str(port))
     async with serving(port, *program, "--no-access-log", "--log-level", "warning") as echo:

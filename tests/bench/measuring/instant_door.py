@@ -1,4 +1,4 @@
-"""The HTTP door alone: everything behind it answers at once. Run as a program, it serves until SIGTERM, at the
+"""The HTTP door alone: everything behind it answers at once. Run as a program, it serves until SIGTERM, on the
 port given as its argument and with the settings in its environment.
 """
 

@@ -1,4 +1,4 @@
-"""A Kafka generator, in a process of its own. `run` starts it in one of three modes:
+"""A Kafka load generator, in a process of its own. `run` starts it in one of three modes:
 
 - FLOOD publishes commands as fast as Kafka takes them, in large batches, and reads their replies meanwhile;
 - ONE_CLIENT publishes one command and awaits its reply before the next one;
@@ -60,7 +60,7 @@ def command_record(send: Send, partitions: int) -> Record:
 
 
 async def run(settings: Settings, mode: Mode, topic: str, records: Sequence[Record]) -> Done:
-    """`topic` is a name without the prefix. The values are latencies in seconds (not of FLOOD), and `began`, on the
+    """`topic` is a name without the prefix. The values are latencies in seconds (none for FLOOD), and `began`, on the
     clock of `time.perf_counter`, which Linux shares between processes.
     """
     with tempfile.NamedTemporaryFile() as file:

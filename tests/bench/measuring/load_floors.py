@@ -1,4 +1,4 @@
-"""Measures a bare system under load, in turn with the yardsticks of the figures and with the same generators and goals.
+"""Measures a bare system under load, as the figures measure Daybook: with the same yardsticks, generators and goals.
 The bare system is a process of bare_commands.py and one of bare_projector.py, with topics and a database of their own.
 """
 
@@ -49,7 +49,7 @@ class BareSystem:
 
 
 def rounds(make: Callable[[], T]) -> Iterator[T]:
-    """What each round sends, and before them a warm-up; all of it is made now."""
+    """What the warm-up sends, then what each round sends. All of it is made before the first round."""
     return iter([make() for _ in range(ROUNDS + 1)])
 
 
@@ -68,7 +68,7 @@ async def running_bare_system(bench: Bench) -> AsyncIterator[BareSystem]:
 
 
 async def measure_floors_under_load(bench: Bench, orgs: Orgs, commands: int) -> None:
-    """Daybook stops first. `commands`: of each round in batches and over Kafka; half as many one by one."""
+    """Stops Daybook first. `commands`: how many a round sends in batches or over Kafka; half as many one by one."""
     await asyncio.to_thread(bench.system.stop)
     async with running_bare_system(bench) as bare:
         async with running_echo() as echo:

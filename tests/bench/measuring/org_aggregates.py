@@ -64,7 +64,7 @@ class Tenant(Aggregate):
 
 
 class Tenancy(Application):
-    """`users`: those that are registered."""
+    """`users`: the registered users."""
 
     def __init__(self, env: Mapping[str, str], users: frozenset[str]) -> None:
         super().__init__(env=dict(env))
@@ -89,7 +89,7 @@ class Tenancy(Application):
         try:
             tenant: Tenant = self.repository.get(UUID(command.key))
         except AggregateNotFoundError:
-            return False  # all orgs are founded: Daybook rejects this too
+            return False  # no such org, as all orgs are founded; Daybook rejects the command too
         accepted = self._decide(tenant, principal, command)
         if accepted:
             self.save(tenant)

@@ -14,9 +14,9 @@ from support.workload import SERVICE, Population, RandomCommands, by_user, comma
 
 ORGS, MEMBERS, CONNECTIONS = 1_000, 20, 5
 FOUNDING = 1 + (MEMBERS - 1) + 1 + CONNECTIONS
-"""How many commands found an org. They must be decided in this order."""
+"""How many commands it takes to found an org. They must be decided in order."""
 USERS_PER_ORG = 2
-"""How many users are registered for each org; the others of its members are also members of the orgs beside it."""
+"""How many users are registered for each org. Neighbouring orgs share the rest of their members."""
 ROLES: tuple[Role, ...] = ("admin", "member", "viewer")
 CHOOSING = 0.1
 """The share of creations in which a service chooses the id."""
@@ -33,7 +33,7 @@ class Orgs:
     commands: RandomCommands
 
     def mixed(self, count: int) -> list[Send]:
-        """The next `count` commands. They fit the state in which all the earlier ones have left the orgs."""
+        """The next `count` commands. They fit the state of the orgs after all earlier commands."""
         return [self.commands.next() for _ in range(count)]
 
 

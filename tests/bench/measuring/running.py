@@ -77,11 +77,11 @@ class Bench:
             await self.until_projected()
         async with open_database(self.settings) as database:
             refused = await database.fetchval("SELECT count(*) FROM audit_log WHERE result = 'failure'")
-        assert refused == 0, f"{refused} commands of the founding were rejected"
+        assert refused == 0, f"{refused} founding commands were rejected"
 
     async def create_topic(self, name: str = TOPIC) -> str:
-        """Creates a topic with one partition, for records that are none of Daybook's. Returns `name`; the topic's name
-        begins with the prefix.
+        """Creates a topic with one partition, for records other than Daybook's. The topic is called `name`, with the
+        topic prefix before it. Returns `name`.
         """
         async with kafka.admin(self.settings) as client:
             await client.create_topics([NewTopic(f"{self.settings.topic_prefix}{name}", 1, 1)])

@@ -25,7 +25,7 @@ Deed = tuple[str | None, str | None, Fact, str | None]
 
 
 class SealedLog(Logbook):
-    """Takes the next command ids and times, whatever has been appended before. `waiting`: partitions and values."""
+    """Numbers commands and their times without keeping entries. `waiting`: partitions and values to be appended."""
 
     def __init__(self, partitions: int) -> None:
         super().__init__(partitions)
@@ -77,7 +77,7 @@ def registrations(count: int) -> Iterator[Deed]:
 
 
 def whole_orgs(count: int, users: int) -> Iterator[Deed]:
-    """Orgs with 20 members and 5 connections each. `users` are registered, at least 20."""
+    """Orgs with 20 members and 5 connections each. `users`: how many users are registered, at least 20."""
     for number in range(1, count + 1):
         org_id, people = org(number), [user(1 + (number + at) % users) for at in range(MEMBERS)]
         yield org_id, people[0], facts.OrgCreated(name="Harbour Books"), None

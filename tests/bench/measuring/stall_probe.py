@@ -1,7 +1,7 @@
-"""Runs `daybook` with a probe in its event loop: every stall of at least FEWEST_SECONDS becomes a line in the file that
-BENCH_STALLS names. A line has the time (of `time.perf_counter`), the seconds by the clock, and the seconds of CPU of
-the loop's thread. The CPU seconds are what the stall would take without other load. Both are up to TICK_SECONDS too
-long. The start does not count, up to the moment when its objects are frozen: no partition is assigned before that.
+"""Runs `daybook` with a probe in its event loop: every stall of at least FEWEST_SECONDS of CPU becomes a line in the
+file that BENCH_STALLS names. A line has the time (of `time.perf_counter`), the seconds by the clock, and the seconds of
+CPU of the loop's thread. The CPU seconds are what the stall would take without other load. Both are up to TICK_SECONDS
+too long. The start does not count, up to the moment when its objects are frozen: no partition is assigned before that.
 """
 
 import asyncio

@@ -1,5 +1,5 @@
-"""CPU time and peak memory of named processes, and the CPU time of everybody else: process ids in, seconds and bytes
-out. A named process includes its descendants, except those that have a name of their own. Linux only.
+"""CPU time and peak memory of named processes, and the CPU time of all other processes: process ids in, seconds and
+bytes out. A named process includes its descendants, except those that have a name of their own. Linux only.
 """
 
 import os
@@ -17,7 +17,7 @@ BENCH = "bench"
 @dataclass(frozen=True, slots=True)
 class Usage:
     """`cpu`: seconds by name. `peak`: the largest resident memory by name, in bytes, without descendants. `others`: how
-    many cores everybody else used.
+    many cores all other processes used.
     """
 
     seconds: float
@@ -50,7 +50,7 @@ class Watch:
         return Usage(seconds, cpu, peak, max(0.0, busy - sum(cpu.values())) / seconds)
 
     def _ticks(self) -> dict[str, int]:
-        """CPU ticks by name. Includes descendants that have ended and been waited for: the parent's time has theirs."""
+        """CPU ticks by name, with those of ended descendants that were waited for: the parent's time includes them."""
         found = _processes()
         ticks = dict.fromkeys(self._names.values(), 0)
         for pid, process in found.items():

@@ -1,4 +1,4 @@
-"""Instances of the services are killed, are suspended for longer than their session, join and leave."""
+"""Instances of the services are killed, are suspended for longer than their session timeout, join and leave."""
 
 import signal
 from functools import partial

@@ -19,7 +19,7 @@ from support.forging import append
 from support.publisher import Publisher
 from support.replay import read_log
 
-# A fault first reads the whole log, which may take long.
+# Some faults first read the whole log, which may take a while.
 SECONDS = 60.0
 REPEATED_COMMANDS = 40
 REPEATED_RECORDS = 20

@@ -33,8 +33,8 @@ def refused(code: Code, status: int) -> Answer:
 
 
 def attempt(asked: Sequence[Command], refuse: Refuse) -> tuple[list[Verdict], list[Numbers]]:
-    """The verdicts, and the numbers of the commands in each request. `refuse` gets these numbers, and gives the answer;
-    where it gives None, all commands are accepted, at their numbers.
+    """The verdicts, and the numbers of the commands in each request. `refuse` gets these numbers and returns the
+    answer; if it returns None, all commands are accepted, with their numbers as positions.
     """
     batches, requests = Batches(asked, None), list[Numbers]()
     while (request := batches.next()) is not None:

@@ -1,4 +1,4 @@
-"""Closing the client ends what goes on: commands in flight are not sent again, and their outcomes are unknown."""
+"""Closing the client ends its work: commands in flight are not sent again, and their outcomes are unknown."""
 
 import asyncio
 import logging

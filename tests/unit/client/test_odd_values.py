@@ -1,4 +1,4 @@
-"""Odd values of a program or a server end in Misuse or in an outcome, and never in a hang or another error."""
+"""Odd values from a program or a server lead to Misuse or to an outcome, never to a hang or another error."""
 
 from uuid import uuid4
 

@@ -23,7 +23,7 @@ NO_CONTENT = b"HTTP/1.1 204 No Content\r\n\r\n"
 
 @dataclass(slots=True)
 class Server:
-    """Begins streams. Accepts commands as soon as `are_many_open`: MANY requests have come."""
+    """Begins streams. Accepts commands, but only after MANY requests have come: then `are_many_open` is set."""
 
     are_many_open: asyncio.Event = field(default_factory=asyncio.Event)
     open: int = 0

@@ -26,9 +26,9 @@ class Send(Protocol):
 
 TEXT_BYTES = 60_000
 IN_A_BATCH = BATCH_BYTES // TEXT_BYTES
-"""At least as many commands as fit into one batch by their size."""
+"""At least as many commands as fit into one batch by size."""
 TOO_MANY = BATCH_VALUES // (IN_A_BATCH - 5)
-"""With as many values in each of its commands, a batch has too many."""
+"""If each command of a batch has this many values, the batch has too many."""
 SHOP = "service:shop"
 
 
@@ -88,7 +88,7 @@ async def test_each_command_of_batches_with_too_many_values_gets_its_own_outcome
 async def test_each_command_of_a_batch_that_the_door_refuses_gets_its_own_outcome(
     door: DoorAlone, url: str, send: Send, counts: Sequence[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch, "BATCH_VALUES", 700)  # as if the door were of another version than the client
+    monkeypatch.setattr(batch, "BATCH_VALUES", 700)  # as if the door's version were not the client's
     asked = [command for count in counts for command in several(count)]
     asked[3] = commands.RenameOrg(org_id=ORG, name="")
     expected = [(command.id, "Accepted") for command in asked]

@@ -20,14 +20,14 @@ TEXT_BYTES = 60_000
 DEADLINE = 20
 ORG, OTHER = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"
 LANES = 8
-"""The two orgs have different ones."""
+"""With this many lanes, the two orgs are in different ones."""
 
 Send = Callable[[str, Sequence[Command]], Coroutine[None, None, list[str]]]
 
 
 @asynccontextmanager
 async def server(accepted: int) -> AsyncIterator[str]:
-    """Accepts the first commands of the first request, at most `accepted` of them; has no outcome for its others yet.
+    """Accepts the first commands of the first request, at most `accepted` of them, and has no outcome for the rest yet.
     Refuses the token of all later requests.
     """
     is_first = True

@@ -1,4 +1,4 @@
-"""Secrets by default: from a variable or from a file, with the same rules as the services' settings."""
+"""Default secrets come from a variable or from a file, with the same rules as the services' settings."""
 
 from pathlib import Path
 

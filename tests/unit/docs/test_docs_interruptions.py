@@ -1,4 +1,4 @@
-"""The help of each command with an exit code of its own for Ctrl-C names this exit code."""
+"""Commands that end with an exit code of their own after Ctrl-C name it in their help."""
 
 import sys
 from collections.abc import Iterator

@@ -148,7 +148,7 @@ def test_help_shows_the_usage_and_the_exit_codes() -> None:
     assert "exit codes: 0 valid, 1 invalid, 2 could not check" in done.stdout
 
 
-@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file whose reading fails for every user")
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that even root cannot read")
 def test_a_file_that_cannot_be_read_ends_with_code_2(tmp_path: Path) -> None:
     folder = Export("", HONEST).write(tmp_path)
     (folder / file_name(2)).unlink()
@@ -186,7 +186,7 @@ def test_a_name_that_is_not_utf_8_is_shown_with_replacement_characters(tmp_path:
     try:
         Path(bytes(tmp_path).decode(), name.decode(errors="surrogateescape")).write_bytes(b"")
     except OSError:
-        pytest.skip("this file system has no such names")
+        pytest.skip("this file system does not allow such names")
     (finding,) = json.loads(verify(tmp_path, "--json").stdout)["findings"]
     assert finding["field"] == name.decode(errors="replace")
 

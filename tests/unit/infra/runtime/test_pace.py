@@ -34,14 +34,12 @@ def test_records_after_a_quiet_time_begin_a_new_pause() -> None:
 
 
 def growing(clock: Clock) -> Pace:
-    """A pause of 8 s, and of 20 s from 10 records a second on."""
+    """A pause of 8 s that grows with the rate of records, up to 20 s at 10 records a second."""
     return Pace(8, clock.now, longest=20, dense=10)
 
 
 def pauses(pace: Pace, clock: Clock, *records: int) -> list[float]:
-    """The lengths of a pause and of the next ones, each begun at the end of the one before, when so many records have
-    arrived.
-    """
+    """The lengths of consecutive pauses. `records`: how many arrive before each pause begins."""
     lengths = []
     for arrived in records:
         pace.count(arrived)
@@ -53,7 +51,7 @@ def pauses(pace: Pace, clock: Clock, *records: int) -> list[float]:
 
 def test_a_pause_is_longer_the_more_records_arrive_up_to_the_longest() -> None:
     clock = Clock()
-    # 0, 4, 5 and 100 records a second; 10 in the longest pause; then 4 and 1.
+    # The rates are 0, 4, 5, 100, 10, 4 and 1 records a second.
     assert pauses(growing(clock), clock, 0, 32, 40, 1000, 200, 80, 8) == [8, 8, 10, 20, 20, 8, 8]
 
 

@@ -121,7 +121,7 @@ async def test_a_cached_token_expires_with_the_same_leeway(by_secret: Authentica
     assert await status(by_secret, cached) == 200
     wall.now += 59
     assert await by_secret.principal(f"Bearer {cached}") == User(USER)
-    # PyJWT reads the system clock, so only the cached expiry can refuse the token here.
+    # PyJWT reads the system clock and would accept the token again, so the cached expiry is compared here.
     assert by_secret._verified[cached].expires_at == expires_at + LEEWAY_SECONDS == expires_at + 5
 
 
