@@ -10,7 +10,6 @@ commands a second; the goal is 15 times theirs.
 import argparse
 import asyncio
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,14 +19,12 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from bench.measuring import kafka_load
 from bench.measuring.comparison import ROUNDS, WARMING, Done, Figure, Side, compare
 from bench.measuring.kafka_load import Mode, command_record
-from bench.measuring.org_aggregates import running_tenancy
-from bench.measuring.orgs import FOUNDING, ORGS, Orgs, batches, plan_orgs, with_principals
+from bench.measuring.library_side import running_library
+from bench.measuring.orgs import ORGS, Orgs
 from bench.measuring.running import Bench, bench_orgs
 from support.publisher import Send
 
 FIGURE = Figure("mixed_kafka", "mixed commands over Kafka, against eventsourcing", 15, at_least=True, unit="commands/s")
-SHARE = 10
-"""The library handles a tenth as many commands in each round, because it takes much longer for each."""
 
 
 def main() -> None:
@@ -35,31 +32,20 @@ def main() -> None:
     parser.add_argument("--commands", type=int, default=20_000, help="commands of each round")
     parser.add_argument("--orgs", type=int, default=ORGS)
     args = parser.parse_args()
-    with bench_orgs(args.orgs) as (bench, orgs), tempfile.TemporaryDirectory() as folder:
-        asyncio.run(run(bench, orgs, args.commands, Path(folder)))
+    with bench_orgs(args.orgs) as (bench, orgs):
+        asyncio.run(run(bench, orgs, args.commands))
 
 
-async def run(bench: Bench, orgs: Orgs, commands: int, folder: Path) -> None:
-    users = [send.key for send in orgs.registrations]
-    again = plan_orgs(len(orgs.org_ids))
+async def run(bench: Bench, orgs: Orgs, commands: int) -> None:
     counts = (commands // WARMING, *[commands] * ROUNDS)
-    waiting, fewer = iter([*map(orgs.mixed, counts)]), iter([again.mixed(count // SHARE) for count in counts])
+    waiting = iter([*map(orgs.mixed, counts)])
 
     async def decided() -> Done:
         return await flood(bench, next(waiting))
 
-    async with running_tenancy(bench.create_database(), users, folder) as tenancy:
-        await tenancy.found([with_principals(each) for each in batches(orgs.founding, FOUNDING)])
-
-        async def handled() -> Done:
-            some = next(fewer)
-            return await tenancy.handle(with_principals(some), [send.key for send in some])
-
+    async with running_library(bench, orgs, counts) as theirs:
         await decided()
-        await handled()
-        processes = bench.processes
-        yardstick = {"eventsourcing": tenancy.process.pid, "postgres": processes["postgres"]}
-        await compare(FIGURE, Side("Daybook", decided, processes), Side("eventsourcing", handled, yardstick))
+        await compare(FIGURE, Side("Daybook", decided, bench.processes), theirs)
 
 
 async def flood(bench: Bench, sends: Sequence[Send]) -> Done:

@@ -3,12 +3,10 @@ The bare system is a process of bare_commands.py and one of bare_projector.py, w
 """
 
 import asyncio
-import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 from bench.measuring import http_load, kafka_load
@@ -17,8 +15,8 @@ from bench.measuring.comparison import ROUNDS, Done, Figure, Side, compare
 from bench.measuring.echo import Served, running_echo, serving
 from bench.measuring.http_load import Plan
 from bench.measuring.kafka_load import Mode, command_record
-from bench.measuring.org_aggregates import running_tenancy
-from bench.measuring.orgs import FOUNDING, Orgs, batches, plan_orgs, with_principals
+from bench.measuring.library_side import running_library
+from bench.measuring.orgs import Orgs, batches
 from bench.measuring.running import Bench, until_projected
 from daybook_infra.runtime.settings import Settings
 from support.driving import open_database
@@ -31,8 +29,6 @@ BATCHES = Figure(
 )
 FLOOD = Figure("floor_flood", "a flood, a bare system, against eventsourcing", 15, at_least=True, unit="commands/s")
 CLIENTS, BATCH_CLIENTS, BATCH = 100, 4, 200
-SHARE = 10
-"""The library handles a tenth as many commands in each round, because it takes much longer for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,24 +106,11 @@ async def against_echo(
 
 async def measure_flood(bench: Bench, bare: BareSystem, orgs: Orgs, commands: int) -> None:
     waiting = rounds(lambda: [command_record(send, 1) for send in orgs.mixed(commands)])
-    again = plan_orgs(len(orgs.org_ids))
-    fewer = rounds(lambda: again.mixed(commands // SHARE))
-    users = [send.key for send in orgs.registrations]
 
     async def handled() -> Done:
         done = await kafka_load.run(bare.settings, Mode.FLOOD, "commands", next(waiting))
         return await bare.projected(commands, done)
 
-    with tempfile.TemporaryDirectory() as folder:
-        async with running_tenancy(bench.create_database(), users, Path(folder)) as tenancy:
-            await tenancy.found([with_principals(each) for each in batches(orgs.founding, FOUNDING)])
-
-            async def theirs() -> Done:
-                some = next(fewer)
-                return await tenancy.handle(with_principals(some), [send.key for send in some])
-
-            await handled()
-            await theirs()
-            yardstick = {"eventsourcing": tenancy.process.pid, "postgres": bench.servers["postgres"]}
-            sides = Side("bare system", handled, bare.processes), Side("eventsourcing", theirs, yardstick)
-            await compare(FLOOD, *sides)
+    async with running_library(bench, orgs, [commands] * (ROUNDS + 1)) as theirs:
+        await handled()
+        await compare(FLOOD, Side("bare system", handled, bare.processes), theirs)
