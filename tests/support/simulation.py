@@ -1,6 +1,8 @@
 """Simulates all of Daybook in one thread. Each partition has two active writers, each with a door, and two active
 projectors; logs, commands topic and PostgreSQL are plain state. A seeded scheduler picks each step. Nothing sleeps or
-does I/O, so hundreds of schedules run in a minute. Over 250 lines: every step is one of the scheduler's choices.
+does I/O, so hundreds of schedules run in a minute.
+
+Over 250 lines, because every step is one of the scheduler's choices.
 """
 
 import json

@@ -70,7 +70,7 @@ async def _projects(connection: Connection, org_ids: Sequence[str]) -> dict[str,
 
 
 async def _connections(connection: Connection, org_ids: Sequence[str]) -> dict[str, dict[str, SourceConnection]]:
-    """By org id, then by connection id. The connections have no activity."""
+    """By org id, then by connection id. Leaves out the connections' activities, which are loaded separately."""
     found: dict[str, dict[str, SourceConnection]] = {}
     async for rows in _in_slices(await connection.fetch(sql.CONNECTIONS, org_ids)):
         for row in rows:

@@ -74,7 +74,8 @@ def verify(
     export with a program of your own: docs/examples/verify.mjs is one.
 
     Exits with 0 if everything is valid, with 1 if anything is invalid (the last line names the first bad place), with 2
-    if something could not be checked or the certificate could not be written, and with 130 if interrupted.
+    if something could not be checked or the certificate could not be written, and with 130 if interrupted. If only
+    Kafka or only PostgreSQL can be reached, what the other one holds is left out, and counts only if --scope names it.
     """
     if org is not None and (since is not None or certificate_file is not None or as_json):
         raise click.UsageError("--org gives no certificate: use it without --since, --certificate and --json")

@@ -12,8 +12,8 @@ from daybook_projector.projections.connection_activity import CONNECTION_ACTIVIT
 
 _COUNTED: Final = tuple(column for column in CONNECTION_ACTIVITY.columns if column not in CONNECTION_ACTIVITY.key)
 
-# One statement for all connections, so that each table is read once. The columns of a side are null if that side has
-# no row. $1: an org, or null for all.
+# One statement for all connections. The columns of a side are null if that side has no row. $1: an org, or null for
+# all.
 _DIFFERING: Final = """
 WITH ended AS (
     SELECT connection_id, max(finished_at) AS last_success FROM public.sync_runs WHERE status = 'success'
