@@ -27,7 +27,7 @@ Rule = Callable[[World, str, Json], Json]
 
 
 def _may_set(org: Json, command: Json, *roles: str | None) -> bool:
-    """An owner may set any role. An admin may make members viewers, and viewers members."""
+    """An owner may give and take any role. An admin may give and take only the roles member and viewer."""
     role = role_of(org, command)
     return role == "owner" or (role == "admin" and all(touched is None or touched in LED for touched in roles))
 

@@ -1,5 +1,5 @@
 """Turns what users have seen into the table of docs/reading.md, with a line for each pair of roles and a column for
-each table. Equal lines are merged, and so are equal columns.
+each table. Neighbouring lines that are equal are merged, and so are neighbouring columns.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
@@ -27,7 +27,9 @@ def visibility_table(measured: Mapping[Roles, Seen], others: Mapping[str, Seen])
 
 
 def _lines(cells: Mapping[Roles, tuple[str, ...]]) -> Iterable[Line]:
-    """Leaves out users without a role in the org, because only members of an org can be members of its projects."""
+    """Leaves out users without a role in the org: they cannot have one in a project, and the `others` have a line for
+    them.
+    """
     blocks = {org_role: _block(org_role, cells) for org_role in ORG_ROLES if org_role is not None}
     for org_roles in _grouped(blocks, blocks.__getitem__):
         for project_roles, block_cells in blocks[org_roles[0]]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from daybook_infra.runtime.postgres.connections import OwnConnection
 
 UNKNOWN, INTERRUPTED = 3, 130
-# Each level is one pass over all pending dead letters.
+# The limit of N in `retry`. Each level from 0 to N is one pass over the dead letters retried at most that often.
 MOST_LEVELS = 100
 
 
@@ -148,7 +148,7 @@ def resolve(options: DlqOptions, resolution: str, reason: str | None, max_retry_
 
 
 def _execute_all(options: DlqOptions, action: BulkAction) -> None:
-    """Executes the action, and reports how many dead letters are done even if it fails or is interrupted."""
+    """Executes the action. If it fails or is interrupted, still reports how many retries or resolutions are done."""
     from daybook_infra.operations.dead_letters import OutcomeUnknown
     from daybook_infra.runtime.errors import DaybookError
 

@@ -17,7 +17,7 @@ from daybook_infra.runtime.kafka.lost_batch import LostBatch
 
 
 class _LenientBuffer(bytearray):
-    """Bytes that decode to text with U+FFFD instead of bytes that are not UTF-8."""
+    """Bytes whose `decode` puts U+FFFD in place of what is not UTF-8."""
 
     def __getitem__(self, where: SupportsIndex | slice) -> Any:
         found = super().__getitem__(where)
@@ -81,12 +81,13 @@ class _Batch:
         batches = _MemoryRecordsPy(self._data)
         for _ in range(self._number):
             batches.next_batch()
-        # aiokafka has no public access to a batch's bytes. They exist, because the fast reader has read them already.
+        # aiokafka has no public access to a batch's bytes. They are not None, because the fast reader has already read
+        # this batch.
         return iter(_LenientBatch(batches._next_slice or b""))  # noqa: SLF001 - as said above
 
 
 class LenientRecords:
-    """Replaces aiokafka's `MemoryRecords`: the bytes fetched from a partition in, its batches out."""
+    """Replaces aiokafka's `MemoryRecords`: takes the bytes fetched from a partition, and returns their batches."""
 
     def __init__(self, data: bytes) -> None:
         records = MemoryRecords(data)

@@ -49,7 +49,9 @@ def entry_changes(folds: Folds, entry: PartitionEntry) -> Sequence[Change]:
 
 
 def key_inserts(entries: Iterable[PartitionEntry]) -> Iterator[Insert]:
-    """The rows that entries of a quarantined org still insert besides `audit_log`, unless they exist already."""
+    """The rows of `orgs` and `projects` that entries of a quarantined org still insert unless they exist, because rows
+    of `audit_log` refer to them.
+    """
     for entry in entries:
         if entry.columns is not None:
             yield from key_rows(entry.columns, entry.fact)

@@ -70,8 +70,7 @@ def verify(
     Reads everything in one consistent snapshot while the system runs, and changes nothing. docs/auditing.md says what
     is proven and what is not.
 
-    With --export it verifies an exported folder; docs/verify.md says what it checks and prints. You can also verify an
-    export with a program of your own: docs/examples/verify.mjs is one.
+    With --export it verifies an exported folder (docs/verify.md). docs/examples/verify.mjs does so without Daybook.
 
     Exits with 0 if everything is valid, with 1 if anything is invalid (the last line names the first bad place), with 2
     if something could not be checked or the certificate could not be written, and with 130 if interrupted. If only

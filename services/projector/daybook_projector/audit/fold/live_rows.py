@@ -1,5 +1,5 @@
-"""A live table's rows in key order, streamed by binary COPY: a table and optionally an org in, pages of rows out.
-Memory is bounded.
+"""A live table's rows in key order, streamed by binary COPY: takes a table and optionally an org, and yields
+pages of rows. Memory is bounded.
 """
 
 from collections.abc import AsyncGenerator, Mapping
@@ -35,7 +35,9 @@ _OF_ORG: Final[Mapping[Table, str]] = {
 async def live_rows(
     connection: Connection, table: Table, org_id: str | None = None
 ) -> AsyncGenerator[list[LiveRow], None]:
-    """Nothing else may use the connection until the generator ends or is closed. Wrap it in `translated`."""
+    """Nothing else may use the connection until the generator ends. If it is closed before, the connection is closed
+    too. Wrap the reading in `translated`.
+    """
     read = RowReader(table).read
     arguments = () if org_id is None else (org_id,)
     async with aclosing(copied_rows(connection, _query(table, of_org=org_id is not None), *arguments)) as rows:

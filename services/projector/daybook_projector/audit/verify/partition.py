@@ -99,7 +99,9 @@ class PartitionCheck:
             )
 
     def _is_wanted(self, each: Followed) -> bool:
-        """Whether a verification of one org needs the entry: it belongs to the org, or the log is broken there."""
+        """Whether a verification of one org needs the entry: it belongs to the org, or it cannot be read, so
+        that its org is unknown.
+        """
         return each.row_hash is None or each.org_id == self._task.org_id
 
     def _take(self, page: Sequence[Followed]) -> None:
