@@ -18,6 +18,7 @@ from support.readers import AUDITOR, READER, Claims, Readers, reader_logins
 from support.stack import FreshSettings
 from support.tables import SCHEMA
 from support.visibility import (
+    CONNECTIONS,
     ORG,
     PLACES,
     PROJECT,
@@ -172,8 +173,9 @@ async def test_the_functions_of_the_policies_return_the_users_orgs_and_projects(
 
 async def test_a_row_that_is_hidden_is_not_found_by_its_id(readers: Readers) -> None:
     async with readers.reading({"sub": USERS["member", "viewer"]}) as connection:
-        found = "SELECT count(*) FROM source_connections WHERE project_id = $1"
-        assert (await connection.fetchval(found, PROJECT), await connection.fetchval(found, SIBLING)) == (1, 0)
+        found = "SELECT count(*) FROM source_connections WHERE id = $1"
+        counts = [await connection.fetchval(found, CONNECTIONS[project]) for project in (PROJECT, SIBLING)]
+        assert counts == [1, 0]
 
 
 async def test_the_table_on_the_page_matches_what_each_role_sees(readers: Readers) -> None:

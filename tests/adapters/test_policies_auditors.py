@@ -89,6 +89,10 @@ async def test_the_command_line_reads_as_an_auditor(settings: Settings, readers:
 
 
 async def test_the_command_line_does_not_read_as_a_reader(settings: Settings, readers: Readers) -> None:
+    name = readers.name("unlisted")
+    await readers.owner.execute(f"GRANT USAGE ON SCHEMA auth, daybook TO {name}")
+    await readers.owner.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public, auth, daybook TO {name}")
     for arguments in (("alerts",), ("audit", "verify", "--scope", "tables")):
         result = await asyncio.to_thread(invoke, logged_in(settings, readers, "unlisted"), *arguments)
         assert result.exit_code != 0, result.output
+        assert "row-level security can hide rows" in result.output
