@@ -98,7 +98,7 @@ async def test_entries_with_the_same_first_id_get_the_ids_of_their_live_rows(
     await assert_like_live(pool)
 
 
-async def test_without_a_live_row_the_earliest_of_entries_with_the_same_id_keeps_it(
+async def test_without_live_rows_the_earliest_of_several_entries_with_one_id_keeps_it(
     fresh_settings: FreshSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cut_first_ids(monkeypatch)
@@ -128,7 +128,7 @@ async def a_refusal_and_a_renaming(settings: Settings, pool: Pool) -> tuple[Logb
     return log, refused, renamed
 
 
-async def test_a_redacted_entry_can_only_be_replayed_from_the_topic(
+async def test_a_redacted_success_can_be_replayed_only_from_the_topic(
     fresh_settings: FreshSettings,
 ) -> None:
     settings = fresh_settings(partitions=1)
@@ -153,18 +153,33 @@ async def test_a_redacted_entry_can_only_be_replayed_from_the_topic(
         assert from_topic.history.steps[-1].place == renamed.text
 
 
-@pytest.mark.parametrize("statement", [ALTER, MOVED, REMOVE], ids=["altered", "moved in time", "removed"])
-@pytest.mark.parametrize("org_id", [None, ORG], ids=["all", "one org"])
-async def test_an_altered_entry_of_audit_log_is_refused_and_named(
-    settings: Settings, pool: Pool, statement: str, org_id: str | None
+@pytest.mark.parametrize(
+    ("statement", "org_id", "later"),
+    [(ALTER, None, 0), (ALTER, ORG, 0), (MOVED, None, 0), (MOVED, ORG, 0), (REMOVE, None, 1)],
+    ids=["altered", "altered, one org", "moved in time", "moved in time, one org", "removed"],
+)
+async def test_an_altered_or_missing_entry_of_audit_log_is_refused_and_named(
+    settings: Settings, pool: Pool, statement: str, org_id: str | None, later: int
 ) -> None:
+    """If an entry is missing, the next one is named: `later` is 1."""
     log, _, renamed = await a_refusal_and_a_renaming(settings, pool)
     await change(pool, statement, renamed)
     await replay(settings, f"0.{renamed.position - 1}", org_id=org_id)
-    if statement == REMOVE and org_id is not None:
-        return  # The entries of one org do not show whether one of them is missing.
-    with pytest.raises(LogBroken, match=r"entry 0\.\d+ of audit_log is not what was logged.*daybook audit verify"):
+    named = rf"entry 0\.{renamed.position + later} of audit_log is not what was logged"
+    with pytest.raises(LogBroken, match=rf"{named}.*daybook audit verify"):
         await replay(settings, f"0.{log.heads[0].position}", org_id=org_id)
+
+
+async def test_a_replay_of_one_org_from_audit_log_does_not_notice_a_missing_entry(
+    settings: Settings, pool: Pool
+) -> None:
+    log, _, renamed = await a_refusal_and_a_renaming(settings, pool)
+    await change(pool, REMOVE, renamed)
+    await replay(settings, f"0.{log.heads[0].position}", org_id=ORG)
+    own = [entry for entry in entries_of(log, 0) if entry["org_id"] == ORG]
+    kept = [entry for entry in own if entry["metadata_json"]["position"] != renamed.position]
+    assert len(kept) == len(own) - 1
+    assert not differences(past_tables(kept, ORG), await replayed_tables(settings))
 
 
 async def test_a_topic_that_ends_early_is_refused(settings: Settings, pool: Pool) -> None:
