@@ -2,7 +2,6 @@
 commands at the same time is not affected. test_services_over_kafka.py tests which records a service policy trusts.
 """
 
-import asyncio
 import json
 from typing import Any
 from uuid import UUID, uuid5
@@ -12,6 +11,7 @@ import pytest_asyncio
 
 from support.attacks import ATTACKS, PARTITIONS, publish
 from support.bystander import Bystander, undisturbed
+from support.deadletters import dead_letter
 from support.driving import (
     Tenant,
     check_tables,
@@ -27,6 +27,7 @@ from support.driving import (
 from support.logbook import org_in
 from support.processes import System, Systems
 from support.publisher import Door, Publisher, Send
+from support.replay import entries_of, read_log
 from support.workload import SERVICE, by_user, command
 
 pytestmark = pytest.mark.timeout(300)
@@ -100,15 +101,17 @@ async def test_a_stranger_gets_the_same_answer_for_any_org_and_leaves_a_small_en
 
 
 async def test_a_sender_cannot_claim_the_name_of_daybook_itself(system: System, bystander: Bystander) -> None:
-    """`service:daybook` is the principal of policies. A record that claims it leaves no entry."""
+    """`service:daybook` is the principal of policies. A record that claims it becomes a dead letter."""
     tenant = bystander.tenants[0]
     forged = command("RESOLVE_ALERT", tenant.org_id, None, fresh_id(), alert_id=fresh_id())
-    await publish(system, [(Send(SERVICE, forged).body, [("daybook-principal", b"service:daybook")])] * PARTITIONS)
+    record = (Send(SERVICE, forged).body, [("daybook-principal", b"service:daybook")])
     async with undisturbed(bystander):
-        await asyncio.sleep(0.5)
-    async with open_database(system.settings) as database:
-        look = "select count(*) from audit_log where metadata_json->>'command_id' = $1"
-        assert await database.fetchval(look, forged["id"]) == 0
+        for partition, offset in await publish(system, [record] * PARTITIONS):
+            letter = await dead_letter(system.settings, partition, offset)
+            assert letter.reason.startswith("INVALID_COMMAND: "), letter.reason
+    logged = {entry["metadata_json"]["command_id"] for entry in entries_of(await read_log(system.settings))}
+    assert logged
+    assert forged["id"] not in logged
 
 
 async def test_the_id_of_a_timeout_cannot_be_used_up(system: System, door: Door, bystander: Bystander) -> None:

@@ -55,13 +55,15 @@ async def test_a_command_with_an_odd_header_is_decided(publisher: Publisher, hea
     assert len(entries_by_command[PARTITION, send.command["id"]]) == 1
 
 
-async def test_a_header_name_may_be_other_than_utf_8(publisher: Publisher, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_header_name_need_not_be_utf_8(publisher: Publisher, monkeypatch: pytest.MonkeyPatch) -> None:
     send = registration_in(PARTITION, publisher.settings.partitions)
     with slow_builder(monkeypatch):
         await publisher.publish_raw(send.key, send.body, [*REPLY, (NotUtf8("xx"), b"v")], partition=PARTITION)
         partition, offset = await publisher.publish_raw("some key", b"[]", [(NotUtf8("xx"), b"v")], partition=PARTITION)
     assert (await dead_letter(publisher.settings, partition, offset)).value == b"[]"
     await check_partition_continues(publisher)
+    entries_by_command = by_command(entries_of(await read_log(publisher.settings)))
+    assert len(entries_by_command[PARTITION, send.command["id"]]) == 1
 
 
 @pytest.mark.parametrize("key", ["some key", None])
@@ -115,7 +117,9 @@ async def test_a_command_that_is_too_large_to_be_forwarded_becomes_a_dead_letter
     await check_partition_continues(publisher)
 
 
-async def test_a_record_that_decompresses_beyond_every_limit_becomes_a_dead_letter(publisher: Publisher) -> None:
+async def test_a_record_that_decompresses_beyond_the_limit_of_the_topic_becomes_a_dead_letter(
+    publisher: Publisher,
+) -> None:
     partition, offset = await publish_compressed(publisher, b"x" * 20 * MIB, [])
     letter = await dead_letter(publisher.settings, partition, offset)
     assert letter.reason.startswith(f"{INVALID}: ")
@@ -124,7 +128,7 @@ async def test_a_record_that_decompresses_beyond_every_limit_becomes_a_dead_lett
     await check_partition_continues(publisher)
 
 
-async def test_a_correlation_id_that_decompresses_beyond_every_limit_gets_no_answer(publisher: Publisher) -> None:
+async def test_a_command_whose_correlation_id_decompresses_to_20_mib_is_decided(publisher: Publisher) -> None:
     send = registration_in(PARTITION, publisher.settings.partitions)
     await publish_compressed(publisher, send.body, [("reply-partition", b"1"), ("correlation-id", b"c" * 20 * MIB)])
     await check_partition_continues(publisher)

@@ -66,14 +66,16 @@ async def test_every_malformed_command_is_answered_by_its_correlation_id(publish
 @pytest.mark.parametrize(
     "value", [None, b"", b"\xff", b"[]", b'{"id":7}', b'{"id":"x"}', b"{" * 300_000, b"x" * 3_000_000], ids=range(8)
 )
-async def test_without_a_readable_id_the_reply_has_none_and_no_key(publisher: Publisher, value: bytes | None) -> None:
+async def test_without_a_readable_id_the_reply_has_neither_an_id_nor_a_key(
+    publisher: Publisher, value: bytes | None
+) -> None:
     record = await reply_to(publisher, value)
     answer = json.loads(record.value or b"")
     assert (answer["code"], answer["command_id"], record.key) == (INVALID, None, b"")
 
 
 @pytest.mark.parametrize("principal", [b"service:daybook", b"user:ada", b"\xff", b""])
-async def test_an_invalid_principal_is_answered(publisher: Publisher, principal: bytes) -> None:
+async def test_a_record_with_an_invalid_principal_is_answered(publisher: Publisher, principal: bytes) -> None:
     send = registration_in(PARTITION, publisher.settings.partitions)
     record = await reply_to(publisher, send.body, ("daybook-principal", principal))
     answer = json.loads(record.value or b"")

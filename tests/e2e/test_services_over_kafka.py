@@ -45,9 +45,12 @@ def system(lasting_systems: Systems) -> System:
     return lasting_systems.start(commands=2, services=str(file), door_key=SecretStr(DOOR_KEY))
 
 
+def hmac_of(key: str, principal: bytes, door: bytes, value: bytes) -> bytes:
+    return hmac.new(key.encode(), b"\n".join((principal, door, value)), hashlib.sha256).hexdigest().encode()
+
+
 def signature_of(send: Send, key: str) -> tuple[str, bytes]:
-    text = b"\n".join((send.principal.encode(), b"", send.body))
-    return "daybook-signature", hmac.new(key.encode(), text, hashlib.sha256).hexdigest().encode()
+    return "daybook-signature", hmac_of(key, send.principal.encode(), b"", send.body)
 
 
 def registered_by(principal: str) -> Send:
@@ -133,15 +136,21 @@ async def test_an_unsigned_record_becomes_a_dead_letter_with_its_headers(publish
     assert letter.headers["daybook-door"] == b"http"
 
 
-async def test_a_command_accepted_over_http_is_signed_and_not_checked_again(door: Door, publisher: Publisher) -> None:
+async def test_a_command_accepted_over_http_is_signed_by_the_door_and_decided(door: Door, publisher: Publisher) -> None:
     user = fresh_id()
     registered = Send(f"user:{user}", registration(user, fresh_id()).command)
     assert (await door.send(registered)).status_code == 200
     created = by_user("CREATE_ORG", ORG, user, fresh_id(), name="Before")
     assert (await door.send(created)).status_code == 200
     renamed = Send("service:renamer", by_user("RENAME_ORG", ORG, user, fresh_id(), name="After").command)
-    assert (await door.send(renamed)).status_code == 200
-    assert (await logged(publisher, renamed))[0]["metadata_json"]["principal"] == "service:renamer"
+    assert (await door.send(renamed, Prefer="respond-async")).status_code == 202  # makes the door publish the command
+    (entry,) = await eventually(lambda: logged(publisher, renamed))
+    assert entry["metadata_json"]["principal"] == "service:renamer"
+    records = await read_topic(publisher.settings, "commands")
+    ((value, headers),) = [
+        (value, headers) for _, _, value, headers in records if value and renamed.command["id"].encode() in value
+    ]
+    assert headers["daybook-signature"] == hmac_of(DOOR_KEY, b"service:renamer", b"http", value)
     beyond = registered_by("service:renamer")
     answer = await door.send(beyond)
     assert (answer.status_code, answer.json()["code"]) == (403, "FORBIDDEN")

@@ -115,14 +115,15 @@ async def too_many_outcome_requests(system: System, door: Door) -> None:
     assert statuses == {404, 429}
 
 
-async def publish(system: System, values: list[tuple[bytes, list[tuple[str, bytes]]]]) -> None:
+async def publish(system: System, values: list[tuple[bytes, list[tuple[str, bytes]]]]) -> list[tuple[int, int]]:
+    """Publishes the records to the partitions in turn; returns the partition and the offset of each."""
     async with AIOKafkaProducer(bootstrap_servers=system.settings.kafka_bootstrap, acks="all") as producer:
         topic = f"{system.settings.topic_prefix}commands"
         sent = [
             await producer.send(topic, value, partition=at % PARTITIONS, headers=headers)
             for at, (value, headers) in enumerate(values)
         ]
-        await asyncio.gather(*sent)
+        return [(record.partition, record.offset) for record in await asyncio.gather(*sent)]
 
 
 async def records_of_a_misbehaving_service(system: System, door: Door) -> None:
