@@ -6,7 +6,7 @@ from starlette.types import ASGIApp
 
 from daybook_infra.runtime.health import Health, health_router
 from daybook_infra.runtime.http.connections import Connections, HttpMetrics
-from daybook_infra.runtime.http.headers import with_security_headers
+from daybook_infra.runtime.http.headers import with_security_headers, without_cookies
 from daybook_infra.runtime.http.limits import ADMIN_CONNECTIONS, HttpLimits, main_limits
 from daybook_infra.runtime.http.serving import Site
 from daybook_infra.runtime.settings import Settings, env_name
@@ -19,15 +19,19 @@ def sites(
     metrics = HttpMetrics(registry)
     host, port = address
     own = Connections(main_limits(settings), metrics)
-    found = [Site(with_security_headers(app), host, port, own)]
+    found = [Site(_hardened(app), host, port, own)]
     if settings.admin_port is not None:
-        admin = with_security_headers(_admin_app(health, registry))
+        admin = _hardened(_admin_app(health, registry))
         limits = HttpLimits(connections=ADMIN_CONNECTIONS)
         port_from = env_name("admin_port")
         found.append(
             Site(admin, settings.admin_host, settings.admin_port, Connections(limits, metrics), port_from=port_from)
         )
     return found
+
+
+def _hardened(app: ASGIApp) -> ASGIApp:
+    return with_security_headers(without_cookies(app))
 
 
 def _admin_app(health: Health, registry: CollectorRegistry) -> FastAPI:
