@@ -14,13 +14,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from itertools import count
 from typing import IO, Any
 
 import pytest
-import pytest_asyncio
 
 from daybook_client.daybook import Daybook
 
@@ -114,6 +114,17 @@ class Host:
         return self._log.read()[-4000:].decode(errors="replace")
 
 
+def _async_fixture(function: Callable[..., AsyncIterator[Daybook]]) -> object:
+    """A fixture of pytest-asyncio, or of pytest if that is missing: pytest loads this module in every project that
+    installs the client, with or without the extra `testing`.
+    """
+    if find_spec("pytest_asyncio") is None:
+        return pytest.fixture(function)
+    import pytest_asyncio  # noqa: PLC0415 - see above
+
+    return pytest_asyncio.fixture(function)
+
+
 @pytest.fixture(scope="session")
 def daybook_host() -> Iterator[Host]:
     host = Host()
@@ -135,14 +146,14 @@ def fresh_daybook_server(daybook_host: Host) -> Iterator[DaybookServer]:
     daybook_host.stop(name)
 
 
-@pytest_asyncio.fixture
+@_async_fixture
 async def daybook(daybook_server: DaybookServer) -> AsyncIterator[Daybook]:
     """A client of the session's Daybook, as a service, over HTTP."""
     async with daybook_server.over_http() as connected:
         yield connected
 
 
-@pytest_asyncio.fixture
+@_async_fixture
 async def fresh_daybook(fresh_daybook_server: DaybookServer) -> AsyncIterator[Daybook]:
     """A client of a Daybook for this test alone, as a service, over HTTP."""
     async with fresh_daybook_server.over_http() as connected:
