@@ -43,6 +43,13 @@ async def test_the_session_has_one_daybook(daybook, daybook_server):
 
 
 @pytest.mark.asyncio
+async def test_a_client_over_kafka_reads_this_daybook(daybook_server):
+    async with daybook_server.over_kafka() as daybook:
+        position = await found(daybook)
+        await daybook.wait_for(position, timeout=20)
+
+
+@pytest.mark.asyncio
 async def test_a_fresh_daybook_has_its_own_log_and_database(fresh_daybook, fresh_daybook_server, daybook_server):
     assert fresh_daybook_server.database_url != daybook_server.database_url
     assert (await found(fresh_daybook)).endswith((".0", ".1"))
@@ -50,14 +57,25 @@ async def test_a_fresh_daybook_has_its_own_log_and_database(fresh_daybook, fresh
 # Settings of another Daybook, which the plugin's Daybook must not use.
 OF_THE_DEVELOPER = {
     "DAYBOOK_JWT_AUDIENCE": "shop",
+    "DAYBOOK_READ_URL": "http://127.0.0.1:1",
+    "DAYBOOK_SERVICE_KEY": "a-key-of-the-developer-32-chars-l",
     "DAYBOOK_SERVICE_JWT_SECRET": "hush-hush-a-key-of-32-characters",
+    "DAYBOOK_TOKEN": "a token of the developer",
     "DAYBOOK_USERS": "external",
 }
 HANGING = """
 import time
+from uuid import uuid4
+
+import pytest
+
+from daybook_client import Accepted, commands
 
 
-def test_that_is_killed(daybook_server):
+@pytest.mark.asyncio
+async def test_that_is_killed(daybook_server):
+    async with daybook_server.over_kafka() as daybook:
+        assert isinstance(await daybook.send(commands.RegisterUser(user_id=uuid4())), Accepted)
     print("started", flush=True)
     time.sleep(600)
 """
@@ -77,11 +95,12 @@ def test_the_tests_of_another_project_run_on_a_real_daybook(stack: Servers, tmp_
     env = {"DAYBOOK_KAFKA_BOOTSTRAP": stack.kafka_bootstrap, "DAYBOOK_DATABASE_URL": stack.database_url}
     with run_pytest(tmp_path, TESTS, **env, **OF_THE_DEVELOPER) as running:
         output, _ = running.communicate(timeout=220)
-    assert "3 passed" in output, output
+    assert "4 passed" in output, output
 
 
 @pytest.mark.timeout(240)
 def test_no_process_is_left_when_pytest_is_killed(tmp_path: Path) -> None:
+    """The servers are embedded, so the developer's way to log in to Kafka is not used."""
     with run_pytest(tmp_path, HANGING, **OF_THE_DEVELOPER, DAYBOOK_KAFKA_SECURITY="SASL_SSL") as running:
         assert running.stdout is not None
         lines = list(takewhile(lambda line: "started" not in line, running.stdout))

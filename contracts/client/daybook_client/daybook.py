@@ -78,8 +78,8 @@ class Daybook:
     ) -> Self:
         """`bootstrap`: Kafka servers, `host:port,…`, by default DAYBOOK_KAFKA_BOOTSTRAP. The login is taken from the
         other DAYBOOK_KAFKA_… variables. `principal`: the sender, `service:NAME`, by default DAYBOOK_PRINCIPAL. `key`:
-        the key that signs the sender's records, by default DAYBOOK_SERVICE_KEY. `topic_prefix`: by default
-        DAYBOOK_TOPIC_PREFIX, or `daybook.`. `read_url`, `token`: of the read API, as for `over_http`.
+        the key that signs the sender's records, by default DAYBOOK_SERVICE_KEY; `""` for none. `topic_prefix`: by
+        default DAYBOOK_TOPIC_PREFIX, or `daybook.`. `read_url`, `token`: of the read API, as for `over_http`.
         `attempt_seconds` limits the wait for one reply; retries go on until the deadline of each call.
         """
         from daybook_client.kafka.connection import connection_by_default  # noqa: PLC0415 - aiokafka is optional, too

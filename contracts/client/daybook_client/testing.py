@@ -32,7 +32,7 @@ SERVICE = "service:tests"
 
 @dataclass(frozen=True, slots=True)
 class DaybookServer:
-    """The addresses of one Daybook, and the key of its tokens."""
+    """The addresses of one Daybook, and the key of its tokens. `embedded`: whether the plugin has started its Kafka."""
 
     url: str
     read_url: str
@@ -40,6 +40,7 @@ class DaybookServer:
     topic_prefix: str
     database_url: str
     jwt_secret: str = field(repr=False)
+    embedded: bool = True
 
     def token(self, principal: str = SERVICE) -> str:
         """A JWT for `service:NAME` or `user:ID`, valid for a day."""
@@ -54,7 +55,22 @@ class DaybookServer:
         return Daybook.over_http(self.url, token=self.token(principal), read_url=self.read_url)
 
     def over_kafka(self, principal: str = SERVICE) -> Daybook:
-        return Daybook.over_kafka(self.kafka_bootstrap, principal=principal, topic_prefix=self.topic_prefix)
+        """Like `over_http`. Records are not signed."""
+        from daybook_client.kafka.connection import (  # noqa: PLC0415 - aiokafka is optional
+            KafkaConnection,
+            connection_by_default,
+        )
+
+        # The login in the environment is for the servers that the environment names.
+        connection = KafkaConnection if self.embedded else connection_by_default
+        return Daybook.over_kafka(
+            connection(self.kafka_bootstrap),
+            principal=principal,
+            key="",
+            topic_prefix=self.topic_prefix,
+            read_url=self.read_url,
+            token=self.token(principal),
+        )
 
 
 class Host:

@@ -14,7 +14,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Iterator, MutableMapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,7 @@ class Host:
     _undo: ExitStack
     _home: Home | None = None
     _servers: Servers | None = None
+    _embedded: bool = False
     _running: dict[str, ExitStack] = field(default_factory=dict)
 
     def answer(self, request: dict[str, str]) -> dict[str, Any]:
@@ -85,7 +86,9 @@ class Host:
     def _start(self, name: str) -> dict[str, Any]:
         if self._home is None or self._servers is None:
             self._home = self._undo.enter_context(own_home())
-            self._servers = self._undo.enter_context(_servers(self._home))
+            self._embedded = bool(parts_needed(load_settings()))
+            running = _embedded_servers(self._home) if self._embedded else nullcontext(_named_servers())
+            self._servers = self._undo.enter_context(running)
         own = self._undo.enter_context(ExitStack())
         self._running[name] = own
         settings = _fresh_settings(self._servers, own)
@@ -100,7 +103,7 @@ class Host:
         for service in services:
             service.await_ready()
         projector, command = services
-        return _addresses(settings) | {"url": command.url, "read_url": projector.url}
+        return _addresses(settings) | {"url": command.url, "read_url": projector.url, "embedded": self._embedded}
 
 
 @contextmanager
@@ -129,13 +132,14 @@ def _remove(home: Home) -> None:
     shutil.rmtree(home.folder, ignore_errors=True)
 
 
-@contextmanager
-def _servers(home: Home) -> Iterator[Servers]:
-    """The servers that the environment names; else embedded ones."""
+def _named_servers() -> Servers:
     settings = load_settings()
-    if not parts_needed(settings):
-        yield Servers(settings.kafka_bootstrap, settings.database_url.get_secret_value())
-        return
+    return Servers(settings.kafka_bootstrap, settings.database_url.get_secret_value())
+
+
+@contextmanager
+def _embedded_servers(home: Home) -> Iterator[Servers]:
+    """Forgets the environment's servers: it does not name both, and its login is for these."""
     keep_variables(os.environ, ())
     stack = EmbeddedStack(home, say, durable=False, jars=Home.of_checkout())
     stack.start()

@@ -145,8 +145,10 @@ def _checked(command: Command, trace: bytes | None) -> Request | Rejected:
 
 
 def signer_of(principal: str, key: str | None) -> Signer:
-    """Raises Misuse unless the principal is `service:<name>` or `user:<uuid>`."""
+    """Without a key, or with an empty one, records are not signed. Raises Misuse unless the principal is
+    `service:<name>` or `user:<uuid>`.
+    """
     try:
-        return Signer(parse_publisher(principal.encode()), None if key is None else key.encode())
+        return Signer(parse_publisher(principal.encode()), key.encode() if key else None)
     except InvalidPrincipal as error:
         raise Misuse(f"principal: {error}") from error
