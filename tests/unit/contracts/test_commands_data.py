@@ -1,5 +1,6 @@
 """The data of each command: what is accepted, in which form, and what is refused."""
 
+import json
 from typing import Any
 
 import pytest
@@ -109,8 +110,7 @@ def test_null_in_an_optional_field_counts_as_absent(optional: str, kind: str, da
 @pytest.mark.parametrize("payload", [None, 0, "", [], {}, "not JSON at all", {"a": [None]}])
 def test_a_payload_is_any_json_value_including_null(payload: Any) -> None:
     command = accepted("RECORD_DLQ_EVENT", {"connection_id": THING, "payload": payload})
-    assert b'"payload":' in data_json(command)
-    assert command == accepted("RECORD_DLQ_EVENT", {"connection_id": THING, "payload": payload})
+    assert json.loads(data_json(command)) == {"connection_id": THING, "payload": payload}
 
 
 @pytest.mark.parametrize(("kind", "field"), [("RECORD_DLQ_EVENT", "payload"), ("COMPLETE_SYNC", "stats")])

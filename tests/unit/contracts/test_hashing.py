@@ -38,4 +38,6 @@ def test_a_request_hash_covers_the_canonical_form_of_its_parts(
 
 
 def test_each_recipe_hashes_in_its_own_domain() -> None:
-    assert len({commit_hash(b"", b"{}"), entry_hash(b"{}"), sha256(b"{}").hexdigest()}) == 3
+    text = canonical_bytes({"type": "RENAME_ORG", "org_id": ORG, "actor_user_id": None, "data": {}})
+    request = request_hash(b"", "RENAME_ORG", ORG, None, b"{}")
+    assert len({request, commit_hash(b"", text), entry_hash(text), sha256(text).hexdigest()}) == 4
