@@ -39,16 +39,16 @@ async def unclear_server(asked: asyncio.Event, pause_seconds: int = 0) -> AsyncI
 
 async def close_async(url: str, asked: asyncio.Event) -> AnyOutcome:
     async with Daybook.over_http(url, token="t") as daybook:
-        sending = asyncio.create_task(daybook.send(CREATE, deadline=DEADLINE))
+        sending = asyncio.create_task(daybook.send(CREATE, deadline=3 * DEADLINE))
         await asked.wait()
-    return await sending
+    return await asyncio.wait_for(sending, DEADLINE)
 
 
 async def close_blocking(url: str, asked: asyncio.Event) -> AnyOutcome:
     with blocking.Daybook.over_http(url, token="t") as daybook:
-        sending = asyncio.create_task(asyncio.to_thread(daybook.send, CREATE, deadline=DEADLINE))
+        sending = asyncio.create_task(asyncio.to_thread(daybook.send, CREATE, deadline=3 * DEADLINE))
         await asked.wait()
-    return await sending
+    return await asyncio.wait_for(sending, DEADLINE)
 
 
 @pytest.mark.parametrize("close", [close_async, close_blocking])

@@ -1,6 +1,7 @@
 """The command line: help for every subcommand, one line per expected error, a traceback for bugs."""
 
 import sys
+from collections.abc import Iterator
 
 import click
 import pytest
@@ -9,7 +10,19 @@ from click.testing import CliRunner
 from daybook_infra.operations.cli import Subcommands, main
 from daybook_infra.runtime.errors import DaybookError
 
-SUBCOMMANDS = ("init", "token", "send", "status", "alerts", "runs", "connections", "dlq")
+
+def below(group: click.Group, path: str = "") -> Iterator[tuple[str, click.Command]]:
+    """All subcommands, and theirs, with their full names."""
+    with click.Context(group) as context:
+        for name in group.list_commands(context):
+            command = group.get_command(context, name)
+            assert command is not None
+            yield f"{path}{name}", command
+            if isinstance(command, click.Group):
+                yield from below(command, f"{path}{name} ")
+
+
+SUBCOMMANDS = dict(below(main))
 
 
 @click.group(cls=Subcommands)
@@ -27,11 +40,12 @@ def bug() -> None:
     raise ZeroDivisionError
 
 
-@pytest.mark.parametrize("name", SUBCOMMANDS)
-def test_every_subcommand_has_help(name: str) -> None:
-    result = CliRunner().invoke(main, [name, "--help"])
+@pytest.mark.parametrize("path", SUBCOMMANDS)
+def test_every_subcommand_has_help(path: str) -> None:
+    assert SUBCOMMANDS[path].help
+    result = CliRunner().invoke(main, [*path.split(), "--help"])
     assert result.exit_code == 0
-    assert result.output.startswith(f"Usage: main {name}")
+    assert result.output.startswith(f"Usage: main {path} ")
 
 
 def test_the_version_is_shown() -> None:

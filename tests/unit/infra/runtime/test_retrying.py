@@ -89,14 +89,16 @@ async def test_a_cancellation_hidden_by_an_outage_ends_the_task() -> None:
         await asyncio.wait_for(task, 5)
 
 
-async def test_a_cancelled_task_does_not_finish_its_pause() -> None:
-    async def fail() -> None:
-        failed.set()
-        raise KafkaAway("away")
+async def test_a_cancelled_task_does_not_finish_its_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    pausing, wait = asyncio.Event(), asyncio.Event().wait
 
-    failed = asyncio.Event()
-    task = asyncio.create_task(retry_forever(fail, ignore))
-    await failed.wait()
+    async def sleep_forever(_: float) -> None:
+        pausing.set()
+        await wait()
+
+    monkeypatch.setattr(asyncio, "sleep", sleep_forever)
+    task = asyncio.create_task(retry_forever(Server(KafkaAway("away")).ask, ignore))
+    await pausing.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asyncio.wait_for(task, 5)

@@ -185,7 +185,7 @@ def test_an_http_1_0_client_is_answered_before_it_has_sent_its_body(patient: Tin
 
 def test_a_closing_connection_whose_body_stays_incomplete_is_closed(tiny: Tiny) -> None:
     with tiny.connect() as raw:
-        assert raw.ask("POST", "/unread", "content-length: 10", "connection: close", body=b"1").status == 401
+        assert raw.ask("POST", "/unread", "content-length: 1000", "connection: close", body=b"1").status == 401
         assert raw.socket.recv(1) == b""
         with pytest.raises(OSError, match=r"reset|Broken pipe"):
             raw.send_slowly(b"1", 150)
