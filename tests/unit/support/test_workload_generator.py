@@ -115,4 +115,5 @@ def test_hypothesis_draws_as_evenly_as_a_seed_does() -> None:
         drawn.update(int(random.random() * 4) for _ in range(100))
 
     draws()
+    assert drawn.keys() == set(range(4))
     assert all(0.15 < count / drawn.total() < 0.4 for count in drawn.values()), drawn

@@ -14,7 +14,7 @@ WITHOUT_BOB = given(CREATED, BOB_AS_ADMIN, facts.MemberRemoved(user_id=BOB, proj
 TWO_OWNERS = given(CREATED, facts.MemberAdded(user_id=BOB, role="owner"))
 WEB, APP, OPS = project(1), project(2), project(3)
 PROJECTS_MADE_OUT_OF_ORDER = tuple(facts.ProjectCreated(project_id=made, name="P") for made in (OPS, WEB, APP))
-BUSY_BOB = given(
+BOB_IN_PROJECTS = (
     CREATED,
     facts.MemberAdded(user_id=BOB, role="member"),
     facts.MemberAdded(user_id=CAT, role="member"),
@@ -24,6 +24,8 @@ BUSY_BOB = given(
     facts.ProjectMemberAdded(project_id=APP, user_id=BOB, role="admin"),
     facts.ProjectMemberAdded(project_id=APP, user_id=CAT, role="admin"),
 )
+BUSY_BOB = given(*BOB_IN_PROJECTS)
+LEFT_BY_BUSY_BOB = given(*BOB_IN_PROJECTS, facts.MemberRemoved(user_id=BOB, project_ids=(WEB, APP, OPS)))
 
 
 @pytest.mark.parametrize("role", ["owner", "admin", "member", "viewer"])
@@ -42,14 +44,16 @@ def test_the_right_to_add_is_checked_before_the_user() -> None:
     SOLE_OWNER.when(command("ADD_MEMBER", by=CAT, user_id=NOBODY, role="member")).then_rejected(Code.FORBIDDEN)
 
 
-@pytest.mark.parametrize("role", ["member", "viewer"])
+@pytest.mark.parametrize("role", ["owner", "admin", "member", "viewer"])
 def test_a_member_cannot_be_added_again_in_any_role(role: Role) -> None:
     SOLE_OWNER.when(command("ADD_MEMBER", by=ANN, user_id=CAT, role=role)).then_rejected(Code.ALREADY_MEMBER)
 
 
 def test_a_removed_member_can_be_added_again_and_is_in_no_project() -> None:
-    outcome = WITHOUT_BOB.when(command("ADD_MEMBER", by=ANN, user_id=BOB, role="viewer"))
-    outcome.then(facts.MemberAdded(user_id=BOB, role="viewer"))
+    added = LEFT_BY_BUSY_BOB.when(command("ADD_MEMBER", by=ANN, user_id=BOB, role="viewer"))
+    after = added.then(facts.MemberAdded(user_id=BOB, role="viewer")).after()
+    assert after.members[BOB] == "viewer"
+    assert {id_: dict(made.members) for id_, made in after.projects.items()} == {WEB: {}, APP: {CAT: "admin"}, OPS: {}}
 
 
 def test_a_members_role_can_be_changed() -> None:

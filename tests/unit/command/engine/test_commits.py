@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 import pytest
+from aiokafka import TopicPartition
 from aiokafka.errors import RequestTimedOutError
 
 from daybook_command.engine import commits
@@ -95,19 +96,29 @@ async def test_offsets_of_a_partition_that_came_back_are_not_committed_again() -
         assert await consumer.next() == {4: 7}
 
 
-class Away:
-    """A Kafka client whose coordinator does not answer."""
+class Coordinated:
+    """A Kafka client whose coordinator commits offsets, or does not answer."""
 
-    async def commit(self, _: object) -> None:
-        raise RequestTimedOutError
+    def __init__(self) -> None:
+        self.answers = True
+        self.committed: list[dict[TopicPartition, int]] = []
 
-
-class Cut(CommandSubscriber):
-    _consumer = cast("property", Away())
+    async def commit(self, offsets: dict[TopicPartition, int]) -> None:
+        if not self.answers:
+            raise RequestTimedOutError
+        self.committed.append(offsets)
 
 
 async def test_a_subscriber_says_whether_offsets_are_committed() -> None:
-    subscriber = Cut(Settings(kafka_bootstrap="127.0.0.1:1"), Topics("daybook."))
+    client = Coordinated()
+
+    class Subscriber(CommandSubscriber):
+        _consumer = cast("property", client)
+
+    subscriber = Subscriber(Settings(kafka_bootstrap="127.0.0.1:1"), Topics("daybook."))
+    assert await subscriber.commit({0: 1})
+    assert client.committed == [{TopicPartition("daybook.commands", 0): 1}]
+    client.answers = False
     assert not await subscriber.commit({0: 1})
 
 

@@ -83,7 +83,7 @@ def test_keys_whose_turns_are_over_are_forgotten() -> None:
     for number in range(5_000):
         inbox.add_local([of_key(number, f"{number % 2_500:08x}-0000-4000-8000-000000000000")])
         inbox.take()
-    assert len(inbox.local.last_turns) <= 2_500
+    assert len(inbox.local.last_turns) <= KEYS_KEPT
 
 
 def test_keys_that_never_come_again_are_forgotten() -> None:

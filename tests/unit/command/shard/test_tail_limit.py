@@ -19,7 +19,7 @@ def test_one_tail_may_take_all_that_the_others_do_not_need() -> None:
     assert LIMIT.is_exceeded(500, elsewhere=201)
 
 
-@given(st.lists(st.integers(0, 5), max_size=300))
+@given(st.lists(st.integers(0, 5), min_size=150, max_size=300))
 def test_all_tails_together_stay_within_the_limit(growing: list[int]) -> None:
     """Each number is a partition whose tail grows by 10 bytes if it may."""
     tails = [0] * LIMIT.partitions
