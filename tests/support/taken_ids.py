@@ -43,13 +43,15 @@ def second_id_of(entry: Json) -> str:
 
 
 async def second_ids(pool: Pool, log: Logbook) -> int:
-    """The number of entries that are stored under their second id. Raises AssertionError unless each entry has a row
-    under its first id or, if a row has that id already, under its second id.
+    """The number of entries that are stored under their second id. Raises AssertionError unless each entry has exactly
+    one row: under its first id or, if a row of another entry has that id already, under its second id.
     """
     entries = {entry["metadata_json"]["hash"]: entry for at in range(log.partitions) for entry in entries_of(log, at)}
     stored = [(row["id"], json.loads(row["metadata_json"])) for row in await pool.fetch(ROWS)]
-    ids = {metadata["hash"]: id_ for id_, metadata in stored if metadata.get("hash") in entries}
+    own = [(metadata["hash"], id_) for id_, metadata in stored if metadata.get("hash") in entries]
+    ids = dict(own)
     assert ids.keys() == entries.keys()
+    assert len(own) == len(entries)
     seconds = {hash_ for hash_, id_ in ids.items() if id_ != entries[hash_]["id"]}
     assert {hash_: ids[hash_] for hash_ in seconds} == {hash_: second_id_of(entries[hash_]) for hash_ in seconds}
     assert {entries[hash_]["id"] for hash_ in seconds} <= {id_ for id_, _ in stored}
