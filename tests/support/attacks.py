@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaProducer
 
 from support.bombs import MIB, bomb, send_raw
 from support.driving import fresh_id
+from support.hostile_bodies import envelopes
 from support.processes import System
 from support.publisher import Door
 from support.workload import by_user
@@ -40,6 +41,13 @@ HOSTILE_BODIES = {
 }
 
 
+PIECES = [body[1:250_000] for body in HOSTILE_BODIES.values()]
+"""Parts of these bodies, small enough for one command. None is valid JSON."""
+
+ENVELOPES = [body for _, body in envelopes()]
+"""Whole commands. Many are valid JSON, and some are valid commands of an org that does not exist."""
+
+
 async def post_quietly(door: Door, path: str, body: bytes, principal: str) -> int:
     """Returns the answer's status; 0 if the connection breaks."""
     with suppress(httpx.TransportError):
@@ -56,10 +64,14 @@ async def hostile_bodies(system: System, door: Door) -> None:
 
 
 async def hostile_envelopes(system: System, door: Door) -> None:
-    for body in HOSTILE_BODIES.values():
-        single = body[1:250_000]
-        sent = [post_quietly(door, "/v1/commands", single, f"user:{ATTACKER}") for _ in range(8)]
+    """One user sends pieces of batches again and again. Then other users send whole commands."""
+    for piece in PIECES:
+        sent = [post_quietly(door, "/v1/commands", piece, f"user:{ATTACKER}") for _ in range(8)]
         assert set(await asyncio.gather(*sent)) <= {400, 413, 429, 503}
+    for body in ENVELOPES:
+        sent = [post_quietly(door, "/v1/commands", body, f"user:{fresh_id()}") for _ in range(4)]
+        statuses = set(await asyncio.gather(*sent))
+        assert statuses <= {202, 400, 403, 404, 413, 422, 429, 503}, statuses
 
 
 @asynccontextmanager
@@ -128,7 +140,7 @@ async def publish(system: System, values: list[tuple[bytes, list[tuple[str, byte
 
 async def records_of_a_misbehaving_service(system: System, door: Door) -> None:
     """Records with no JSON, hostile JSON, a false principal, no principal, or a reply partition that does not exist."""
-    values = [b"", b"\xff" * 1000, b"[" * 100_000, *(body[1:250_000] for body in HOSTILE_BODIES.values())]
+    values = [b"", b"\xff" * 1000, b"[" * 100_000, *PIECES, *ENVELOPES]
     stranger = by_user("RENAME_ORG", fresh_id(), ATTACKER, fresh_id(), name="x").body
     headers = [
         [("daybook-principal", b"service:daybook")],
