@@ -163,7 +163,7 @@ async def test_comparing_changes_nothing(settings: Settings, pool: Pool) -> None
     await post(pool, log, kind=older_than(facts.OrgRenamed))
     await pool.execute("UPDATE orgs SET name = 'b' WHERE id = $1", OTHER_ORG)
     before = await state(pool)
-    first, other = await heal(settings, ORG, keep=False), await heal(settings, OTHER_ORG, keep=False)
+    first, other = await heal(settings, ORG, apply=False), await heal(settings, OTHER_ORG, apply=False)
     assert await state(pool) == before
     assert (first.released, len(first.differences)) == (False, 10)
     assert (other.released, other.differences) == (False, (Difference("public.orgs", other=1),))

@@ -131,7 +131,7 @@ async def test_an_entry_with_a_project_of_another_org_is_refused(settings: Setti
     with pytest.raises(
         RebuildRefused, match=rf"^entry {place.text} .* has a project_id that is not in public.projects"
     ):
-        await heal(settings, ORG, keep=False)
+        await heal(settings, ORG, apply=False)
 
 
 async def test_the_subcommand_prints_the_differences_until_none_is_left(settings: Settings, pool: Pool) -> None:

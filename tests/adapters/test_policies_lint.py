@@ -10,7 +10,7 @@ from daybook_infra.runtime.postgres.connections import OwnConnection
 from daybook_infra.runtime.postgres.migrations import migrate
 from support.schema_checks import ACCEPTED, CHECKS, Check
 from support.sql import open_connection
-from support.supabase import hub, in_database, supabase
+from support.supabase import create_database, in_database, supabase
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def url() -> Iterator[str]:
 
 
 async def set_up(superuser: str, name: str) -> None:
-    await migrate(await hub(superuser, name))
+    await migrate(await create_database(superuser, name))
 
 
 @pytest.fixture

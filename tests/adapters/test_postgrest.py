@@ -21,7 +21,7 @@ from support.postgrest import get
 from support.projecting import database, post
 from support.sql import open_connection, run
 from support.stack import own_stack
-from support.supabase import as_role, authenticator_waits, hub, in_database, supabase
+from support.supabase import as_role, authenticator_waits, create_database, in_database, supabase
 
 PAGE = page("docs/reading.md")
 (ROLES,) = blocks(section(PAGE, "PostgREST"), "sql")
@@ -43,7 +43,7 @@ def superuser() -> Iterator[str]:
 async def settings(superuser: str) -> Settings:
     """Settings of the owner of a new Supabase project, in which two users have signed up."""
     name = f"hub_{uuid4().hex[:8]}"
-    settings = await hub(superuser, name)
+    settings = await create_database(superuser, name)
     await migrate(settings)
     await run(in_database(superuser, name), f"INSERT INTO auth.users VALUES ('{user(1)}'), ('{user(2)}'); {HOOK.text}")
     return settings

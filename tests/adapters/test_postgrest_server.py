@@ -22,7 +22,7 @@ from support.processes import free_port
 from support.projecting import database, post
 from support.publisher import token
 from support.sql import run
-from support.supabase import as_role, authenticator_waits, hub, in_database, supabase
+from support.supabase import as_role, authenticator_waits, create_database, in_database, supabase
 
 PROGRAM = os.environ.get("POSTGREST", "")
 pytestmark = pytest.mark.skipif(not PROGRAM, reason="POSTGREST is not set")
@@ -40,7 +40,7 @@ def superuser() -> Iterator[str]:
 @pytest.fixture
 async def settings(superuser: str) -> Settings:
     name = f"hub_{uuid4().hex[:8]}"
-    settings = await hub(superuser, name)
+    settings = await create_database(superuser, name)
     await migrate(settings)
     await run(in_database(superuser, name), f"INSERT INTO auth.users VALUES ('{user(1)}'), ('{user(2)}')")
     return settings.model_copy(

@@ -5,7 +5,7 @@ import pytest
 from daybook_infra.runtime.postgres.connections import Pool
 from daybook_infra.runtime.settings import Settings
 from daybook_projector.rebuild.whole_rebuild import open_whole_rebuild
-from support.healing import unseen
+from support.healing import silent
 from support.projecting import check_fold, post, tables
 from support.rebuilding import DAMAGES, EMPTIED, LEFT_OVER, Damage, compare, full, hurt, rebuild
 from support.recounted import ACTIVITY
@@ -19,7 +19,7 @@ async def test_damage_is_found_and_corrected(settings: Settings, pool: Pool, dam
     assert await post(pool, log) == []
     await hurt(pool, damage)
     before = await tables(pool)
-    async with open_whole_rebuild(settings, "audit_log", unseen) as rebuilding:
+    async with open_whole_rebuild(settings, "audit_log", silent) as rebuilding:
         assert (await rebuilding.compare()).differences == damage.found
         assert await tables(pool) == before
         assert tuple(filter(None, await rebuilding.apply())) == damage.found

@@ -19,14 +19,14 @@ from daybook_projector.projections.rule import Columns
 from daybook_projector.rebuild.differences import Difference
 from daybook_projector.rebuild.org_rebuild import open_org_rebuild
 from support.chain import Json
-from support.healing import older_than, unseen
+from support.healing import older_than, silent
 from support.logbook import log_with, org_in, user, user_in
 from support.poison import ORG, OTHER_ORG
 from support.projecting import check_fold, database, post, publish, quarantine, tables
 from support.rebuilding import (
+    DAMAGE_TO_TWO_ORGS,
     EMPTIED,
     NINE_TABLES,
-    TWO,
     full,
     hurt,
     rebuild,
@@ -52,7 +52,7 @@ async def test_nothing_is_changed_without_a_confirmation(settings: Settings, poo
     log = full()
     await publish(settings, log)
     await post(pool, log)
-    await hurt(pool, *TWO)
+    await hurt(pool, *DAMAGE_TO_TWO_ORGS)
     before = await tables(pool)
     asked, checked = await run_rebuild(settings), await run_rebuild(settings, "--check")
     reminder = "nothing was changed: run the command again with --yes\n"
@@ -90,7 +90,7 @@ async def test_one_org_is_rebuilt_from_either_source(settings: Settings, pool: P
     await publish(settings, log)
     await post(pool, log)
     for number, source in enumerate(("audit_log", "topic"), start=1):
-        await hurt(pool, *TWO)
+        await hurt(pool, *DAMAGE_TO_TWO_ORGS)
         arguments = ("--org", ORG, "--from", source)
         told = "".join(TOLD.splitlines(keepends=True)[2:])
         assert (await run_rebuild(settings, *arguments)).code == 1
@@ -129,7 +129,7 @@ async def test_the_rebuild_of_an_org_in_quarantine_releases_it(settings: Setting
 async def test_a_mere_release_needs_a_confirmation_too(settings: Settings, pool: Pool) -> None:
     log = full()
     assert len(await post(pool, log, kind=older_than(facts.OrgRenamed))) == 1
-    async with open_org_rebuild(settings, "audit_log", ORG, unseen) as rebuilding:
+    async with open_org_rebuild(settings, "audit_log", ORG, silent) as rebuilding:
         await rebuilding.compare()
         await rebuilding.apply()
     await pool.execute("UPDATE daybook.quarantine SET released_at = NULL")

@@ -19,7 +19,7 @@ from daybook_projector.rebuild.jobs import read_back
 from daybook_projector.rebuild.refusal import RebuildRefused
 from daybook_projector.rebuild.shadow_fold import require_same
 from daybook_projector.rebuild.whole_rebuild import open_whole_rebuild
-from support.healing import LOCK_MEMBER, heal, locked, older_than, post_rest, unseen, wait_until_blocked
+from support.healing import LOCK_MEMBER, heal, locked, older_than, post_rest, silent, wait_until_blocked
 from support.logbook import project, thing
 from support.poison import ANN, BOB, ORG, OTHER_ORG
 from support.projecting import check_fold, post, quarantine, tables
@@ -35,7 +35,7 @@ async def test_entries_after_the_comparison_are_included(settings: Settings, poo
     log = full()
     await post(pool, log)
     await hurt(pool, BY_NAME["a missing row of public.integration_alerts"], COLUMN)
-    async with open_whole_rebuild(settings, "audit_log", unseen) as rebuilding:
+    async with open_whole_rebuild(settings, "audit_log", silent) as rebuilding:
         assert len((await rebuilding.compare()).differences) == 2
         log.add(ORG, ANN, facts.SecretRefCreated(secret_ref_id=thing(30), key_name="later", secret_id_ref="env:L"))
         for secret in (22, 9):
@@ -59,7 +59,7 @@ async def test_an_org_that_goes_into_quarantine_meanwhile_stays_there(settings: 
     log = full()
     await post(pool, log)
     await hurt(pool, COLUMN)
-    async with open_whole_rebuild(settings, "audit_log", unseen) as rebuilding:
+    async with open_whole_rebuild(settings, "audit_log", silent) as rebuilding:
         await rebuilding.compare()
         poison = log.add(ORG, ANN, facts.OrgRenamed(name="poison"), action="DANCE")[0]
         log.add(ORG, ANN, facts.OrgRenamed(name="later"))
@@ -79,7 +79,7 @@ async def test_a_rebuild_is_refused_if_an_org_was_healed_meanwhile(settings: Set
     log = full()
     assert len(await post(pool, log, kind=older_than(facts.OrgRenamed))) == 1
     await hurt(pool, BY_NAME["a column of public.orgs"])
-    async with open_whole_rebuild(settings, "audit_log", unseen) as rebuilding:
+    async with open_whole_rebuild(settings, "audit_log", silent) as rebuilding:
         assert [each.table for each in (await rebuilding.compare()).differences] == ["public.orgs"]
         assert (await heal(settings, ORG)).released
         with pytest.raises(RebuildRefused, match=rf"^org {ORG} was healed meanwhile: run the command again; nothing"):
@@ -129,7 +129,7 @@ async def test_all_partitions_wait_for_the_correction_and_no_longer(settings: Se
     log = full()
     await post(pool, log)
     await hurt(pool, COLUMN)
-    async with open_whole_rebuild(settings, "audit_log", unseen) as rebuilding:
+    async with open_whole_rebuild(settings, "audit_log", silent) as rebuilding:
         await rebuilding.compare()
         async with locked(pool, LOCK_MEMBER):
             applying = asyncio.create_task(rebuilding.apply())
@@ -174,7 +174,7 @@ async def test_an_interrupted_rebuild_says_so_and_drops_its_schema(settings: Set
 
 async def test_a_row_that_postgresql_returns_differently_is_an_error(settings: Settings, pool: Pool) -> None:
     await post(pool, full())
-    async with open_whole_rebuild(settings, "audit_log", unseen) as rebuilding:
+    async with open_whole_rebuild(settings, "audit_log", silent) as rebuilding:
         await rebuilding.compare()
         work = rebuilding.work
         assert await asyncio.to_thread(read_back, work, ORGS) == []
@@ -190,7 +190,7 @@ async def test_a_row_that_postgresql_returns_differently_is_an_error(settings: S
 
 async def test_a_rebuild_is_refused_if_a_checkpoint_was_set_back_meanwhile(settings: Settings, pool: Pool) -> None:
     await post(pool, full())
-    async with open_whole_rebuild(settings, "audit_log", unseen) as rebuilding:
+    async with open_whole_rebuild(settings, "audit_log", silent) as rebuilding:
         await rebuilding.compare()
         await pool.execute("UPDATE daybook.checkpoints SET position = 3")
         with pytest.raises(RebuildRefused, match=r"^the checkpoint of partition 0 was set back: run the command again"):
@@ -199,7 +199,7 @@ async def test_a_rebuild_is_refused_if_a_checkpoint_was_set_back_meanwhile(setti
 
 async def test_of_two_rebuilds_the_second_is_refused(settings: Settings, pool: Pool) -> None:
     await post(pool, full())
-    async with open_whole_rebuild(settings, "audit_log", unseen) as first:
+    async with open_whole_rebuild(settings, "audit_log", silent) as first:
         await first.compare()
         with pytest.raises(RebuildRefused, match=r"^another rebuild is running; nothing was changed$"):
             await compare(settings)

@@ -15,10 +15,10 @@ from support.logbook import user
 from support.poison import ANN, ORG, OTHER_ORG
 from support.projecting import check_fold, database, post, publish, tables
 from support.rebuilding import (
+    DAMAGE_TO_TWO_ORGS,
     DAMAGES,
     EMPTIED,
     LEFT_OVER,
-    TWO,
     compare,
     full,
     hurt,
@@ -42,7 +42,7 @@ async def test_redacted_entries_are_read_from_the_topic(settings: Settings, pool
     await publish(settings, log)
     await post(pool, log)
     await pool.execute(CHANGE_LOG.format(f"{REDACT}'RENAME_ORG' AND result = 'failure';"))
-    await hurt(pool, TWO[1])
+    await hurt(pool, DAMAGE_TO_TWO_ORGS[1])
     assert (await compare(settings, "audit_log")).differences == (Difference("public.orgs", other=1),)
     await pool.execute(CHANGE_LOG.format(f"{REDACT}'RENAME_ORG';"))
     refusal = r"^entry 0\.11 \(RENAME_ORG\) cannot be applied: it is redacted; nothing was changed$"
@@ -135,7 +135,7 @@ async def test_the_projectors_role_can_rebuild_an_org_but_lacks_a_right_to_rebui
 ) -> None:
     log = full()
     await post(pool, log)
-    await hurt(pool, *TWO)
+    await hurt(pool, *DAMAGE_TO_TWO_ORGS)
     async with granted(settings) as roles:
         own = settings.model_copy(update={"database_url": roles.url("projector")})
         refused = await run_rebuild(own, "--from", "audit_log", "--yes")

@@ -14,7 +14,7 @@ from daybook_infra.runtime.postgres.privileges import PrivilegesMissing, Require
 from daybook_infra.runtime.settings import Settings
 from daybook_projector.postgres import privileges as projector_privileges
 from support.sql import open_connection, run
-from support.supabase import OWNER, PASSWORD, as_role, hub, in_database, supabase
+from support.supabase import OWNER, PASSWORD, as_role, create_database, in_database, supabase
 
 AUTH = """
 CREATE SCHEMA auth AUTHORIZATION supabase_auth_admin;
@@ -123,7 +123,7 @@ async def test_the_grants_named_by_init_are_sufficient(settings: Settings, admin
     ],
 )
 async def test_only_the_missing_right_is_named(superuser: str, name: str, right: str, line: str) -> None:
-    settings = await hub(superuser, name)
+    settings = await create_database(superuser, name)
     await run(in_database(superuser, name), f"REVOKE {right} FROM {OWNER}")
     assert str(await refusal(settings)).splitlines()[1:] == [f"  {line.format(role=OWNER)}"]
 

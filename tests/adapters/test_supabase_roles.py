@@ -19,7 +19,7 @@ from daybook_infra.runtime.postgres.roles import find_statements_for_administrat
 from daybook_infra.runtime.settings import Settings
 from daybook_projector.postgres import privileges as projector_privileges
 from support.sql import open_connection, run
-from support.supabase import OWNER, PASSER_BY, PASSWORD, as_role, hub, in_database, supabase
+from support.supabase import OWNER, PASSER_BY, PASSWORD, as_role, create_database, in_database, supabase
 
 OTHER_ROLES = ("anon", PASSER_BY)
 READING = {"authenticated": "daybook_reader", "service_role": "daybook_auditor"}
@@ -85,7 +85,7 @@ def superuser() -> Iterator[str]:
 
 @pytest.fixture
 async def owner(superuser: str) -> Settings:
-    return await hub(superuser, f"hub_{uuid4().hex[:8]}")
+    return await create_database(superuser, f"hub_{uuid4().hex[:8]}")
 
 
 @pytest.fixture
@@ -200,7 +200,7 @@ async def test_grants_to_a_custom_role_survive_later_migrations(
 
 async def test_other_roles_cannot_access_managed_users(superuser: str) -> None:
     name = f"hub_{uuid4().hex[:8]}"
-    settings = (await hub(superuser, name)).model_copy(update={"users": "managed"})
+    settings = (await create_database(superuser, name)).model_copy(update={"users": "managed"})
     await run(in_database(superuser, name), "DROP SCHEMA auth CASCADE")
     await migrate(settings)
     attempts = ["SELECT * FROM auth.users", "DELETE FROM auth.users", "CREATE TABLE auth.mine (id uuid)"]

@@ -40,7 +40,7 @@ WARM, WARMING = 200, 30
 """Orgs to warm up with, and commands on each of them."""
 PORTION = 500
 """Orgs whose commands are sent at once."""
-CERTAINLY_CACHED = 10_000
+MAX_BYTES_PER_ORG = 10_000
 """More bytes than an org of this shape takes in the cache."""
 
 
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 async def run(bench: Bench, orgs: int, mib: float) -> None:
-    cached = int(mib * 2**20 / CERTAINLY_CACHED)
+    cached = int(mib * 2**20 / MAX_BYTES_PER_ORG)
     assert WARM < cached < orgs, f"the cache holds at least {cached} orgs: this must be between {WARM} and {orgs}"
     await asyncio.to_thread(bench.system.commands.pop().stop)
     async with appending(bench.settings) as log:

@@ -31,7 +31,7 @@ from daybook_projector.rebuild.folding import fold_pages
 from daybook_projector.rebuild.shadow_fold import ShadowFold, add_keys
 from daybook_projector.rebuild.shadow_tables import ShadowTables, new_schema
 from daybook_projector.rebuild.whole_rebuild import WholeRebuild, open_whole_rebuild
-from support.healing import unseen
+from support.healing import silent
 from support.hub_scene import connection_created
 from support.logbook import Logbook, org_in, project, thing, user_in
 from support.projecting import database, empty_tables, post, publish
@@ -136,7 +136,7 @@ class Round:
 async def one_round(filled: Settings, copied: Settings, other: Pool, folder: Path) -> Round:
     await empty_tables(other)
     psql(copied, f"\\copy auth.users FROM '{folder / 'auth.users'}' WITH (FORMAT binary)")
-    async with open_whole_rebuild(filled, "topic", unseen) as rebuilding:
+    async with open_whole_rebuild(filled, "topic", silent) as rebuilding:
         meter = await open_meter(rebuilding.state.connection)
         copying = await meter.of(copy(copied, folder))
         whole = await meter.of(compare(rebuilding))

@@ -64,7 +64,7 @@ def report(short: Pair, long: Pair, few: int, many: int) -> None:
     for name, number in (("p50", lambda pair: pair.first_decision.p50), ("slowest", _slowest)):
         over = [f"{(number(pair) - session) * 1e3:8.2f} ms" for pair in (short, long)]
         say(f"{f'  less the session of {session:g} s, {name}':<48} {' '.join(over)}")
-    say_both("from a partition's assignment to its takeover", short.takeover, long.takeover)
+    say_both("from a partition's assignment to its readiness", short.takeover, long.takeover)
     say_both("from an instance's start to its readiness", short.ready, long.ready)
 
 

@@ -71,7 +71,7 @@ def move_the_checkpoint_alone(patch: Patch) -> None:
 
 
 def read_in_two_snapshots(patch: Patch) -> None:
-    """Reads the checkpoint first, and all else LATER_SECONDS later, each statement in a separate snapshot."""
+    """Reads the checkpoint first, and everything else LATER_SECONDS later, each statement in a separate snapshot."""
 
     async def read(reader: SnapshotReader, needs: Mapping[int, Needs]) -> dict[int, Snapshot]:
         with translated():
@@ -86,7 +86,7 @@ def read_in_two_snapshots(patch: Patch) -> None:
 
 
 def read_activity_in_another_snapshot(patch: Patch) -> None:
-    """Reads the activity of connections again, LATER_SECONDS after all else."""
+    """Reads the activity of connections again, LATER_SECONDS after everything else."""
 
     async def read(reader: SnapshotReader, needs: Mapping[int, Needs]) -> dict[int, Snapshot]:
         snapshots = await read_all(reader, needs)

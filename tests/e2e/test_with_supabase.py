@@ -21,7 +21,7 @@ from support.processes import System
 from support.publisher import Send, doors, send_until_decided
 from support.sql import open_connection, run
 from support.stack import FreshSettings
-from support.supabase import as_role, hub, in_database, supabase
+from support.supabase import as_role, create_database, in_database, supabase
 from support.workload import by_user, command
 
 PAGE = section(page("docs/reading.md"), "With Supabase")
@@ -40,7 +40,7 @@ def superuser() -> Iterator[str]:
 async def system(superuser: str, fresh_settings: FreshSettings, tmp_path: Path) -> AsyncIterator[System]:
     """Both services, with the login `postgres`, in a new project whose users have a row in auth.users."""
     name = f"project_{uuid4().hex[:8]}"
-    project = await hub(superuser, name)
+    project = await create_database(superuser, name)
     settings = fresh_settings(init=False, users="external", partitions=2, jwt_audience=AUDIENCE).model_copy(
         update={"database_url": project.database_url, "service_jwt_secret": SecretStr(secrets.token_hex(32))}
     )

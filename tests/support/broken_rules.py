@@ -62,13 +62,13 @@ def ids_broken() -> Iterator[Export]:
         ("of an outsider whose actor is no uuid", {"result": "failure"}, STRANGER | {"data": {"actor_user_id": 1}}),
     ):
         # Without valid members, no id can be computed.
-        forged = resealed_entry(columns | {"id": OTHER_ID}, metadata)
+        forged = entry_without_identity(columns | {"id": OTHER_ID}, metadata)
         yield alone(f"id: {name}", forged, "id", found=OTHER_ID)
     gone = redacted(entry(columns={"result": "failure", "org_id": None}, metadata=STRANGER))
     yield alone("id: a redacted outsider without an actor", gone, "id", found=gone["id"])
 
 
-def resealed_entry(columns: Json, metadata: Json) -> Json:
+def entry_without_identity(columns: Json, metadata: Json) -> Json:
     """An entry whose identity cannot be computed."""
     plain = entry(columns=columns | {"actor_user_id": None}, metadata=metadata | {"scope": "org"})
     members = plain["metadata_json"] | metadata

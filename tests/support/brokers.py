@@ -60,7 +60,7 @@ def three_brokers() -> Iterator[Brokers]:
         nodes = {}
         for number, home in enumerate(homes, start=1):
             cluster = Cluster(controllers, number, cluster_id, SESSION_MS, HEAP_MIB)
-            nodes[number] = Kafka(**node(home, ports[number - 1]["kafka"], cluster))
+            nodes[number] = Kafka(**kafka_arguments(home, ports[number - 1]["kafka"], cluster))
         with ThreadPoolExecutor(max_workers=len(nodes)) as threads:
             list(threads.map(Kafka.prepare, nodes.values()))
         brokers = Brokers(nodes)
@@ -70,7 +70,7 @@ def three_brokers() -> Iterator[Brokers]:
         yield brokers
 
 
-def node(home: Home, port: int, cluster: Cluster) -> dict[str, Any]:
+def kafka_arguments(home: Home, port: int, cluster: Cluster) -> dict[str, Any]:
     """The constructor's arguments for a Kafka that keeps its data in this home."""
     account = service_account()
     places = {"data": data_folder(home, account), "jars_home": Home.of_checkout(), "log": home.log("kafka")}

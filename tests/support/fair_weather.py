@@ -43,4 +43,3 @@ class FairWeather(World):
         """
         self.project()
         self.decide("RENAME_ORG", ANN, name="b")
-        self.decide("RENAME_ORG", ANN, name="c")

@@ -39,9 +39,7 @@ NOBODY = person(999)
 """A user that was never registered."""
 
 
-def command(
-    type_: str, by: str | None = None, *, id_: str = COMMAND, org_id: str | None = ORG, **data: object
-) -> Command:
+def command(type_: str, by: str | None = None, *, id_: str = COMMAND, **data: object) -> Command:
     """Parses the command as the services do, so a test cannot decide a command that they would refuse."""
     envelope = {"id": id_, "type": type_, "actor_user_id": by, "data": data}
     scope = {} if type_ == "REGISTER_USER" else {"org_id": ORG}

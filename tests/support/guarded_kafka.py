@@ -18,7 +18,7 @@ from daybook_infra.runtime.settings import Settings
 from daybook_infra.stack.kafka import Cluster, Kafka
 from daybook_infra.stack.places import EVERYBODY_READS, write_file
 from daybook_infra.stack.ports import LOOPBACK, release, remembered_ports
-from support.brokers import node
+from support.brokers import kafka_arguments
 from support.driving import eventually
 from support.stack import own_home
 
@@ -120,7 +120,7 @@ def guarded_kafka() -> Iterator[GuardedKafka]:
         home.make()
         ports = remembered_ports(home.ports, ("kafka", "kafka_controller", "guarded"))
         cluster = Cluster((ports["kafka_controller"],))
-        kafka = GuardedKafka(**node(home, ports["kafka"], cluster), guarded_port=ports["guarded"])
+        kafka = GuardedKafka(**kafka_arguments(home, ports["kafka"], cluster), guarded_port=ports["guarded"])
         kafka.prepare()
         release(ports["guarded"])
         kafka.launch()

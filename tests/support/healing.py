@@ -23,11 +23,11 @@ LOCK_ORG = "SELECT FROM orgs WHERE id = $1 FOR NO KEY UPDATE"
 BACKENDS = "SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE application_name = $1"
 
 
-async def heal(settings: Settings, org_id: str, *, keep: bool = True) -> Rebuilt:
-    """Only compares if `keep` is False."""
-    async with open_org_rebuild(settings, "audit_log", org_id, unseen, name="heal") as rebuilding:
+async def heal(settings: Settings, org_id: str, *, apply: bool = True) -> Rebuilt:
+    """Only compares if `apply` is False."""
+    async with open_org_rebuild(settings, "audit_log", org_id, silent, name="heal") as rebuilding:
         found = await rebuilding.compare()
-        if keep:
+        if apply:
             return await rebuilding.apply(release_only=True)
         return Rebuilt(rebuilding.entries, found.differences, released=False)
 
@@ -53,7 +53,7 @@ async def post_rest(pool: Pool, log: Logbook, partition: int = 0) -> None:
 
 
 @contextmanager
-def unseen(_total: int) -> Iterator[Callable[[int], None]]:
+def silent(_total: int) -> Iterator[Callable[[int], None]]:
     yield lambda _number: None
 
 

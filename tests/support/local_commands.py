@@ -20,8 +20,8 @@ def local(number: int, kind: str = "RENAME_ORG", **data: Any) -> SentCommand:
     return as_local(sent(number, kind, **(data or {"name": f"name {number}"})), ticket(number))
 
 
-def as_local(record: CommandRecord, named: bytes) -> SentCommand:
-    headers = {**dict(record.headers), CORRELATION_ID: named, DOOR: DOOR_HTTP}
+def as_local(record: CommandRecord, correlation_id: bytes) -> SentCommand:
+    headers = {**dict(record.headers), CORRELATION_ID: correlation_id, DOOR: DOOR_HTTP}
     kept = DoorRecord(b"", record.value or b"", tuple(headers.items()))
     command = classify(replace(record, headers=kept.headers), 0, CONFIG.partitions)
     assert isinstance(command, SentCommand)

@@ -96,22 +96,28 @@ async def publish(settings: Settings, log: Logbook) -> None:
         await kafka.close_quietly(producer)
 
 
-async def until(condition: Callable[[], bool | Awaitable[bool]], what: str, seconds: float = SECONDS) -> None:
+async def until(
+    condition: Callable[[], bool | Awaitable[bool]], what: str | Callable[[], str], seconds: float = SECONDS
+) -> None:
+    """`what`: what is waited for. A function is called only when the time is up, so it can say what there is then."""
     deadline = time.monotonic() + seconds
     while not (met if isinstance(met := condition(), bool) else await met):
         if time.monotonic() > deadline:
-            raise TimeoutError(f"not within {seconds} s: {what}")
+            raise TimeoutError(f"not within {seconds} s: {what if isinstance(what, str) else what()}")
         await asyncio.sleep(0.02)
 
 
 async def until_projected(pool: Pool, log: Logbook) -> None:
     """Waits until each partition's checkpoint is at the end of its records, voids included."""
     ends = {partition: len(values) for partition, values in enumerate(log.records) if values}
+    found: dict[int, int] = {}
 
     async def is_done() -> bool:
-        return await checkpoints(pool) == ends
+        nonlocal found
+        found = await checkpoints(pool)
+        return found == ends
 
-    await until(is_done, f"checkpoints at {ends}, found {await checkpoints(pool)}")
+    await until(is_done, lambda: f"checkpoints at {ends}, found {found}")
 
 
 async def is_lock_awaited(pool: Pool) -> bool:

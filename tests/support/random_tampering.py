@@ -96,7 +96,7 @@ def _cut(random: Random, files: Files) -> None:
 
 
 def _reorder(random: Random, files: Files) -> None:
-    """Deletes a line, repeats it, swaps it with another one, or copies it to another partition."""
+    """Deletes a line, repeats it, swaps it with another one, or copies it to the end of a partition."""
     name, lines = _lines(random, files)
     at, to = random.randrange(len(lines)), random.randrange(len(lines))
     match random.randrange(4):
@@ -108,7 +108,10 @@ def _reorder(random: Random, files: Files) -> None:
             lines[at], lines[to] = lines[to], lines[at]
         case _:
             other = _file(random, files)
-            files[other] = (files[other] or b"") + lines[at]
+            if other == name:
+                lines.append(lines[at])
+            else:
+                files[other] = (files[other] or b"") + lines[at]
     if changed := b"".join(lines):
         files[name] = changed
 

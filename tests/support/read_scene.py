@@ -60,7 +60,11 @@ class ReadOrg:
                 )
             ],
             "sync_runs": [
-                (id_, self.connections[at % 2], *_ended(("running", "success", "failed", "cancelled")[at // 2], at))
+                (
+                    id_,
+                    self.connections[at % 2],
+                    *_run_columns(("running", "success", "failed", "cancelled")[at // 2], at),
+                )
                 for at, id_ in enumerate(self.runs)
             ],
             "dlq_events": [
@@ -122,6 +126,6 @@ async def set_checkpoint(database: Connection | Pool, partition: int, position: 
     )
 
 
-def _ended(status: str, at: int) -> tuple[str, str, str | None, str | None]:
+def _run_columns(status: str, at: int) -> tuple[str, str, str | None, str | None]:
     finished = None if status == "running" else TIME.format(30, at)
     return status, TIME.format(20, at), finished, "the shop is closed" if status == "failed" else None

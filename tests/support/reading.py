@@ -102,7 +102,7 @@ class Follower:
         return [int(id_.partition(".")[2]) for id_, entry in self.events if entry is not None]
 
     async def until(self, *positions: int) -> None:
-        await until(lambda: self.positions == list(positions), f"{positions}, found {self.positions}")
+        await until(lambda: self.positions == list(positions), lambda: f"{positions}, found {self.positions}")
 
     async def until_ended(self) -> None:
         await until(lambda: self.ended, "the stream ends")

@@ -12,7 +12,7 @@ from daybook_infra.runtime.settings import Settings
 from daybook_projector.rebuild.differences import Comparison, Difference
 from daybook_projector.rebuild.jobs import Source
 from daybook_projector.rebuild.whole_rebuild import open_whole_rebuild
-from support.healing import unseen
+from support.healing import silent
 from support.hub_scene import connection_created
 from support.logbook import Logbook, org, project, thing, user
 from support.poison import ANN, BOB, ORG, OTHER_ORG, busy
@@ -23,13 +23,13 @@ LEFT_OVER = "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'daybook_rebui
 
 
 async def compare(settings: Settings, source: Source = "audit_log") -> Comparison:
-    async with open_whole_rebuild(settings, source, unseen) as rebuilding:
+    async with open_whole_rebuild(settings, source, silent) as rebuilding:
         return await rebuilding.compare()
 
 
 async def rebuild(settings: Settings, source: Source = "audit_log") -> list[Difference]:
     """Returns what was corrected."""
-    async with open_whole_rebuild(settings, source, unseen) as rebuilding:
+    async with open_whole_rebuild(settings, source, silent) as rebuilding:
         await rebuilding.compare()
         return [each for each in await rebuilding.apply() if each]
 
@@ -197,7 +197,7 @@ EMPTIED = damage(
     "all tables emptied",
     [f"DELETE FROM {table}" for table in (*NINE_TABLES, "daybook.connection_activity", "auth.users")],
 )
-TWO = (
+DAMAGE_TO_TWO_ORGS = (
     damage("members", f"DELETE FROM org_members WHERE user_id = '{BOB}'"),
     damage("names", f"UPDATE orgs SET name = 'x' WHERE id = '{OTHER_ORG}'"),
 )

@@ -114,7 +114,7 @@ def keep_cached_orgs(patch: Patch) -> None:
 
 
 def read_in_two_snapshots(patch: Patch) -> None:
-    """Simulated look-up: reads the checkpoint at its start, all else at its end."""
+    """Simulated look-up: reads the checkpoint at its start, everything else at its end."""
 
     def found(writer: Writer, look_up: BegunLookUp, around: Surroundings) -> None:
         mixed = replace(around.postgres.now, checkpoints=look_up.moment.checkpoints)
@@ -125,7 +125,7 @@ def read_in_two_snapshots(patch: Patch) -> None:
 
 
 def read_activity_in_another_snapshot(patch: Patch) -> None:
-    """Simulated look-up: reads activity at its end, all else at its start."""
+    """Simulated look-up: reads activity at its end, everything else at its start."""
 
     def found(writer: Writer, look_up: BegunLookUp, around: Surroundings) -> None:
         mixed = look_up.moment.copy()
@@ -243,7 +243,7 @@ def count_local_commands_as_records(patch: Patch) -> None:
 
 
 def say_that_nothing_was_done(patch: Patch) -> None:
-    """`ShortWay.fall_back`: counts commands that a batch has taken as withdrawn."""
+    """`ShortWay.fall_back`: marks commands as withdrawn even if a batch has taken them."""
 
     def fall_back(short_way: ShortWay, key: str) -> list[LocalCommand]:
         commands = original(short_way, key)

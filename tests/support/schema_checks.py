@@ -130,7 +130,7 @@ CHECKS: Final = {
     ),
 }
 ACCEPTED: Final = {
-    # The rows that these keys refer to are never deleted, and an index would cost time for every entry.
+    # Projects are never deleted and users rarely, and an index would cost time for every entry.
     "foreign keys are indexed": {
         "public.audit_log FOREIGN KEY (project_id) REFERENCES public.projects(id)",
         "public.audit_log FOREIGN KEY (actor_user_id) REFERENCES auth.users(id) ON DELETE RESTRICT",

@@ -57,7 +57,7 @@ def supabase() -> Iterator[str]:
         yield url
 
 
-async def hub(superuser: str, name: str, *, defaults: str = DEFAULTS) -> Settings:
+async def create_database(superuser: str, name: str, *, defaults: str = DEFAULTS) -> Settings:
     """Creates a database; returns settings for its owner."""
     await run(superuser, f'CREATE DATABASE "{name}" OWNER {OWNER}')
     await run(in_database(superuser, name), DATABASE)

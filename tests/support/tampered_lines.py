@@ -187,6 +187,6 @@ def sealed_again() -> Iterator[Export]:
 
 def tampered_lines() -> Iterator[Export]:
     """All exports of this module and of `tampered_texts`."""
-    altered = (data_altered, members_altered, places_altered, long_values)
-    for made in (*altered, not_readable, not_canonical, moved, sealed_again):
+    of_altered_lines = (data_altered, members_altered, places_altered, long_values)
+    for made in (*of_altered_lines, not_readable, not_canonical, moved, sealed_again):
         yield from made()

@@ -14,7 +14,6 @@ from daybook_command.shard.events import (
     Answered,
     AppendUnknown,
     CommandsArrived,
-    Pinned,
     TopicRead,
 )
 from daybook_command.shard.machine import Shard
@@ -214,5 +213,4 @@ def test_an_admitted_batch_between_two_losses_keeps_the_way_open() -> None:
     assert shard.takes_local
     shard.handle(loaded_snapshot(arrive(shard, command_at(1))))
     shard.handle(AppendUnknown())
-    shard.handle(Pinned(frozenset()))
     assert not shard.way.closed

@@ -19,7 +19,7 @@ OTHER_ORG = "0b000000-0000-4000-8000-000000000002"
 
 
 @dataclass
-class ToldDoor:
+class RecordingDoor:
     back: list[tuple[Sequence[bytes], Sequence[bytes]]] = field(default_factory=list)
     left: list[int] = field(default_factory=list)
 
@@ -119,7 +119,7 @@ def test_a_partition_of_another_instance_takes_no_commands(shards: LocalShards) 
 
 
 def test_the_door_is_told_what_a_shard_hands_back(shards: LocalShards) -> None:
-    shards.door = door = ToldDoor()
+    shards.door = door = RecordingDoor()
     shards.hand_back(HandBack((ticket(1),), (ticket(2),)))
     shards.leave(1)
     assert (door.back, door.left) == ([((ticket(1),), (ticket(2),))], [1])
