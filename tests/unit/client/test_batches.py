@@ -73,7 +73,7 @@ def test_a_batch_that_is_refused_as_a_whole_is_halved_until_it_is_accepted(
     assert [at for numbers in requests if len(numbers) <= limit for at in numbers] == list(range(count))
 
 
-def test_only_the_halves_of_the_refused_batch_are_sent() -> None:
+def test_only_the_refused_batch_is_halved() -> None:
     asked, refusal = renames(2 * BATCH_ITEMS + 4), refused(Code.INVALID_COMMAND, 400)
     too_large = [(1000, 1000), (1500, 500)]
     verdicts, requests = attempt(asked, lambda numbers: refusal if (numbers[0], len(numbers)) in too_large else None)
@@ -83,7 +83,7 @@ def test_only_the_halves_of_the_refused_batch_are_sent() -> None:
 
 
 @pytest.mark.parametrize("at", [0, 3, 6])
-def test_a_command_that_is_refused_alone_keeps_the_refusal_to_itself(at: int) -> None:
+def test_only_the_command_that_is_refused_alone_is_rejected(at: int) -> None:
     asked = renames(7)
     verdicts, _ = attempt(asked, lambda numbers: refused(Code.INVALID_COMMAND, 400) if at in numbers else None)
     expected = accepted(asked)
@@ -91,7 +91,7 @@ def test_a_command_that_is_refused_alone_keeps_the_refusal_to_itself(at: int) ->
     assert verdicts == expected
 
 
-def test_the_refusal_of_a_sender_is_that_of_each_command_of_the_batch() -> None:
+def test_each_command_of_a_batch_gets_the_refusal_of_its_sender() -> None:
     asked = renames(BATCH_ITEMS + 3)
     verdicts, requests = attempt(asked, lambda numbers: refused(Code.FORBIDDEN, 403) if 0 in numbers else None)
     first = [Rejected(command, Code.FORBIDDEN, "why", 403) for command in asked[:BATCH_ITEMS]]

@@ -91,7 +91,7 @@ async def test_no_command_is_taken_beyond_those_in_flight(in_flight: int) -> Non
     assert given == 20
 
 
-async def test_an_error_of_a_routing_key_reaches_the_consumer() -> None:
+async def test_a_command_without_a_routing_key_is_an_error_for_the_consumer() -> None:
     with pytest.raises(AttributeError):
         await collect(send_in_lanes(Daybook().send, [*renames(2), {}], 10, LANES), [])  # type: ignore[list-item]
 
@@ -109,18 +109,18 @@ async def test_commands_after_an_unknown_outcome_are_held_back() -> None:
     assert all(isinstance(outcome, Accepted) for outcome in outcomes if outcome.command.key == ORGS[1])
 
 
-@pytest.mark.parametrize("at_once", [1, 1000])
-async def test_an_error_reaches_the_consumer(at_once: int) -> None:
+@pytest.mark.parametrize("in_flight", [1, 1000])
+async def test_an_error_reaches_the_consumer(in_flight: int) -> None:
     async def send(several: Sequence[Command]) -> list[Outcome]:
         raise LookupError(len(several))
 
     seen = list[Outcome]()
     with pytest.raises(LookupError):
-        await collect(send_in_lanes(send, renames(500), at_once, LANES), seen)
+        await collect(send_in_lanes(send, renames(500), in_flight, LANES), seen)
     assert seen == []
 
 
-async def test_an_error_of_the_commands_reaches_the_consumer_after_their_outcomes() -> None:
+async def test_an_error_of_the_command_iterator_reaches_the_consumer_after_the_outcomes() -> None:
     async def two_and_an_error() -> AsyncIterator[Command]:
         for each in renames(2):
             yield each

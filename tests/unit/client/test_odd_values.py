@@ -28,7 +28,7 @@ def nested(levels: int) -> Command:
 
 
 @pytest.mark.parametrize("command", [nested(100_000), commands.RenameOrg(org_id="\ud800", name="x")])
-async def test_a_command_without_a_form_in_json_is_misuse(command: Command) -> None:
+async def test_a_command_that_cannot_be_written_as_json_is_misuse(command: Command) -> None:
     async with Daybook.over_http(NOWHERE, token="t") as daybook:
         with pytest.raises(Misuse, match="cannot be written as JSON"):
             await daybook.send(command)
@@ -39,7 +39,7 @@ async def test_a_command_without_a_form_in_json_is_misuse(command: Command) -> N
 
 
 @pytest.mark.parametrize("count", [0, -1])
-async def test_room_for_less_than_one_command_is_misuse(count: int) -> None:
+async def test_fewer_than_one_command_in_flight_is_misuse(count: int) -> None:
     async with Daybook.over_http(NOWHERE, token="t") as daybook:
         with pytest.raises(Misuse, match="in_flight"):
             daybook.send_many([], in_flight=count)

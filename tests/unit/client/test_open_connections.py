@@ -89,7 +89,7 @@ async def send_blocking(url: str) -> list[Outcome | blocking.Outcome]:
 
 
 @pytest.mark.parametrize("send", [send_async, send_blocking])
-async def test_commands_are_open_at_the_same_time(
+async def test_many_commands_are_in_flight_at_the_same_time(
     send: Callable[[str], Awaitable[list[Outcome | blocking.Outcome]]],
 ) -> None:
     async with Server().listening() as url:

@@ -44,7 +44,7 @@ def test_a_secret_that_is_set_in_both_ways_is_misuse(file: Path, monkeypatch: py
     assert "hush" not in str(refused.value)
 
 
-def test_empty_variables_are_not_set(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_variables_count_as_unset(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file.write_text("hush", encoding="utf-8")
     monkeypatch.setenv(NAME, "")
     assert secret(None, NAME) == "hush"

@@ -87,7 +87,7 @@ def test_the_sample_object_of_the_rfc_is_encoded_as_published() -> None:
     )
 
 
-def test_every_character_is_escaped_like_the_reference() -> None:
+def test_every_character_of_the_basic_plane_is_escaped_like_the_reference() -> None:
     characters = [chr(point) for point in range(0x11000) if not 0xD800 <= point < 0xE000]
     assert canonical_bytes(characters) == rfc8785.dumps(characters)
     assert canonical_bytes(dict.fromkeys(characters[:2048])) == rfc8785.dumps(dict.fromkeys(characters[:2048]))

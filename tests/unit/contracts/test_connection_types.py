@@ -36,7 +36,7 @@ def test_an_optional_secret_may_be_null(type_: str) -> None:
 @pytest.mark.parametrize(
     ("type_", "field"), [(type_, field) for type_, (least, _) in SAMPLES.items() for field in least]
 )
-def test_every_other_field_is_required(type_: str, field: str) -> None:
+def test_each_required_field_must_be_given_and_not_null(type_: str, field: str) -> None:
     least, _ = SAMPLES[type_]
     without = {name: value for name, value in least.items() if name != field}
     assert refusal(type_, without) == f"data.config.{field} is required"
@@ -170,6 +170,6 @@ def test_an_rfc_3339_time_is_kept_as_written(time: str) -> None:
         "\u0662026-11-22T15:10:13Z",
     ],
 )
-def test_any_other_time_format_is_refused(time: str) -> None:
+def test_an_invalid_time_is_refused(time: str) -> None:
     detail = refusal("hotmart", {**HOTMART, "backfill_start": time})
     assert detail.startswith("data.config.backfill_start must be an RFC 3339 time")

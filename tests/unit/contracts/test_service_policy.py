@@ -66,7 +66,7 @@ REGISTER = envelope(type="REGISTER_USER", org_id=..., actor_user_id=..., data={"
         ("unnamed", envelope(), "signature is missing or wrong"),
     ],
 )
-def test_a_service_may_send_what_its_grant_allows(service: str, value: bytes, refused: str | None) -> None:
+def test_a_service_may_send_only_what_its_grant_allows(service: str, value: bytes, refused: str | None) -> None:
     reason = POLICY.refusal(Service(service), parse_command(value))
     assert reason is None if refused is None else refused in (reason or "")
 

@@ -57,7 +57,7 @@ def test_a_user_may_not_choose_the_id_and_this_is_checked_before_the_config() ->
 
 
 @pytest.mark.parametrize("type_", ["hotmart", "meta_ads"])
-def test_a_config_that_does_not_fit_its_type_is_rejected(type_: str) -> None:
+def test_a_config_that_does_not_fit_its_type_is_rejected_without_repeating_its_values(type_: str) -> None:
     refused = EMPTY.when(create(type=type_)).then_rejected(Code.INVALID_CONFIG)
     assert isinstance(refused.decision, Rejection)
     detail = refused.decision.detail or ""

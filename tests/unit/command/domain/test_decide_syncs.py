@@ -63,7 +63,7 @@ def test_a_taken_id_is_reported_before_an_inactive_connection(taken: str) -> Non
 
 
 @pytest.mark.parametrize("tried", [START, command("DELETE_CONNECTION", by=ANN, connection_id=SHOP)])
-def test_a_connection_with_unloaded_activity_is_a_bug_rather_than_idle(tried: Command) -> None:
+def test_an_activity_that_was_not_loaded_is_a_bug_and_does_not_count_as_idle(tried: Command) -> None:
     assert IDLE.org is not None
     shop = replace(IDLE.org.connections[SHOP], activity=None)
     unknown = replace(IDLE, org=replace(IDLE.org, connections=IDLE.org.connections.set(SHOP, shop)))

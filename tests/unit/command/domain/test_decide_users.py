@@ -22,7 +22,7 @@ def test_a_user_is_registered_by_itself_or_by_a_service(by: str | None, sender: 
     [(EVE, NOBODY, User(EVE)), (EVE, NOBODY, IMPORTER), (None, EVE, User(EVE)), (EVE, BOB, User(EVE))],
     ids=["another user", "a service that acts for another", "a user who names no actor", "another, for a known user"],
 )
-def test_nobody_else_registers_a_user(by: str | None, user_id: str, sender: Principal) -> None:
+def test_nobody_else_can_register_a_user(by: str | None, user_id: str, sender: Principal) -> None:
     before = given(UserRegistered(user_id=BOB))
     before.when(command("REGISTER_USER", by=by, user_id=user_id), sender).then_rejected(Code.FORBIDDEN)
 

@@ -92,7 +92,7 @@ def test_a_user_that_fails_to_register_itself_is_named_as_actor_only_in_the_data
     assert data_of(refused) == {"user_id": NOBODY, "actor_user_id": NOBODY}
 
 
-def test_a_user_that_registers_another_is_the_actor_of_the_failure() -> None:
+def test_a_user_that_fails_to_register_another_is_the_actor_of_the_failure() -> None:
     refused = rejected(EMPTY, Code.FORBIDDEN, "REGISTER_USER", EVE, user_id=NOBODY)
     assert columns(refused) == ("user", NOBODY, None, None, EVE)
     assert data_of(refused) == {}
@@ -141,7 +141,7 @@ def test_a_failure_on_an_unknown_project_keeps_the_project_in_its_data() -> None
     assert data_of(refused) == {"project_id": MISSING, "user_id": BOB}
 
 
-def test_a_failed_membership_names_even_an_unknown_user() -> None:
+def test_a_failed_add_member_names_even_an_unknown_user() -> None:
     refused = rejected(ACME, Code.USER_NOT_FOUND, "ADD_MEMBER", ANN, user_id=NOBODY, role="viewer")
     assert columns(refused) == ("org_member", NOBODY, ORG, None, ANN)
 

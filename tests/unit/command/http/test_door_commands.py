@@ -133,14 +133,14 @@ async def test_with_too_many_waiting_requests_nothing_is_published(door: DoorAlo
         (rename(type="CREATE_CONNECTION", data={"config": {"password": "hunter2"}}), 422, "SECRET_IN_CONFIG"),
     ],
 )
-async def test_a_malformed_command_is_not_published(door: DoorAlone, body: object, status: int, code: str) -> None:
+async def test_a_refused_command_is_not_published(door: DoorAlone, body: object, status: int, code: str) -> None:
     answer = await door.send(body)
     assert problem_of(answer) == (status, code)
     assert "hunter2" not in answer.text
     assert door.kafka.calls == []
 
 
-async def test_a_body_without_a_length_is_read_up_to_the_limit_only(door: DoorAlone) -> None:
+async def test_a_body_without_a_length_is_read_only_up_to_the_limit(door: DoorAlone) -> None:
     sent = 0
 
     async def endless() -> AsyncIterator[bytes]:

@@ -82,7 +82,7 @@ async def test_where_the_way_is_closed_commands_are_published(shards: HeldShards
     assert (len(door.kafka.records), shards.given) == (1, [])
 
 
-async def test_full_queues_refuse_and_publish_nothing(shards: HeldShards) -> None:
+async def test_a_command_without_room_in_the_queues_is_refused_and_not_published(shards: HeldShards) -> None:
     shards.room = 1
     door = door_with(shards)
     sent = [rename(id=IDS[0]), rename(id=IDS[1]), rename(id=IDS[2], org_id=OTHER)]

@@ -51,7 +51,7 @@ def plant(world: FairWeather, **changes: object) -> None:
     stored(world)[CONNECTION,] = {**stored(world)[CONNECTION,], **changes}
 
 
-def test_the_activity_is_read_with_the_copy_and_changed_by_every_later_entry(world: FairWeather) -> None:
+def test_the_activity_is_read_with_the_org_and_changed_by_every_later_entry(world: FairWeather) -> None:
     record(world, SECOND)
     assert (kept(world).pending, kept(world).running, kept(world).failures) == (2, SECOND, 0)
     world.decide("FAIL_SYNC", sync_run_id=SECOND, error_message="down")
@@ -59,7 +59,7 @@ def test_the_activity_is_read_with_the_copy_and_changed_by_every_later_entry(wor
     assert (kept(world).pending, kept(world).running, kept(world).failures) == (0, None, 1)
 
 
-def test_the_row_is_not_read_again_while_the_copy_has_it(world: FairWeather) -> None:
+def test_the_row_is_not_read_again_while_the_cached_org_has_it(world: FairWeather) -> None:
     record(world, SECOND)
     plant(world, pending=70)
     world.project_and_forget()

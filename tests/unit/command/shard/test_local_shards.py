@@ -69,7 +69,7 @@ def test_a_key_may_take_as_much_room_as_it_leaves_free(shards: LocalShards, monk
     assert shards.has_room(0, ORG, 1, 0)
 
 
-async def test_whoever_waits_for_room_looks_again_whenever_commands_have_left_the_queues(shards: LocalShards) -> None:
+async def test_a_wait_for_room_ends_when_commands_leave_the_queues(shards: LocalShards) -> None:
     shards.queue_local(0, [local(1), local(2)])
     for leave in (
         lambda: shards.withdraw(0, {ticket(1)}),

@@ -120,7 +120,7 @@ def test_an_acknowledgement_below_the_folded_end_stops_the_partition() -> None:
     assert arrive(shard, command_at(2)) == []
 
 
-def test_commands_of_a_refused_batch_are_retried_one_by_one_and_set_aside_if_they_fail_alone() -> None:
+def test_commands_of_a_refused_batch_are_retried_one_by_one_and_refused_if_they_fail_alone() -> None:
     shard = ready_shard()
     decide_batch(shard, CREATE, command_at(1))
     shard.handle(AppendRefused("too large"))
@@ -138,7 +138,7 @@ def test_commands_of_a_refused_batch_are_retried_one_by_one_and_set_aside_if_the
     assert only_effect(effects, LoadSnapshot).commands == 1
 
 
-def test_a_command_that_crashes_its_decider_is_set_aside_and_the_shard_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_that_crashes_its_decider_is_refused_and_the_shard_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_: object) -> None:
         raise ZeroDivisionError
 

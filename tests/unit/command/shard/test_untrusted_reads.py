@@ -146,7 +146,7 @@ def test_a_long_tail_or_its_large_orgs_hold_the_shard_until_the_projector_has_ca
     assert only_effect(effects, LoadSnapshot).commands == 1
 
 
-def test_an_idle_shard_drops_what_is_projected_of_a_tail_beyond_its_share_and_evicts_orgs() -> None:
+def test_an_idle_shard_whose_tail_exceeds_its_share_drops_projected_entries_and_evicts_orgs() -> None:
     shard = ready_shard(replace(CONFIG, max_tail=8_000, cache_bytes=1))
     other = str(UUID(int=0xC, version=4))
     append = decide_batch(shard, CREATE, sent(1, "CREATE_ORG", org_id=other, name="Other"))

@@ -73,14 +73,14 @@ def test_a_signal_ends_a_question_at_once(
         run_interruptibly(ask())
 
 
-def test_the_end_of_the_input_declines(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_end_of_the_input_aborts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     with pytest.raises(click.Abort):
         confirm("Go on?")
 
 
 @pytest.mark.parametrize("second", ENDING_SIGNALS)
-def test_a_second_signal_does_not_interrupt_the_cleaning_up(handlers: None, second: signal.Signals) -> None:
+def test_a_second_signal_does_not_interrupt_the_cleanup(handlers: None, second: signal.Signals) -> None:
     ended: list[str] = []
 
     async def work() -> None:

@@ -18,7 +18,7 @@ def _handlers() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("second", STOPPING_SIGNALS)
-async def test_a_second_signal_does_not_interrupt_the_cleaning_up(second: signal.Signals) -> None:
+async def test_a_second_signal_does_not_interrupt_the_cleanup(second: signal.Signals) -> None:
     ended: list[str] = []
 
     async def service() -> None:

@@ -16,7 +16,7 @@ def described(spec: TopicSpec, *, partitions: int = 12, replicas: int = 1, **con
 
 
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS.keys())
-def test_a_topic_with_its_own_spec_has_no_fault(spec: TopicSpec) -> None:
+def test_a_topic_that_matches_its_spec_has_no_fault(spec: TopicSpec) -> None:
     assert topic_faults(SETTINGS, spec, described(spec)) == []
 
 

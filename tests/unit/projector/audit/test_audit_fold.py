@@ -186,7 +186,7 @@ def test_rows_of_partitions_are_merged_in_the_order_of_their_keys(tmp_path: Path
     assert len(found["orgs"]) == 12
 
 
-def test_merging_drops_duplicates_but_keeps_different_rows_with_one_key(tmp_path: Path) -> None:
+def test_merging_drops_duplicates_but_keeps_different_rows_with_the_same_key(tmp_path: Path) -> None:
     names = ("a", "a", "b")
     with folding(tmp_path, 0) as one, folding(tmp_path, 1) as two, folding(tmp_path, 2) as three:
         for name, fold in zip(names, (one, two, three), strict=True):

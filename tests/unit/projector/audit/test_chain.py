@@ -76,7 +76,7 @@ def test_an_entry_in_a_partition_other_than_its_orgs_is_a_column_fault() -> None
     assert (finding.expected, finding.found) == (partition_of(org(1), 12), 0)
 
 
-def test_all_other_column_rules_are_tried_before_that_of_the_partition() -> None:
+def test_the_partition_is_the_last_column_rule_that_is_tried() -> None:
     chain = Chain(0, "topic", partitions=12)
     values = altered(in_columns(entity_id="x"), sealed=True)
     found = [chain.follow(0, value).finding for value in values]
@@ -99,7 +99,7 @@ def test_a_repeated_entry_gives_one_finding_at_the_position_after_it() -> None:
     assert (only.check, only.position, only.expected, only.found) == ("position", ALTERED + 1, ALTERED + 1, ALTERED)
 
 
-def test_swapped_neighbours_give_a_first_finding_at_the_position_of_the_first() -> None:
+def test_the_first_finding_of_two_swapped_entries_is_at_their_first_position() -> None:
     values = a_log()
     values[2], values[3] = values[3], values[2]
     found = findings(values)
@@ -203,7 +203,7 @@ def test_a_faulty_redacted_entry_is_listed_only_if_its_fault_comes_after_the_com
     assert followed(altered(REDACTED, early))[0].redacted == []
 
 
-def test_a_record_extends_the_log_of_the_topic_if_any_prev_is_accepted() -> None:
+def test_in_the_topic_any_prev_is_accepted_after_a_record_that_was_stepped_over() -> None:
     values = a_log()
     chain = Chain(0, "topic", partitions=1)
     for value in values[:ALTERED]:

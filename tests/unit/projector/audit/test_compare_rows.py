@@ -122,7 +122,7 @@ def test_an_unhashable_surplus_row_is_found() -> None:
     assert found.as_json() == {"check": "surplus", "place": "tables", "table": "orgs", "key": (str(UUID(int=1)),)}
 
 
-def test_if_two_folded_rows_have_one_key_one_of_them_is_missing() -> None:
+def test_if_two_folded_rows_have_the_same_key_one_of_them_is_missing() -> None:
     found = compared([org(1), org(1, "b"), org(2)], [LiveRow(*org(1)), LiveRow(*org(2))])
     assert [(each.check, each.key) for each in found] == [("missing", (str(UUID(int=1)),))]
 

@@ -33,10 +33,13 @@ async def pages(values: list[bytes]) -> AsyncIterator[list[SourceRecord]]:
     yield [SourceRecord(0, position, NO_OFFSET, value) for position, value in enumerate(values)]
 
 
+async def test_whole_rows_give_no_finding() -> None:
+    assert await findings_of(a_log()) == []
+
+
 @pytest.mark.parametrize(
     ("values", "found"),
     [
-        (a_log(), []),
         ([*a_log()[:-1], b"garbage"], [("unreadable", LAST)]),
         (a_log()[:-1], [("missing", LAST)]),
     ],

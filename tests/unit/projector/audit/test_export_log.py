@@ -98,7 +98,7 @@ def test_a_missing_folder_cannot_be_read(tmp_path: Path) -> None:
         ExportLog(tmp_path / "none").names()
 
 
-def test_all_names_in_the_folder_are_listed_in_the_order_of_their_bytes(tmp_path: Path) -> None:
+def test_all_names_except_the_manifest_are_listed_in_the_order_of_their_bytes(tmp_path: Path) -> None:
     for name in ("\U0001f600", "\ue000", ".b", "a", "manifest.json"):
         (tmp_path / name).touch()
     (tmp_path / "partition-0000.jsonl").mkdir()

@@ -26,12 +26,12 @@ def test_an_empty_table_has_the_hash_of_nothing() -> None:
 
 
 def test_the_digest_depends_on_the_order_of_rows_but_not_on_pages() -> None:
-    one, other, together = TableDigest(), TableDigest(), TableDigest()
-    one.add([b"a" * 32, b"b" * 32])
-    other.add([b"b" * 32, b"a" * 32])
+    whole, in_pages, swapped = TableDigest(), TableDigest(), TableDigest()
+    whole.add([b"a" * 32, b"b" * 32])
     for hashed in (b"a" * 32, b"b" * 32):
-        together.add([hashed])
-    assert one.hexdigest() == together.hexdigest() != other.hexdigest()
+        in_pages.add([hashed])
+    swapped.add([b"b" * 32, b"a" * 32])
+    assert whole.hexdigest() == in_pages.hexdigest() != swapped.hexdigest()
 
 
 def test_row_bytes_are_canonical() -> None:

@@ -102,7 +102,9 @@ def test_any_cut_of_applicable_changes_has_the_same_result(history: list[Owned],
 
 @settings(max_examples=300)
 @given(histories, st.one_of(changes_of("a"), changes_of("b")), cuts)
-def test_any_cut_of_inapplicable_changes_is_an_error(history: list[Owned], last: Owned, edges: set[int]) -> None:
+def test_any_cut_is_an_error_exactly_if_the_changes_are_inapplicable(
+    history: list[Owned], last: Owned, edges: set[int]
+) -> None:
     changes = [*applicable(history), last]
     one_by_one, in_batches = RowTables(TABLES), RowTables(TABLES)
     is_possible = one_by_one.try_batches([[change] for change in changes])

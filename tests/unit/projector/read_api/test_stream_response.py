@@ -24,7 +24,7 @@ VALID = VerifiedToken(User(fresh_id()), expires_at=math.inf, trusted_until=math.
 @pytest.mark.parametrize(
     "failure", [DatabaseAway("away"), refusal(Code.TOO_MANY_REQUESTS, "too many")], ids=["outage", "refusal"]
 )
-async def test_a_stream_that_cannot_catch_up_ends_and_says_why(failure: Exception) -> None:
+async def test_a_stream_that_cannot_catch_up_ends_with_no_database(failure: Exception) -> None:
     async def catch_up(_: OpenStream) -> AsyncIterator[bytes]:
         yield b"id: 0.1\n\n"
         raise failure

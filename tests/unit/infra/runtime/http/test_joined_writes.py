@@ -82,7 +82,7 @@ async def test_nothing_is_written_after_an_abort(transport: NotingTransport, joi
     assert transport.calls == ["abort"]
 
 
-async def test_questions_are_left_to_the_transport(transport: NotingTransport, joined: JoinedWrites) -> None:
+async def test_the_state_is_that_of_the_transport(transport: NotingTransport, joined: JoinedWrites) -> None:
     assert joined.can_write_eof()
     assert not joined.is_closing()
     transport.close()
