@@ -37,6 +37,12 @@ SETTINGS = {"partitions": PARTITIONS}
 ORGS = [org_in(partition, PARTITIONS) for partition in range(PARTITIONS)]
 ANN = user_in(0, PARTITIONS)
 LOCK_ORG = "SELECT FROM orgs WHERE id = $1 FOR UPDATE"
+NO_ROOM_FOR_AN_ORG = """
+CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = 'disk_full'; END $$;
+CREATE TRIGGER no_room BEFORE INSERT ON public.audit_log FOR EACH ROW
+  WHEN (NEW.org_id = '{}') EXECUTE FUNCTION no_room();
+"""
 TRANSACTIONS = "SELECT count(DISTINCT xmin::text) FROM daybook.checkpoints"
 
 
@@ -152,6 +158,27 @@ async def test_a_partition_that_waits_for_a_row_does_not_hold_up_the_others(sett
             assert [(await tables(pool))["orgs"][org_id,][0] for org_id in ORGS] == ["c", "a", "c"]
         await until_projected(pool, log)
         await check_fold(pool, log)
+
+
+async def test_a_partition_whose_batch_is_retried_does_not_hold_up_another_that_must_write_alone(
+    settings: Settings, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("daybook_projector.main.WRITE_SLOTS", 1)
+    log = log_with(*ORGS, users=[ANN], partitions=PARTITIONS)
+    async with projecting(settings) as projector:
+        await publish(settings, log)
+        await until_projected(pool, log)
+        await pool.execute(NO_ROOM_FOR_AN_ORG.format(ORGS[1]))
+        log.add(ORGS[1], ANN, facts.OrgRenamed(name="b"))
+        await publish(settings, log)
+        await until(lambda: "postgres" in projector.health.reasons, "the batch of partition 1 is retried")
+        poison = log.add(ORGS[2], ANN, facts.MemberUpdated(role="admin", user_id=user_in(1, PARTITIONS)))[0]
+        await publish(settings, log)
+        await wait_for(pool, poison)
+        assert await quarantine(pool) == [(ORGS[2], poison.position, 1)]
+        assert "postgres" in projector.health.reasons
+        await pool.execute("DROP FUNCTION no_room CASCADE")
+        await until_projected(pool, log)
 
 
 class Gated(Writer):

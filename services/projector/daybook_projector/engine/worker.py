@@ -154,9 +154,15 @@ class Worker:
         return True
 
     async def _write_alone(self, batch: Batch) -> list[Poison]:
-        """Writes the batch in its own transaction, so that no other partition waits for what this one waits for."""
-        async with self._context.write_slots:
-            return await self._retry(lambda: self._context.writer.write(batch))
+        """Writes the batch in its own transaction, so that no other partition waits for what this one waits for. Each
+        attempt takes a write slot again, so that other batches are written during the pauses of an outage.
+        """
+
+        async def attempt() -> list[Poison]:
+            async with self._context.write_slots:
+                return await self._context.writer.write(batch)
+
+        return await self._retry(attempt)
 
     async def _retry(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Retries `attempt` during outages. Meanwhile the process is not ready."""
