@@ -15,6 +15,7 @@ import orjson
 from daybook_contracts.json.counts import has_members, has_more_values
 from daybook_contracts.limits import DEPTH, ENVELOPE_BYTES, ENVELOPE_VALUES, MAX_SAFE_INTEGER
 
+TOO_MANY_VALUES: Final = f"more than {ENVELOPE_VALUES:,} JSON values"
 _STRING: Final = re.compile(rb'"([^"\\]*+(?:\\.[^"\\]*+)*+)"([ \t\r\n]*+:)?', re.DOTALL)
 
 
@@ -35,7 +36,7 @@ class Members(list[tuple[str, Any]]):
 def parse_strictly(raw: bytes) -> Any:
     """The value of the text. Raises NotStrictJson. Parses the text only once, even if it has a fault."""
     if has_more_values(raw, ENVELOPE_VALUES):
-        raise NotStrictJson(f"more than {ENVELOPE_VALUES:,} JSON values")
+        raise NotStrictJson(TOO_MANY_VALUES)
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:

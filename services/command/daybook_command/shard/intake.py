@@ -117,7 +117,7 @@ def classify(record: CommandRecord, partition: int, partitions: int, rules: Send
     try:
         command = parse_command(record.value or b"")
         principal = _principal(headers, command.id)
-        command = with_actor(command, principal, len(record.value or b""), _OTHER_ACTOR)
+        command = with_actor(command, principal, record.value or b"", _OTHER_ACTOR)
         rules.check(command, principal, policy_checked=reply_to.http)
     except InvalidCommand as fault:
         return RefusedCommand(record, reply_to, fault.code, fault.detail, fault.command_id, fault.too_large)
