@@ -60,6 +60,16 @@ def checked_prefix(template: str) -> str:
         raise ValueError(f"{_ORG} is the only placeholder that is allowed")
     prefix = expanded_prefix(template, "0199f000-0000-7000-8000-00000000b00c")
     endings = (sample[at:] for sample in _SAMPLES for at in range(len(sample) + 1))
-    if not any(is_secret_id_ref(prefix + ending) for ending in endings):
+    if not any(_is_stored_with(prefix, prefix + ending) for ending in endings):
         raise ValueError(f"no secret reference can start with this prefix; use one such as vault:kv/{_ORG}/")
     return template
+
+
+def _is_stored_with(prefix: str, text: str) -> bool:
+    """Whether the text is a reference that has the prefix as Daybook stores it, with the id of a `pgvault:` in lower
+    case.
+    """
+    try:
+        return secret_id_ref(text).startswith(prefix)
+    except ValueError:
+        return False

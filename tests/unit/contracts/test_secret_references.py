@@ -76,6 +76,7 @@ def test_other_commands_are_not_checked() -> None:
         "aws-sm:arn:aws:secretsmanager:eu-west-1:123456789012:secret:{org_id}/",
         "aws-sm:arn:aws:secretsmanager:eu-",
         "pgvault:",
+        "pgvault:ab",
         "gcp-sm:projects/shop/secrets/{org_id}-",
         "gcp-sm:projects/{org_id}/secrets/",
     ],
@@ -101,6 +102,8 @@ def test_a_prefix_with_another_placeholder_is_refused_at_start(template: str) ->
         "env:{org_id}",
         "aws-sm:shop/{org_id}",
         "{org_id}",
+        "pgvault:AB",
+        "pgvault:00000000-0000-0000-0000-000000000000",
     ],
 )
 def test_a_prefix_that_no_reference_can_start_with_is_refused_at_start(template: str) -> None:
