@@ -10,7 +10,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from daybook_contracts.text import is_uuid
+from daybook_contracts.text import is_uuid, uuid_text
 
 SERVICE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
@@ -54,7 +54,9 @@ def parse_principal(text: str) -> Principal:
 
 @lru_cache(maxsize=10_000)  # about 2 MB
 def parse_publisher(header: bytes | None) -> Principal:
-    """Reads the principal that a publisher's header claims. Raises InvalidPrincipal, also for `service:daybook`."""
+    """Reads the principal that a publisher's header claims. Raises InvalidPrincipal, also for `service:daybook` and for
+    a user with the nil or the max UUID.
+    """
     if header is None:
         return UNNAMED
     try:
@@ -63,7 +65,16 @@ def parse_publisher(header: bytes | None) -> Principal:
         raise InvalidPrincipal("a principal is ASCII") from error
     if principal == DAYBOOK:
         raise InvalidPrincipal("the name daybook is reserved")
+    if isinstance(principal, User):
+        _refuse_nil_and_max(principal.user_id)
     return principal
+
+
+def _refuse_nil_and_max(user_id: str) -> None:
+    try:
+        uuid_text(user_id)
+    except ValueError as error:
+        raise InvalidPrincipal(f"a user's id {error}") from error
 
 
 def sign(key: bytes, principal: bytes, door: bytes, value: bytes) -> bytes:

@@ -38,6 +38,14 @@ def test_a_publisher_without_a_header_is_unnamed() -> None:
     assert parse_publisher(b"service:crm") == Service("crm")
 
 
+@pytest.mark.parametrize("digit", ["0", "f", "F"])
+def test_no_publisher_is_the_nil_or_max_user_but_entries_may_name_them(digit: str) -> None:
+    text = "user:" + USER.translate(dict.fromkeys(map(ord, "0123456789abcdef"), digit))
+    assert parse_principal(text) == User(text.removeprefix("user:").lower())
+    with pytest.raises(InvalidPrincipal, match="neither nil nor max"):
+        parse_publisher(text.encode())
+
+
 @pytest.mark.parametrize("header", [b"service:daybook", b"", b"service:\xff", "service:é".encode()])
 def test_a_publisher_with_a_reserved_or_malformed_name_is_refused(header: bytes) -> None:
     with pytest.raises(InvalidPrincipal):
