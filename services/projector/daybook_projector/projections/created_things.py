@@ -11,9 +11,7 @@ from daybook_contracts.entries.facts import (
     SyncStarted,
 )
 from daybook_contracts.entries.fields import Fact
-
-_VERSION_INDEX = 14
-"""Where the version's hex digit is in the text of a UUID."""
+from daybook_contracts.text import uuid_version
 
 
 def created_thing(fact: Fact | None) -> str | None:
@@ -39,4 +37,4 @@ def is_chosen(thing_id: str) -> bool:
     """Whether a service chose the id. Computed ids are UUIDv8 (RFC 9562, 5.8), and a service may not choose a
     UUIDv8.
     """
-    return thing_id[_VERSION_INDEX] != "8"
+    return uuid_version(thing_id) != 8
