@@ -110,14 +110,24 @@ def _links(value: Any, *, unchecked: frozenset[str], at_any_depth: bool) -> tupl
                 below = (link, key)
                 links.append(below)
                 check = check_keys and (key not in unchecked or not (at_any_depth or link is None))
-                is_secret = check and type(inner) in {str, list} and key in names
+                is_secret = check and _holds_text(inner) and key in names
                 stack.append((inner, below, is_secret, check))
     return links, None
 
 
+def _holds_text(value: Any) -> bool:
+    """Whether the value is a text, or a list that holds one, perhaps in lists inside it."""
+    values = [value]
+    for each in values:  # the loop adds to this list
+        if type(each) is list:
+            values += each
+    return any(type(each) is str and each for each in values)
+
+
 class _SecretNames:
     """The names whose values are secrets. Checks each name once, because objects of a list often share names.
-    Beyond the limit, a name that may be secret counts as secret.
+    Beyond the limit, a name that may be secret counts as secret. Only names that have a text are looked up, so a config
+    that exceeds the limit is refused whatever the order of its members.
     """
 
     def __init__(self) -> None:
@@ -125,10 +135,9 @@ class _SecretNames:
         self._left = _MOST_IN_NAMES
 
     def __contains__(self, name: str) -> bool:
-        known = self._known.get(name)
-        if known is None:
-            known = self._known[name] = self._is_secret(name)
-        return known
+        if name not in self._known:
+            self._known[name] = self._is_secret(name)
+        return self._known[name]
 
     def _is_secret(self, name: str) -> bool:
         if STEM.search(name.lower()) is None:

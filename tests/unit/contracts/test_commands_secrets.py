@@ -71,6 +71,17 @@ def test_secret_keys_are_accepted_only_in_the_top_level_secrets_map() -> None:
     assert refused(_update({"inner": named})).code is Code.SECRET_IN_CONFIG
 
 
+@pytest.mark.parametrize("empty", ["", [], ["", [""]], 0, {"x": "y"}])
+def test_the_order_of_many_names_that_may_be_secret_makes_no_difference(empty: Any) -> None:
+    with_text = {f"z{number}{'y' * 300}_token_id": "v" for number in range(150)}
+    without = {f"a{number}{'y' * 300}_token_id": empty for number in range(150)}
+    command = parse_command(_update(with_text | without))
+    assert parse_command(normalised_bytes(command)) == command
+    too_many = {f"b{number}{'y' * 300}_token_id": "v" for number in range(150)}
+    for config in (with_text | too_many, too_many | with_text):
+        assert refused(_update(config)).code is Code.SECRET_IN_CONFIG
+
+
 _TOKEN = "ghp_" + "x1" * 18
 
 
