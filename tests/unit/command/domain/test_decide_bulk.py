@@ -121,6 +121,22 @@ def test_a_filter_takes_the_first_thousand_by_id_and_counts_the_rest() -> None:
     outcome.then(DlqEventsRetried(connection_id=SHOP, filter=EVERYTHING, ids=ids, remaining=3))
 
 
+def test_rounds_of_retries_as_documented_retry_each_dead_letter_once_per_round() -> None:
+    """In a round, commands with the same `max_retry_count` are sent until `remaining` is 0. TWO was retried before."""
+    scene = with_more_pending(2 * BULK_IDS + 98)
+    for number in range(3):
+        remaining = []
+        for _ in range(3):
+            outcome = scene.when(retry(filter={"max_retry_count": number}))
+            (entry,), scene = outcome.entries(), replace(scene, org=outcome.after())
+            assert isinstance(entry.fact, DlqEventsRetried)
+            remaining.append(entry.fact.remaining)
+        assert remaining == [BULK_IDS + 100, 100, 0]
+        assert scene.org is not None
+        letters = [letter for id_, letter in scene.org.dead_letters.items() if id_ not in {TWO, FOUR}]
+        assert {each.retry_count for each in letters if each.connection_id == SHOP} == {number + 1}
+
+
 @pytest.mark.parametrize(("unread_matches", "remaining"), [(4, 7), (9_997, 10_000), (9_998, 10_001), (10_001, 10_001)])
 def test_the_remaining_count_is_exact_up_to_ten_thousand(unread_matches: int, remaining: int) -> None:
     outcome = with_more_pending(BULK_IDS).with_unread_matches(unread_matches).when(resolve(filter={}))
