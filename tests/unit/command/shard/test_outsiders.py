@@ -1,10 +1,12 @@
 """Strangers to an org cannot use up other users' command ids, and their failed commands store little more than ids."""
 
 import json
+from itertools import product
 from typing import Any
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 
 from daybook_command.shard.effects import Answer
 from daybook_command.shard.events import Acknowledged
@@ -14,7 +16,8 @@ from daybook_contracts.commands.registry import COMMANDS
 from daybook_contracts.entries.entry import Entry, encode_entry
 from daybook_contracts.entries.identity import Identity
 from daybook_contracts.entries.reading import read_entry
-from support.documents import ROOT
+from daybook_contracts.limits import MAX_SAFE_INTEGER
+from support.documents import ROOT, page
 from support.one_shard import ANN, ORG, arrive, decide_batch, loaded_snapshot, only_effect, ready_shard, refusal_codes
 from support.simulation import command_record
 
@@ -124,7 +127,7 @@ def test_a_repeat_with_different_free_text_is_still_a_repeat() -> None:
 
 @pytest.mark.parametrize("type_", sorted(COMMANDS))
 @pytest.mark.parametrize("org", [ORG, NO_ORG], ids=["org", "no org"])
-def test_a_strangers_entry_is_small_and_does_not_use_up_the_owners_id(type_: str, org: str) -> None:
+def test_a_strangers_entry_has_no_text_and_does_not_use_up_the_owners_id(type_: str, org: str) -> None:
     """The key of CREATE_ORG is the new org, and the key of REGISTER_USER is the user whom EVE tries to register."""
     tried = sample(type_)
     tried["data"] |= dict.fromkeys(tried["data"].keys() & {"name", "key_name"}, "n" * 200)
@@ -137,9 +140,27 @@ def test_a_strangers_entry_is_small_and_does_not_use_up_the_owners_id(type_: str
         assert refusal.result == "success"
         return
     assert (refusal.metadata_json.scope, refusal.result, refusal.project_id) == ("outsider", "failure", None)
-    assert len(encode_entry(refusal)) < 1024
     assert b"nnn" not in encode_entry(refusal)
     assert json.loads(bytes(refusal.metadata_json.data)).keys() <= {"org_id", "actor_user_id"}
+
+
+def test_the_largest_entry_of_a_stranger_is_as_large_as_the_docs_say() -> None:
+    sizes = []
+    for type_, org, known in product(COMMANDS, (ORG, NO_ORG), (KNOWN, frozenset({ANN}))):
+        shard = ready_shard()
+        run(shard, 0, sent(0, ANN, CREATE))
+        entries, _ = run(shard, 1, sent(1, EVE, sample(type_), SHARED, org), known=known)
+        of_outsider = [each for each in entries if each.metadata_json.scope == "outsider"]
+        sizes += [len(encode_entry(with_longest_values(each))) for each in of_outsider]
+    assert 1.05 < max(sizes) / 1024 < 1.1
+    for name in ("commands", "log", "security"):
+        assert "less than 1.1 KiB" in page(f"docs/{name}.md")
+
+
+def with_longest_values(entry: Entry) -> Entry:
+    """The entry with the longest sender, the last position and the last partition."""
+    metadata = replace(entry.metadata_json, principal=f"service:{'a' * 63}", position=MAX_SAFE_INTEGER, partition=9_999)
+    return replace(entry, metadata_json=metadata)
 
 
 @pytest.mark.parametrize("type_", sorted(COMMANDS))
