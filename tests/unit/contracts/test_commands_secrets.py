@@ -188,6 +188,13 @@ def test_secrets_in_stats_are_redacted_in_texts_and_keys_at_any_depth() -> None:
     assert parse_command(normalised_bytes(command)) == command
 
 
+@pytest.mark.parametrize(("number", "secret"), [(1_001, "1"), (1, "a" * 70_000)])
+def test_each_secret_in_a_long_text_of_stats_is_redacted(number: int, secret: str) -> None:
+    text = f"read ?sig={secret} " * number
+    command = accepted("COMPLETE_SYNC", {"sync_run_id": THING, "stats": {"log": text}})
+    assert json.loads(data_json(command))["stats"] == {"log": "read ?sig=[redacted] " * number}
+
+
 def test_stats_with_more_than_5000_secrets_are_refused() -> None:
     for count, reason in ((5000, "must be at most 64 KiB"), (5001, "must not hold more than")):
         stats = {"all": ["?sig=1"] * count}
