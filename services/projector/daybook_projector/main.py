@@ -91,7 +91,9 @@ async def run_service(settings: Settings, host: str, port: int) -> None:
 async def open_app(
     settings: Settings, health: Health, registry: CollectorRegistry, stop: asyncio.Event
 ) -> AsyncIterator[ASGIApp]:
-    """The HTTP app, with the read API if the settings have keys to verify tokens with. Streams end at `stop`."""
+    """The HTTP app, with the read API if the settings have keys to verify tokens with. Streams end at `stop`. If what
+    feeds them has a bug, this sets `stop`, and raises the bug at the end.
+    """
     app = create_app(health, registry, details=settings.admin_port is None)
     if not has_token_keys(settings):
         log.warning("read_api_off", reason="no key is set to verify tokens with")
@@ -109,11 +111,12 @@ async def open_app(
         pages, positions = Pages(database, settings.partitions), ProjectedPositions(database)
         hub = Hub(TickReads(ReadDatabase(stream_pool)), metrics)
         mount_read_api(app, ReadDependencies(settings, policy, callers, pages, positions), database, hub, metrics)
+        # In no TaskGroup, because that would wrap the errors of those who use the app.
+        feeding = asyncio.create_task(hub.run(stop))
+        feeding.add_done_callback(lambda _: stop.set())
+        closing.push_async_callback(cancel_and_wait, feeding)
         origins = split_origins(settings.cors_origins)
-        async with asyncio.TaskGroup() as group:
-            feeding = group.create_task(hub.run(stop))
-            yield with_cors(app, origins, request_headers=REQUEST_HEADERS, answer_headers=ANSWER_HEADERS)
-            feeding.cancel()
+        yield with_cors(app, origins, request_headers=REQUEST_HEADERS, answer_headers=ANSWER_HEADERS)
 
 
 async def project(settings: Settings, report: ProjectorReport, stop: asyncio.Event, started: asyncio.Event) -> None:
