@@ -29,14 +29,19 @@ KAFKA_TOPIC_NAME = r"^[A-Za-z0-9._-]{0,200}$"
 ORIGIN = r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?"
 # RFC 7518, section 3.2: an HS256 key must be at least as long as the hash, SHA-256.
 HS256_KEY_BYTES = 32
+# With fewer HTTP connections, a service could not do its work.
+FEWEST_CONNECTIONS = 16
 NO_SERVER = 'name a server, or start a local one (`daybook stack up`) and load it with `eval "$(daybook stack env)"`'
 OWN_KEYS = "users and services need different keys; unset it if both use the same key"
 
-Positive = Annotated[int, Ge(1)]
 Port = Annotated[int, Ge(1), Le(65_535)]
 Seconds = Annotated[float, Gt(0), Le(86_400)]
 # The upper limit is 31 years. PostgreSQL cannot subtract 300,000 years from its clock.
 RunSeconds = Annotated[int, Ge(1), Le(10**9)]
+# Upper limits keep sums and byte counts finite. With the lowest rate, a token takes about a quarter of an hour.
+Rate = Annotated[float, Ge(0.001), Le(10**9)]
+Burst = Annotated[int, Ge(1), Le(10**9)]
+Mib = Annotated[float, Gt(0), Le(2**20)]
 
 
 class Settings(BaseSettings):
@@ -125,10 +130,10 @@ class Settings(BaseSettings):
     wait_seconds: Seconds = Field(
         5.0, description="seconds to wait: for a decision (then 202), or for a position (then 504)"
     )
-    rate: Annotated[float, Gt(0)] = Field(50.0, description="HTTP rate limit: tokens per user and second")
-    burst: Positive = Field(200, description="HTTP rate limit: how many tokens a user can save up")
-    cache_mib: Annotated[float, Gt(0)] = Field(256.0, description="MiB of fully projected orgs in memory, per process")
-    max_tail_mib: Annotated[float, Gt(0)] = Field(
+    rate: Rate = Field(50.0, description="HTTP rate limit: tokens per user and second")
+    burst: Burst = Field(200, description="HTTP rate limit: how many tokens a user can save up")
+    cache_mib: Mib = Field(256.0, description="MiB of fully projected orgs in memory, per process")
+    max_tail_mib: Mib = Field(
         256.0,
         description="MiB of entries and orgs that wait for the projector, per process; beyond it, partitions pause",
     )
@@ -139,8 +144,10 @@ class Settings(BaseSettings):
         None, description="separate port for `/metrics` and the reasons in `/readyz`; if unset, the service's port"
     )
     admin_host: str = Field("127.0.0.1", description="address that the admin port listens on")
-    max_connections: Positive | None = Field(
-        None, description="limit of HTTP connections per instance; if unset, 4000 or what the descriptor limit allows"
+    max_connections: Annotated[int, Ge(FEWEST_CONNECTIONS)] | None = Field(
+        None,
+        description="limit of HTTP connections per instance, at least 16; if unset, 4000 or what the descriptor limit "
+        "allows",
     )
     cors_origins: str = Field(
         "", description="web origins that may call the HTTP APIs: `https://app.example.org,…`, or `*`"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from daybook_infra.runtime.errors import SettingsError
-from daybook_infra.runtime.settings import Settings
+from daybook_infra.runtime.settings import FEWEST_CONNECTIONS, Settings
 
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
@@ -19,8 +19,6 @@ BACKLOG: Final = 256
 RESERVED_DESCRIPTORS: Final = 256
 # Enough for health probes, metric scrapers and one or two people.
 ADMIN_CONNECTIONS: Final = 64
-# The service does not start if it may have fewer connections than this.
-FEWEST_CONNECTIONS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,22 @@ def test_a_limit_of_syncs_beyond_what_postgres_can_subtract_from_now_is_refused(
     assert refusal_of(DAYBOOK_SYNC_MAX_SECONDS="1000000001").startswith("DAYBOOK_SYNC_MAX_SECONDS: ")
 
 
+@pytest.mark.parametrize("name", ["DAYBOOK_RATE", "DAYBOOK_CACHE_MIB", "DAYBOOK_MAX_TAIL_MIB"])
+@pytest.mark.parametrize("number", ["inf", "nan", "1e300", "0", "-1"])
+def test_an_amount_that_nothing_can_be_counted_with_is_refused(name: str, number: str) -> None:
+    assert refusal_of(**{name: number}).startswith(f"{name}: ")
+
+
+def test_a_rate_so_low_that_no_retry_time_can_be_given_is_refused() -> None:
+    assert load_with(DAYBOOK_RATE="0.001").rate == 0.001
+    assert refusal_of(DAYBOOK_RATE="1e-310").startswith("DAYBOOK_RATE: ")
+
+
+def test_a_burst_beyond_what_a_float_can_count_is_refused() -> None:
+    assert load_with(DAYBOOK_BURST="1000000000").burst == 10**9
+    assert refusal_of(DAYBOOK_BURST="1" + "0" * 400).startswith("DAYBOOK_BURST: ")
+
+
 def test_more_in_sync_replicas_than_replicas_are_refused() -> None:
     refusal = refusal_of(DAYBOOK_MIN_INSYNC_REPLICAS="2")
     assert refusal.startswith("DAYBOOK_MIN_INSYNC_REPLICAS is above DAYBOOK_REPLICATION_FACTOR")

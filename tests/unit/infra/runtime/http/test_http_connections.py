@@ -14,8 +14,9 @@ from prometheus_client import CollectorRegistry
 
 from daybook_infra.runtime.http.config import STOP_SECONDS
 from daybook_infra.runtime.http.connections import Connections, Cut, HttpMetrics, network_of, order_of_closing
-from daybook_infra.runtime.http.limits import HttpLimits
+from daybook_infra.runtime.http.limits import HttpLimits, main_limits
 from support.raw_http import Raw, Tiny, request, tiny_service
+from support.variables import load_with, refusal_of
 
 LIMIT = 64
 FLOOD, BYSTANDER = "127.0.0.2", "127.0.0.1"
@@ -167,6 +168,14 @@ def test_too_few_descriptors_are_an_error() -> None:
     expected = "DAYBOOK_MAX_CONNECTIONS: 1000 connections need 1512 descriptors, and this process may have 1024"
     assert limits_in_process(1_024, 1_024, "max_connections=1000").startswith(expected)
     assert limits_in_process(400, 400).startswith("this process may have 400 descriptors and needs 528")
+
+
+def test_a_limit_so_low_that_every_request_would_be_overload_is_refused() -> None:
+    assert refusal_of(DAYBOOK_MAX_CONNECTIONS="15").startswith("DAYBOOK_MAX_CONNECTIONS: ")
+    settings = load_with(DAYBOOK_MAX_CONNECTIONS="16")
+    connections = Connections(main_limits(settings), HttpMetrics(CollectorRegistry()))
+    connections.requests_in_progress = 14
+    assert not connections.overloaded
 
 
 @pytest.mark.parametrize("lines", [(), ("connection: close",)], ids=["keep-alive", "close"])
