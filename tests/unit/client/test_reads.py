@@ -4,7 +4,7 @@ import pytest
 
 from daybook_client import Misuse
 from daybook_client.answers import Answer
-from daybook_client.http.reads import LONGEST_WAIT_SECONDS, PAUSE_SECONDS, SPARE_SECONDS, Waiting
+from daybook_client.http.reads import GRACE_SECONDS, LONGEST_WAIT_SECONDS, PAUSE_SECONDS, SPARE_SECONDS, Waiting
 
 WAITING = Waiting("3.7", 25.0, 100.0)
 
@@ -15,8 +15,8 @@ def answer(status: int, **headers: str) -> Answer:
 
 def test_the_server_is_asked_to_wait_and_its_answer_has_a_time_limit() -> None:
     paths = [WAITING.request(now) for now in (100.0, 121.5, 130.0)]
-    asked = [LONGEST_WAIT_SECONDS, 3, 0]
-    assert paths == [(f"/v1/positions/3.7?wait={wait}", wait + SPARE_SECONDS) for wait in asked]
+    asked = [(LONGEST_WAIT_SECONDS, LONGEST_WAIT_SECONDS + SPARE_SECONDS), (3, 3.5 + GRACE_SECONDS), (0, GRACE_SECONDS)]
+    assert paths == [(f"/v1/positions/3.7?wait={wait}", limit) for wait, limit in asked]
 
 
 def test_the_wait_ends_when_the_tables_have_the_position() -> None:

@@ -12,6 +12,8 @@ LONGEST_WAIT_SECONDS: Final = 10
 """How long one request asks the server to wait."""
 SPARE_SECONDS: Final = 2.0
 """How much longer than the server's wait the answer may take."""
+GRACE_SECONDS: Final = 0.1
+"""How long after the end of the whole wait the answer may come: the server answers when the wait is over."""
 PAUSE_SECONDS: Final = 0.2
 
 
@@ -25,8 +27,9 @@ class Waiting:
 
     def request(self, now: float) -> tuple[str, float]:
         """The path of the next request, and how long its answer may take."""
-        wait = max(0, min(LONGEST_WAIT_SECONDS, int(self.began_at + self.seconds - now)))
-        return f"/v1/positions/{self.position}?wait={wait}", wait + SPARE_SECONDS
+        left = max(0.0, self.began_at + self.seconds - now)
+        wait = int(min(LONGEST_WAIT_SECONDS, left))
+        return f"/v1/positions/{self.position}?wait={wait}", min(wait + SPARE_SECONDS, left + GRACE_SECONDS)
 
     def pause(self, answer: Answer | None, now: float) -> float | None:
         """Seconds until the next request; None if the position is in the tables. `answer`: None if none came. Raises
