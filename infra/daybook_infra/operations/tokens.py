@@ -5,7 +5,8 @@ from pathlib import Path
 
 import jwt
 
-from daybook_contracts.senders.principals import DAYBOOK, InvalidPrincipal, Principal, Service, User, parse_principal
+from daybook_contracts.senders.principals import DAYBOOK, Principal, Service, User, parse_principal
+from daybook_contracts.text import uuid_text
 from daybook_infra.runtime.errors import DaybookError
 from daybook_infra.runtime.settings import HS256_KEY_BYTES, Settings, env_name
 
@@ -32,9 +33,11 @@ def principal_of(user: str | None, service: str | None) -> Principal:
         raise TokenError("give either --user ID or --service NAME")
     try:
         principal = parse_principal(f"service:{service}" if user is None else f"user:{user}")
-    except InvalidPrincipal:
-        form = "a service's name matches [a-z0-9][a-z0-9._-]{0,62}" if user is None else "a user's id is a UUID"
-        raise TokenError(form) from None
+        if isinstance(principal, User):
+            uuid_text(principal.user_id)
+    except ValueError:
+        form = "a service's name matches [a-z0-9][a-z0-9._-]{0,62}"
+        raise TokenError(form if user is None else "a user's id is a UUID, neither nil nor max") from None
     if principal == DAYBOOK:
         raise TokenError("the service name daybook is reserved")
     return principal

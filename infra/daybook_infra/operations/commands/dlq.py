@@ -18,6 +18,7 @@ from daybook_contracts.limits import RETRY_COUNT
 from daybook_contracts.senders.principals import InvalidPrincipal, Service, parse_publisher
 from daybook_contracts.senders.signer import Signer
 from daybook_infra.operations.bulk import BulkAction, Progress, Resolve, Retry, command_data, command_type, plan_passes
+from daybook_infra.operations.commands.numbers import Number
 from daybook_infra.operations.commands.progress import progress
 from daybook_infra.operations.server_settings import server_settings
 from daybook_infra.runtime.settings import Settings
@@ -77,7 +78,7 @@ OPTIONS = (
     click.option(
         "--timeout",
         "seconds",
-        type=click.FloatRange(min=0, min_open=True),
+        type=Number(min=0, min_open=True),
         default=30.0,
         show_default=True,
         metavar="SECONDS",

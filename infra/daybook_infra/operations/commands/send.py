@@ -12,6 +12,7 @@ import click
 from daybook_contracts.results import Accepted, Pending, Result, encode_item, encode_record
 from daybook_contracts.senders.principals import InvalidPrincipal, parse_publisher
 from daybook_contracts.senders.signer import Signer
+from daybook_infra.operations.commands.numbers import Number
 from daybook_infra.operations.server_settings import server_settings
 from daybook_infra.operations.service_key import service_key
 from daybook_infra.runtime.settings import Settings
@@ -31,7 +32,7 @@ REJECTED, UNKNOWN = 1, 3
 @click.option(
     "--timeout",
     "seconds",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Number(min=0, min_open=True),
     default=30.0,
     show_default=True,
     metavar="SECONDS",

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
+from daybook_infra.operations.commands.numbers import Number
 from daybook_infra.operations.server_settings import local_jwt_secret
 from daybook_infra.runtime.settings import load_settings
 
@@ -13,7 +14,7 @@ from daybook_infra.runtime.settings import load_settings
 @click.option("--service", metavar="NAME", help="A service's name; the token's role is `service_role`.")
 @click.option(
     "--hours",
-    type=click.FloatRange(min=0, min_open=True, max=8760),
+    type=Number(min=0, min_open=True, max=8760),
     default=1.0,
     show_default=True,
     help="How long the token is valid.",

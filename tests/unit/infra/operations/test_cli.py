@@ -54,6 +54,13 @@ def test_the_version_is_shown() -> None:
     assert result.output.startswith("daybook, version ")
 
 
+@pytest.mark.parametrize("command", [["send"], ["dlq", "retry"], ["dlq", "resolve"]])
+def test_a_timeout_is_a_number(command: list[str]) -> None:
+    result = CliRunner().invoke(main, [*command, "--timeout", "nan"])
+    assert result.exit_code == 2
+    assert "Invalid value for '--timeout': nan is not a number." in result.stderr
+
+
 def test_an_unknown_subcommand_is_an_error() -> None:
     result = CliRunner().invoke(main, ["conquer"])
     assert result.exit_code == 2

@@ -47,6 +47,19 @@ def test_exactly_one_of_user_and_service_must_be_given() -> None:
             principal_of(user, service)
 
 
+@pytest.mark.parametrize("user", ["00000000-0000-0000-0000-000000000000", "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF"])
+def test_an_id_that_no_user_can_have_is_refused(user: str) -> None:
+    with pytest.raises(TokenError, match="a user's id is a UUID, neither nil nor max"):
+        principal_of(user, None)
+
+
+@pytest.mark.parametrize("hours", ["nan", "inf", "0", "-1", "8761"])
+def test_a_token_is_valid_for_more_than_no_time_and_at_most_a_year(hours: str) -> None:
+    shown = CliRunner().invoke(main, ["token", "--user", USER, "--hours", hours], env={"DAYBOOK_JWT_SECRET": SECRET})
+    assert (shown.exit_code, shown.stdout) == (2, "")
+    assert "'--hours'" in shown.stderr
+
+
 def test_the_secret_in_the_settings_takes_precedence_over_the_local_stack(tmp_path: Path) -> None:
     file = tmp_path / "jwt-secret"
     file.write_text("f" * 32 + "\n", encoding="utf-8")
