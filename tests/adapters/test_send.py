@@ -143,6 +143,11 @@ async def test_without_kafka_there_is_one_clear_error(settings: Settings) -> Non
     assert done == Completed(1, "", "Error: Kafka is not reachable at 127.0.0.1:1\n")
 
 
+async def test_without_topics_there_is_one_clear_error(settings: Settings) -> None:
+    done = await send(settings.model_copy(update={"topic_prefix": "none."}), lines(command(1)))
+    assert done == Completed(1, "", "Error: topic none.commands does not exist: run `daybook init`\n")
+
+
 async def test_empty_input_is_not_an_error(settings: Settings) -> None:
     done = await send(settings, b"")
     assert done == Completed(0, "", "")

@@ -7,7 +7,12 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import MessageSizeTooLargeError, RecordListTooLargeError, TopicAuthorizationFailedError
+from aiokafka.errors import (
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+)
 
 from daybook_client.errors import KafkaAway
 from daybook_client.kafka.connection import KafkaConnection
@@ -76,10 +81,13 @@ class CommandPublisher:
         await self._producers.stop()
 
     async def count_partitions(self) -> int:
-        """How many partitions the commands topic has. Raises KafkaAway."""
-        async with translated(self._connection, seconds=START_SECONDS):
-            producer = await self._producers.get()
-            return len(await producer.partitions_for(self._topic))
+        """How many partitions the commands topic has. Raises KafkaAway, also if it does not exist."""
+        try:
+            async with translated(self._connection, seconds=START_SECONDS, passing=(UnknownTopicOrPartitionError,)):
+                producer = await self._producers.get()
+                return len(await producer.partitions_for(self._topic))
+        except UnknownTopicOrPartitionError as error:
+            raise self._connection.away(f"topic {self._topic} does not exist: run `daybook init`") from error
 
     async def publish(self, records: Sequence[CommandToSend]) -> list[Receipt]:
         return await (await self.hand_over(records, len(records)))
