@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -19,12 +20,16 @@ from daybook_contracts.topics import PRINCIPAL, SIGNATURE
 from daybook_infra.runtime.settings import Settings
 from support.answering import answering
 from support.processes import environment
-from support.shell import Completed, run_daybook
+from support.shell import Completed, finish, run_daybook, start
 
 ORG = "00000000-0000-4000-8000-00000000000a"
 PARTITIONS = 3
 SETTINGS = {"partitions": PARTITIONS}
 SHARED_DATABASE = True
+INTERRUPTED_TEXT = (
+    "interrupted: commands without a printed outcome may have been sent, and may still be decided; "
+    "sending them again with their ids is safe"
+)
 Json = dict[str, object]
 Record: TypeAlias = "ConsumerRecord[bytes, bytes]"
 
@@ -146,6 +151,22 @@ async def test_without_kafka_there_is_one_clear_error(settings: Settings) -> Non
 async def test_without_topics_there_is_one_clear_error(settings: Settings) -> None:
     done = await send(settings.model_copy(update={"topic_prefix": "none."}), lines(command(1)))
     assert done == Completed(1, "", "Error: topic none.commands does not exist: run `daybook init`\n")
+
+
+async def test_ctrl_c_ends_the_command_with_an_exit_code_of_its_own(settings: Settings) -> None:
+    async def accept_the_first(record: Record) -> Result | None:
+        return await accept(record) if id_of(record) == command(1)["id"] else None
+
+    async with answering(settings, accept_the_first):
+        running = await start(settings, "send")
+        assert running.stdin is not None
+        assert running.stdout is not None
+        running.stdin.write(lines(command(1), command(2)) + b"\n")
+        first = await asyncio.wait_for(running.stdout.readline(), 60)
+        running.send_signal(signal.SIGINT)
+        done = await finish(running)
+    assert json.loads(first)["command_id"] == command(1)["id"]
+    assert done == Completed(130, "", f"{INTERRUPTED_TEXT}\n")
 
 
 async def test_empty_input_is_not_an_error(settings: Settings) -> None:

@@ -17,7 +17,11 @@ from daybook_infra.operations.server_settings import server_settings
 from daybook_infra.operations.service_key import service_key
 from daybook_infra.runtime.settings import Settings
 
-REJECTED, UNKNOWN = 1, 3
+REJECTED, UNKNOWN, INTERRUPTED = 1, 3, 130
+INTERRUPTED_TEXT = (
+    "interrupted: commands without a printed outcome may have been sent, and may still be decided; "
+    "sending them again with their ids is safe"
+)
 
 
 @click.command
@@ -47,7 +51,9 @@ def send(file: BinaryIO, principal: str, key_file: Path | None, seconds: float, 
     INVALID_COMMAND.
 
     Exits with 0 if all commands were accepted, with 1 if any was rejected, and with 3 if any has no known outcome: it
-    was not decided in time (status 202), or Kafka did not acknowledge it (503). Sending it again with its id is safe.
+    was not decided in time (status 202), or Kafka did not acknowledge it (503). Exits with 130 if it was interrupted
+    (Ctrl-C): commands whose outcomes were not printed may still be decided. Sending any of them again with its id is
+    safe.
     """
     try:
         sender = parse_publisher(principal.encode())
@@ -55,7 +61,11 @@ def send(file: BinaryIO, principal: str, key_file: Path | None, seconds: float, 
         raise click.BadParameter(str(error), param_hint="--principal") from error
     settings = server_settings()
     signer = Signer(sender, service_key(settings, key_file))
-    tally = asyncio.run(_send(settings, file, signer, seconds))
+    try:
+        tally = asyncio.run(_send(settings, file, signer, seconds))
+    except KeyboardInterrupt:
+        click.echo(INTERRUPTED_TEXT, err=True)
+        sys.exit(INTERRUPTED)
     sys.exit(tally.exit_code(rejections_ok=rejections_ok))
 
 
@@ -94,15 +104,17 @@ async def _send(settings: Settings, file: BinaryIO, signer: Signer, seconds: flo
     tally = Tally()
     # Outcomes printed to the terminal are progress enough.
     progress = sys.stderr.isatty() and not sys.stdout.isatty()
-    async with (
-        publishing(settings, signer, seconds) as client,
-        aclosing(outcomes(client, read_lines(file))) as done,
-    ):
-        async for outcome in done:
-            click.echo(encode_item(outcome) if isinstance(outcome, Pending) else encode_record(outcome))
-            tally.count(outcome)
-            if progress:
-                click.echo(f"\r{tally}", nl=False, err=True)
-    if progress:
-        click.echo(err=True)
+    try:
+        async with (
+            publishing(settings, signer, seconds) as client,
+            aclosing(outcomes(client, read_lines(file))) as done,
+        ):
+            async for outcome in done:
+                click.echo(encode_item(outcome) if isinstance(outcome, Pending) else encode_record(outcome))
+                tally.count(outcome)
+                if progress:
+                    click.echo(f"\r{tally}", nl=False, err=True)
+    finally:
+        if progress:
+            click.echo(err=True)
     return tally
