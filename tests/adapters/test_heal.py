@@ -76,11 +76,16 @@ async def test_only_the_partition_of_the_org_waits_for_the_last_step(fresh_setti
 
 async def test_healing_waits_for_a_running_batch_and_includes_it(settings: Settings, pool: Pool) -> None:
     log = await quarantined_org(pool)
-    async with pool.acquire() as connection, connection.transaction():
-        await connection.execute("SELECT FROM daybook.checkpoints FOR UPDATE")
+    log.add(OTHER_ORG, ANN, facts.OrgRenamed(name="meanwhile"))
+    log.add(ORG, ANN, facts.OrgRenamed(name="included"))
+    async with locked(pool, LOCK_ORG, OTHER_ORG):
+        batch = asyncio.create_task(post_rest(pool, log))
+        await wait_until_blocked(pool, "test")
         healing = asyncio.create_task(heal(settings, ORG))
         await wait_until_blocked(pool)
+    await batch
     assert (await healing).released
+    assert (await tables(pool))["orgs"][ORG,][0] == "included"
     await check_fold(pool, log)
 
 

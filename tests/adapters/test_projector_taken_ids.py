@@ -30,7 +30,6 @@ from support.poison import (
 from support.projecting import (
     checkpoints,
     database,
-    empty_tables,
     entries_of,
     expected_tables,
     is_lock_awaited,
@@ -56,9 +55,9 @@ def log_with_renaming(org_id: str = ORG) -> tuple[Logbook, Place]:
     return log, place
 
 
-async def assert_complete(pool: Pool, log: Logbook, seconds: int) -> None:
-    """Asserts that the tables equal the fold of the log, and that this many (`seconds`) rows have their second id."""
-    assert await second_ids(pool, log) == seconds
+async def assert_complete(pool: Pool, log: Logbook, under_second_id: int) -> None:
+    """Asserts that the tables equal the fold of the log, and that `under_second_id` rows have their second id."""
+    assert await second_ids(pool, log) == under_second_id
     assert differences({**expected_tables(log), "audit_log": {}}, await other_tables(pool)) == []
     assert await checkpoints(pool) == {number: len(values) for number, values in enumerate(log.records) if values}
     assert await quarantine(pool) == []
@@ -72,7 +71,7 @@ async def test_an_entry_whose_first_id_is_taken_is_stored_under_its_second(
     log, place = log_with_renaming()
     await plant(pool, place.id, planted)
     assert await post(pool, log, limit) == []
-    await assert_complete(pool, log, seconds=1)
+    await assert_complete(pool, log, under_second_id=1)
     second = second_id(ORG, entries_of(log, 0)[4]["metadata_json"]["command_id"])
     assert await pool.fetchval("SELECT action FROM audit_log WHERE id = $1", second) == "RENAME_ORG"
     assert await pool.fetchval("SELECT action FROM audit_log WHERE id = $1", place.id) == "OTHER"
@@ -87,10 +86,10 @@ async def test_entries_with_the_same_first_id_are_all_stored(
     log = busy()
     shared = {entry["id"] for entry in entries_of(log, 0)}
     assert await post(pool, log, limit) == []
-    await assert_complete(pool, log, seconds=len(log.records[0]) - len(shared))
+    await assert_complete(pool, log, under_second_id=len(log.records[0]) - len(shared))
 
 
-async def test_an_attempt_of_an_outsider_whose_first_id_is_taken_is_stored(pool: Pool) -> None:
+async def test_outsiders_attempts_with_taken_first_ids_are_stored(pool: Pool) -> None:
     log, stranger = founded(), user(9)
     places = [
         log.refuse_outsider(ORG, BOB, "RENAME_ORG", ORG, {}),
@@ -101,7 +100,7 @@ async def test_an_attempt_of_an_outsider_whose_first_id_is_taken_is_stored(pool:
     for place in places:
         await plant(pool, place.id)
     assert await post(pool, log) == []
-    await assert_complete(pool, log, seconds=len(places))
+    await assert_complete(pool, log, under_second_id=len(places))
 
 
 async def test_two_partitions_with_the_same_first_ids_are_both_projected(
@@ -118,9 +117,8 @@ async def test_two_partitions_with_the_same_first_ids_are_both_projected(
     async with database(settings) as pool, projecting(settings) as projector:
         await publish(settings, log)
         await until_projected(pool, log)
-        await assert_complete(pool, log, seconds=401)
+        await assert_complete(pool, log, under_second_id=401)
         assert projector.health.ready, projector.health.reasons
-        await empty_tables(pool)
 
 
 @pytest.mark.parametrize("commits", [True, False])
@@ -134,10 +132,10 @@ async def test_a_row_of_an_uncommitted_transaction_is_waited_for(pool: Pool, *, 
         await until(lambda: is_lock_awaited(pool), "the projector waits for the other row")
         await (transaction.commit() if commits else transaction.rollback())
         assert await writing == []
-        await assert_complete(pool, log, seconds=1 if commits else 0)
+        await assert_complete(pool, log, under_second_id=1 if commits else 0)
 
 
-async def test_a_deadlock_with_another_projector_is_retried(pool: Pool) -> None:
+async def test_a_deadlock_with_another_transaction_is_retried(pool: Pool) -> None:
     """Another transaction has locked the later id and waits for the earlier one. PostgreSQL aborts the projector's
     transaction, because the other one looks for a deadlock only after 60 s.
     """
@@ -153,7 +151,7 @@ async def test_a_deadlock_with_another_projector_is_retried(pool: Pool) -> None:
         await plant(other, place.id)
         await transaction.commit()
         assert await writing == []
-        await assert_complete(pool, log, seconds=2)
+        await assert_complete(pool, log, under_second_id=2)
 
 
 @pytest.mark.parametrize("limit", [1, 5000])
@@ -228,4 +226,4 @@ async def test_an_org_is_healed_from_rows_with_second_ids(
     log = busy()
     assert len(await post(pool, log, kind=older_than(facts.OrgRenamed))) == 1
     assert (await heal(settings, ORG)).released
-    await assert_complete(pool, log, seconds=len(log.records[0]) - 1)
+    await assert_complete(pool, log, under_second_id=len(log.records[0]) - 1)

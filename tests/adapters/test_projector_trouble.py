@@ -1,11 +1,13 @@
 """The projector on real servers, with another writer of the tables, outages of PostgreSQL, and signals."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
+import httpx
 import pytest
 
 from daybook_contracts.entries import facts
@@ -19,6 +21,7 @@ from support.logbook import Logbook, log_with, org, records, user
 from support.processes import System
 from support.projecting import (
     check_fold,
+    checkpoints,
     database,
     empty_tables,
     is_lock_awaited,
@@ -28,6 +31,7 @@ from support.projecting import (
     until_projected,
     wait_for,
 )
+from support.publisher import token
 from support.sql import open_connection
 from support.stack import FreshSettings
 
@@ -153,21 +157,36 @@ async def renamed_away(settings: Settings, stack: Servers) -> AsyncIterator[None
 
 async def test_an_instance_finishes_its_batch_after_a_signal(fresh_settings: FreshSettings, tmp_path: Path) -> None:
     settings = fresh_settings(partitions=1)
-    system = System(settings, tmp_path)
+    system, log = System(settings, tmp_path), log_with(ORG)
     try:
-        for name in ("b", "c"):
+        async with database(settings) as pool:
             service = system.start("projector")
             service.wait_ready()
-            log = log_with(ORG)
-            log.add(ORG, ANN, facts.OrgRenamed(name=name))
-            async with database(settings) as pool:
-                if name == "b":
-                    await publish(settings, log)
-                    await until_projected(pool, log)
-            assert 'daybook_projector_position{partition="0"} 2.0' in service.metrics()
-            assert service.stop() == 0, service.tail()
+            await publish(settings, log)
+            await until_projected(pool, log)
+            log.add(ORG, ANN, facts.OrgRenamed(name="b"))
+            bearer = {"Authorization": f"Bearer {token(settings, f'user:{ANN}')}"}
+            assert (await asyncio.to_thread(httpx.get, f"{service.url}/v1/orgs", headers=bearer)).status_code == 200
+            assert not await has_no_readers(pool)
+            async with pool.acquire() as connection, connection.transaction():
+                await connection.execute("LOCK TABLE orgs IN SHARE MODE")
+                await publish(settings, log)
+                await until(lambda: is_lock_awaited(pool), "the batch waits for the lock")
+                service.process.terminate()
+                await until(lambda: has_no_readers(pool), "the instance has ended its read API")
+            assert await asyncio.to_thread(service.process.wait, 30) == 0, service.tail()
+            assert await checkpoints(pool) == {0: len(log.records[0])}
+            again = system.start("projector")
+            again.wait_ready()
+            assert 'daybook_projector_position{partition="0"} 2.0' in again.metrics()
+            await check_fold(pool, log)
     finally:
         system.stop()
+
+
+async def has_no_readers(pool: Pool) -> bool:
+    readers = "application_name = 'daybook-projector-read' AND datname = current_database()"
+    return bool(await pool.fetchval(f"SELECT count(*) = 0 FROM pg_stat_activity WHERE {readers}"))
 
 
 async def test_a_missing_topic_is_one_clear_error_at_start(fresh_settings: FreshSettings, tmp_path: Path) -> None:

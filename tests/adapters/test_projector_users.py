@@ -67,13 +67,17 @@ async def test_a_partition_waits_for_a_user_whose_own_partition_is_behind(settin
 
 
 async def test_an_existing_user_is_not_waited_for(settings: Settings, pool: Pool) -> None:
+    """Even if the user's own partition is behind with other entries."""
     log = log_with(ORG, users=[ANN], partitions=PARTITIONS)
-    registered = log.register(BOB)
-    log.add(ORG, ANN, facts.MemberAdded(role="admin", user_id=BOB))
+    log.register(BOB)
     async with projecting(settings):
-        async with checkpoint_locked(pool, HERE):
+        await publish(settings, log)
+        await until_projected(pool, log)
+        log.register(user_in(THERE, PARTITIONS, 1))
+        place = log.add(ORG, ANN, facts.MemberAdded(role="admin", user_id=BOB))[0]
+        async with checkpoint_locked(pool, THERE):
             await publish(settings, log)
-            await wait_for(pool, registered)
+            await wait_for(pool, place)
         await until_projected(pool, log)
         await check_fold(pool, log)
 
@@ -93,7 +97,7 @@ async def test_partitions_that_wait_for_each_other_in_turn_all_finish(settings: 
         await check_fold(pool, log)
 
 
-async def test_a_member_that_never_exists_quarantines_the_org(settings: Settings, pool: Pool) -> None:
+async def test_a_member_who_never_exists_quarantines_the_org(settings: Settings, pool: Pool) -> None:
     log = log_with(ORG, users=[ANN], partitions=PARTITIONS)
     place = log.add(ORG, ANN, facts.MemberAdded(role="admin", user_id=BOB))[0]
     log.add(org_in(HERE, PARTITIONS, 1), ANN, facts.OrgCreated(name="well"))
@@ -110,7 +114,7 @@ async def test_a_member_that_never_exists_quarantines_the_org(settings: Settings
         assert projector.health.ready
 
 
-async def test_an_actor_that_never_exists_stops_the_partition_only(settings: Settings, pool: Pool) -> None:
+async def test_an_actor_who_never_exists_stops_the_partition_only(settings: Settings, pool: Pool) -> None:
     log = log_with(ORG, users=[ANN], partitions=PARTITIONS)
     place = log.add(ORG, BOB, facts.OrgRenamed(name="b"))[0]
     async with projecting(settings) as projector:

@@ -3,6 +3,8 @@
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Coroutine, Sized
+from contextlib import suppress
 from typing import Any
 
 from daybook_infra.runtime.postgres.connections import Pool
@@ -16,12 +18,20 @@ CLIENTS = 20
 ROWS = 300
 
 
-async def walk_while(api: ReadApi, path: str, org: ReadOrg, change: "asyncio.Task[None]") -> list[Counter[str]]:
-    """How often each client visited each row while `change` was running. Cancels `change` at the end."""
+async def walk_while(
+    api: ReadApi, path: str, org: ReadOrg, change: Coroutine[Any, Any, None], changes: Sized
+) -> list[Counter[str]]:
+    """How often each client visited each row while `change` was running. Cancels `change` at the end. `changes` grows
+    with each change.
+    """
+    changing = asyncio.create_task(change)
     limits = [random.Random(at).randint(7, 120) for at in range(CLIENTS)]
     walks = [asyncio.create_task(api.walk(f"{org.path}/{path}", f"user:{org.owner}", limit=limit)) for limit in limits]
     found = [Counter(item["id"] for item in await walk) for walk in walks]
-    change.cancel()
+    changing.cancel()
+    with suppress(asyncio.CancelledError):
+        await changing
+    assert changes
     return found
 
 
@@ -34,6 +44,8 @@ async def test_dead_letters_that_are_there_throughout_are_visited_once(
         pool, {"dlq_events": [(id_, org.connections[at % 2], {}, "pending", 0) for at, id_ in enumerate(lasting)]}
     )
 
+    changed = list[str]()
+
     async def change() -> None:
         drawn = random.Random(1)
         while True:
@@ -45,8 +57,9 @@ async def test_dead_letters_that_are_there_throughout_are_visited_once(
                 "UPDATE dlq_events SET retry_count = retry_count + 1 WHERE id = $1", drawn.choice(lasting)
             )
             await pool.execute("DELETE FROM dlq_events WHERE id = ANY ($1)", added[1:4])
+            changed.extend(added)
 
-    for visited in await walk_while(api, "dead-letters", org, asyncio.create_task(change())):
+    for visited in await walk_while(api, "dead-letters", org, change(), changed):
         assert {id_: visited[id_] for id_ in lasting} == dict.fromkeys(lasting, 1)
         assert set(visited.values()) == {1}
 
@@ -66,11 +79,14 @@ async def test_entries_are_visited_once_while_others_are_appended(pool: Pool, ap
     org = scene.own
     made = [fresh_id() for _ in range(ROWS)]
 
+    appended = list[str]()
+
     async def append() -> None:
         for at, id_ in enumerate(made, start=len(org.entries)):
             await plant(pool, {"audit_log": [(*org.entry(id_, at, 0)[:-1], f"2026-11-22T16:00:00.{at:06d}Z")]})
+            appended.append(id_)
 
-    for visited in await walk_while(api, "audit-log", org, asyncio.create_task(append())):
+    for visited in await walk_while(api, "audit-log", org, append(), appended):
         assert {id_: visited[id_] for id_ in org.entries} == dict.fromkeys(org.entries, 1)
         assert set(visited.values()) == {1}
 
@@ -88,6 +104,8 @@ async def test_runs_are_visited_once_while_others_start_and_end(pool: Pool, api:
         },
     )
 
+    changed = list[str]()
+
     async def change() -> None:
         drawn = random.Random(2)
         while True:
@@ -96,7 +114,8 @@ async def test_runs_are_visited_once_while_others_start_and_end(pool: Pool, api:
                 "UPDATE sync_runs SET status = $2 WHERE id = ANY ($1)", chosen, drawn.choice(("failed", "success"))
             )
             await plant(pool, {"sync_runs": [(fresh_id(), org.connections[0], "running", "now", None, None)]})
+            changed.extend(chosen)
 
-    for visited in await walk_while(api, "sync-runs", org, asyncio.create_task(change())):
+    for visited in await walk_while(api, "sync-runs", org, change(), changed):
         assert {id_: visited[id_] for id_ in lasting} == dict.fromkeys(lasting, 1)
         assert set(visited.values()) == {1}

@@ -9,6 +9,7 @@ import pytest
 
 from daybook_infra.runtime.postgres.connections import OwnConnection, connect
 from daybook_infra.runtime.settings import Settings
+from support.projecting import until
 
 OTHER, ORG = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-00000000000a"
 WAIT = "SELECT daybook.wait_for($1, $2)"
@@ -31,6 +32,16 @@ async def database(settings: Settings) -> AsyncIterator[OwnConnection]:
         yield connection
 
 
+async def until_asleep(database: OwnConnection, reader: OwnConnection) -> None:
+    """Waits until the reader's statement has looked for the position and sleeps."""
+
+    async def is_asleep() -> bool:
+        event = "SELECT wait_event FROM pg_stat_activity WHERE pid = $1"
+        return bool(await database.fetchval(event, reader.get_server_pid()) == "PgSleep")
+
+    await until(is_asleep, "the reader sleeps")
+
+
 async def test_a_projected_position_returns_at_once(database: OwnConnection) -> None:
     await database.execute(CHECKPOINT, 1042)
     assert await database.fetchval(WAIT, "3.1042", NOW) is True
@@ -49,6 +60,7 @@ async def test_a_waiting_statement_returns_when_the_position_is_projected(
 ) -> None:
     async with connect(settings, "test") as reader:
         waiting = asyncio.create_task(reader.fetchval(WAIT, "3.5", LATE))
+        await until_asleep(database, reader)
         async with database.transaction():
             await database.execute(CHECKPOINT, 5)
         assert await waiting is True
@@ -99,6 +111,7 @@ async def test_waiting_for_a_healed_org_works(database: OwnConnection) -> None:
 async def test_a_quarantine_ends_the_wait(settings: Settings, database: OwnConnection) -> None:
     async with connect(settings, "test") as reader:
         waiting = asyncio.create_task(reader.fetchval(WAIT_FOR_ORG, "3.5", LATE, ORG))
+        await until_asleep(database, reader)
         await database.execute(QUARANTINE, ORG)
         with pytest.raises(asyncpg.ObjectNotInPrerequisiteStateError):
             await waiting
