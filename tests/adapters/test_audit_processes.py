@@ -1,14 +1,11 @@
 """`daybook audit verify` and `explain` read a long log in several processes, with the same results as in one thread."""
 
-from collections.abc import Callable
-
 import pytest
 
 from daybook_infra.runtime.postgres.connections import Pool
 from daybook_infra.runtime.settings import Settings
 from daybook_projector.audit.explain.row_name import read_row_name
 from daybook_projector.audit.explain.run import explain_row
-from daybook_projector.audit.verify import workers
 from daybook_projector.audit.verify.report import Verified
 from daybook_projector.audit.verify.run import Request, verify
 from support.auditing import silent
@@ -16,8 +13,7 @@ from support.logbook import thing
 from support.poison import ORG
 from support.projecting import post, publish
 from support.rebuilding import EMPTIED, NINE_TABLES, full, hurt
-
-UseProcesses = Callable[[], None]
+from support.worker_pools import use_processes
 
 
 @pytest.fixture
@@ -27,28 +23,20 @@ async def log(settings: Settings, pool: Pool) -> None:
     await post(pool, log)
 
 
-@pytest.fixture
-def use_processes(monkeypatch: pytest.MonkeyPatch) -> UseProcesses:
-    def use() -> None:
-        monkeypatch.setattr(workers, "FEW_ENTRIES", 0)
-        monkeypatch.setattr("os.cpu_count", lambda: 2)
-
-    return use
-
-
 async def verified(settings: Settings, org_id: str | None) -> Verified:
     return await verify(settings, Request(org_id=org_id), silent)
 
 
 @pytest.mark.parametrize("org_id", [None, ORG], ids=["all", "one org"])
 async def test_several_processes_verify_each_table_as_one_thread_does(
-    settings: Settings, pool: Pool, log: None, use_processes: UseProcesses, org_id: str | None
+    settings: Settings, pool: Pool, log: None, monkeypatch: pytest.MonkeyPatch, org_id: str | None
 ) -> None:
     valid = await verified(settings, org_id)
     assert valid.findings == ()
     assert {table.name for table in valid.tables if table.rows} >= set(NINE_TABLES)
-    use_processes()
+    pools = use_processes(monkeypatch)
     assert await verified(settings, org_id) == valid
+    assert pools
     await hurt(pool, EMPTIED)
     found = await verified(settings, org_id)
     assert {each.table for each in found.findings if each.check == "missing"} >= set(NINE_TABLES)
@@ -56,10 +44,11 @@ async def test_several_processes_verify_each_table_as_one_thread_does(
 
 
 async def test_several_processes_explain_a_row_as_one_thread_does(
-    settings: Settings, log: None, use_processes: UseProcesses
+    settings: Settings, log: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = read_row_name("sync_runs", [thing(2)])
     explained = await explain_row(settings, name, None, "topic", silent)
     assert explained.history.steps
-    use_processes()
+    pools = use_processes(monkeypatch)
     assert await explain_row(settings, name, None, "topic", silent) == explained
+    assert pools

@@ -12,12 +12,12 @@ from daybook_infra.runtime.settings import Settings
 from daybook_projector.audit.log.source import LOGS, LogName
 from daybook_projector.audit.replay.as_of import MalformedMoment
 from daybook_projector.audit.replay.schema import DEFAULT_SCHEMA
-from daybook_projector.audit.verify import workers
 from support.chain import Json
 from support.logbook import Logbook
 from support.replaying import diff, past_tables, replay, replayed_tables
 from support.row_origins import are_same
 from support.tables import COLUMNS, Tables, differences
+from support.worker_pools import use_processes
 
 SHARED_DATABASE = True
 PARTITIONS = 3
@@ -79,7 +79,7 @@ def taken(entries: list[Json], moment: Moment) -> list[Json]:
     ]
 
 
-async def test_at_random_moments_the_tables_equal_the_second_fold(settings: Settings, entries: list[Json]) -> None:
+async def test_at_random_moments_the_tables_equal_the_tests_own_fold(settings: Settings, entries: list[Json]) -> None:
     random = Random(SEED)
     for number, moment in zip(range(MOMENTS), moments(entries, random), strict=False):
         await replay(settings, *moment.words, log="topic" if number % 2 else "audit_log")
@@ -87,7 +87,7 @@ async def test_at_random_moments_the_tables_equal_the_second_fold(settings: Sett
         assert not wrong, (moment, wrong)
 
 
-async def test_at_random_moments_the_rows_of_one_org_equal_the_second_fold(
+async def test_at_random_moments_the_rows_of_one_org_equal_the_tests_own_fold(
     settings: Settings, log: Logbook, entries: list[Json]
 ) -> None:
     random = Random(SEED + 1)
@@ -137,7 +137,7 @@ async def test_a_future_time_gives_the_present_tables_and_a_note(settings: Setti
     assert not differences(past_tables(entries), await replayed_tables(settings))
 
 
-async def test_an_org_needs_a_position_of_its_own_partition_and_an_entry(
+async def test_a_replay_of_one_org_needs_a_position_in_its_partition_and_an_entry_up_to_then(
     settings: Settings, entries: list[Json]
 ) -> None:
     created = next(entry for entry in entries if entry["action"] == "CREATE_ORG" and entry["result"] == "success")
@@ -149,13 +149,13 @@ async def test_an_org_needs_a_position_of_its_own_partition_and_an_entry(
 
 
 @pytest.mark.parametrize("source", LOGS)
-async def test_several_processes_give_the_same_result_as_one_thread(
+async def test_in_several_processes_the_tables_equal_the_tests_own_fold(
     settings: Settings, entries: list[Json], monkeypatch: pytest.MonkeyPatch, source: LogName
 ) -> None:
-    monkeypatch.setattr(workers, "FEW_ENTRIES", 0)
-    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    pools = use_processes(monkeypatch)
     at = len(entries) // 2
     await replay(settings, entries[at]["created_at"], log=source)
+    assert pools
     assert not differences(past_tables(entries[: at + 1]), await replayed_tables(settings))
 
 

@@ -10,7 +10,6 @@ import pytest
 from daybook_contracts.entries import facts
 from daybook_infra.runtime.postgres.connections import Pool
 from daybook_infra.runtime.settings import Settings
-from daybook_projector.audit.verify import workers
 from daybook_projector.postgres.writer import Writer
 from daybook_projector.projections.changes import Change
 from daybook_projector.projections.fold import Folds
@@ -34,6 +33,7 @@ from support.rebuilding import (
 )
 from support.shell import Completed, run_daybook
 from support.stack import FreshSettings
+from support.worker_pools import use_processes
 
 GENERATIONS = "SELECT org_id::text, generation FROM daybook.quarantine WHERE released_at IS NOT NULL"
 TOLD = (
@@ -167,13 +167,13 @@ async def test_a_version_that_folds_differently_shows_the_differences_before_any
 async def test_a_long_log_is_folded_in_several_processes(
     settings: Settings, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workers, "FEW_ENTRIES", 0)
-    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    pools = use_processes(monkeypatch)
     log = full()
     await publish(settings, log)
     await post(pool, log)
     await hurt(pool, EMPTIED)
     found = await rebuild(settings, "topic")
+    assert pools
     public = {f"public.{name}" for name in NINE_TABLES}
     assert {each.table for each in found} == public | {"auth.users", "daybook.connection_activity"}
     await check_fold(pool, log)
