@@ -1,4 +1,6 @@
-"""What the HTTP API reads from PostgreSQL: known users and outcomes of commands."""
+"""What the HTTP API reads from PostgreSQL: known users and outcomes of commands. Over 250 lines, because all tests need
+the rows that a projector writes.
+"""
 
 import asyncio
 import json
@@ -74,6 +76,16 @@ class TestDoorTables(DoorTablesContract):
         return RealDoorTables(pool)
 
 
+async def test_all_waits_for_a_user_end_when_the_user_is_added(pool: Pool) -> None:
+    users = KnownUsers(pool)
+    waiting = [asyncio.create_task(users.wait_for([USER])) for _ in range(50)]
+    await asyncio.sleep(0)  # lets the waits begin
+    assert not any(wait.done() for wait in waiting)
+    await add_user(pool, USER)
+    await asyncio.gather(*waiting)
+    assert list(users.unseen([USER])) == []
+
+
 async def test_an_existing_user_is_found_at_once_and_remembered(pool: Pool) -> None:
     await add_user(pool, USER)
     users = KnownUsers(pool)
@@ -132,7 +144,7 @@ async def test_a_user_is_ruled_out_although_many_others_cannot_be(pool: Pool) ->
     await crowd
 
 
-async def test_a_user_who_comes_before_it_is_ruled_out_is_found(pool: Pool) -> None:
+async def test_a_user_who_is_added_before_being_ruled_out_is_found(pool: Pool) -> None:
     users = KnownUsers(pool, RulesOut(lambda: add_user(pool, USER)))
     await users.wait_for([USER])
     assert users.unseen([USER]) == []
@@ -202,7 +214,7 @@ async def test_a_redacted_entry_still_has_an_outcome(pool: Pool) -> None:
     assert isinstance(outcome.result, Accepted)
 
 
-async def test_an_outsider_finds_its_own_rejection_and_others_find_the_command_of_the_org(pool: Pool) -> None:
+async def test_outsiders_find_their_own_rejection_and_others_find_the_command_of_the_org(pool: Pool) -> None:
     await add_org(pool)
     await add_entry(pool, "RENAME_ORG")
     refused = {"code": "ORG_NOT_FOUND", "detail": "no"}

@@ -111,6 +111,17 @@ def a_command_is_in_the_dead_letters(history: History, found: Evidence) -> None:
     found.dead_letters.append("INTERNAL")
 
 
+def an_entry_is_not_projected(history: History, found: Evidence) -> None:
+    found.unprojected = "not within 60 s: 0.7"
+
+
+def the_log_cannot_be_folded(history: History, found: Evidence) -> None:
+    """Renames a project that does not exist."""
+    chain = max(found.log, key=lambda chain: len(chain.entries))
+    entry = next(each for each in chain.entries if each["action"] == "CREATE_PROJECT" and each["result"] == "success")
+    entry["action"] = "RENAME_PROJECT"
+
+
 def test_a_correct_run_has_no_problems() -> None:
     assert judge(*correct_run()) == []
 
@@ -130,6 +141,8 @@ def test_a_correct_run_has_no_problems() -> None:
         (an_audit_row_differs, "tables differ from the log"),
         (an_org_is_in_quarantine, "in quarantine"),
         (a_command_is_in_the_dead_letters, "dead letter"),
+        (an_entry_is_not_projected, "not projected"),
+        (the_log_cannot_be_folded, "tables differ from the log: the log cannot be folded"),
     ],
 )
 def test_each_kind_of_problem_is_found(manipulate: Callable[[History, Evidence], None], title: str) -> None:

@@ -23,7 +23,7 @@ def test_a_life_that_only_fills_its_caches_is_flat(last: Footprint) -> None:
 
 
 @pytest.mark.parametrize("last", [more(8.1), more(0, 6)])
-def test_a_life_that_uses_more_in_the_end_grows(last: Footprint) -> None:
+def test_a_life_that_uses_more_at_the_end_grows(last: Footprint) -> None:
     assert growth(life(BASE, BASE, last)) == f"{BASE}, then {last}"
 
 

@@ -1,6 +1,5 @@
 """Contract suites for what the HTTP door depends on: the publisher of commands, and the readers of PostgreSQL."""
 
-import asyncio
 from abc import ABC, abstractmethod
 
 import pytest
@@ -68,20 +67,13 @@ class DoorTables(ABC):
 
 
 class DoorTablesContract:
-    async def test_a_user_that_a_wait_has_found_is_not_unseen(self, tables: DoorTables) -> None:
+    async def test_unseen_leaves_out_users_that_a_wait_has_found(self, tables: DoorTables) -> None:
         await tables.add_user(USER)
         await tables.users.wait_for([USER, OTHER])
         assert list(tables.users.unseen([OTHER, USER])) == [OTHER]
         await tables.add_user(OTHER)
         await tables.users.wait_for([OTHER])
         assert list(tables.users.unseen([OTHER, USER])) == []
-
-    async def test_a_wait_ends_when_its_user_is_added(self, tables: DoorTables) -> None:
-        waiting = [asyncio.create_task(tables.users.wait_for([USER])) for _ in range(50)]
-        await tables.add_user(USER)
-        async with asyncio.timeout(1):
-            await asyncio.gather(*waiting)
-        assert list(tables.users.unseen([USER])) == []
 
     async def test_an_outcome_is_found_by_the_key_and_id_of_its_command(self, tables: DoorTables) -> None:
         await tables.add_renaming()
