@@ -44,7 +44,7 @@ async def test_the_last_line_names_the_first_bad_place(settings: Settings, pool:
     )
 
 
-async def test_a_source_that_cannot_be_checked_gives_exit_code_2(settings: Settings) -> None:
+async def test_a_source_that_was_asked_for_and_cannot_be_checked_gives_exit_code_2(settings: Settings) -> None:
     away = settings.model_copy(update={"kafka_bootstrap": "127.0.0.1:1"})
     done = await run_daybook(away, "audit", "verify", "--scope", "topic")
     assert (done.code, done.stdout) == (2, "")

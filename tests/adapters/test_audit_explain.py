@@ -58,7 +58,7 @@ def some_rows(rows: dict[RowKey, Origins], random: Random) -> list[RowKey]:
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-async def test_each_column_of_random_rows_was_set_by_the_entry_that_the_second_fold_names(
+async def test_each_column_of_random_rows_was_set_by_the_entry_that_the_tests_own_fold_names(
     settings: Settings, rows: dict[RowKey, Origins], part: int
 ) -> None:
     for number, row in enumerate(some_rows(rows, Random(SEED))[part::PARTS]):
@@ -90,7 +90,7 @@ async def test_the_org_of_a_deleted_row_is_found_in_audit_log(
     assert found_origins(found) == rows[row]
 
 
-async def test_with_org_only_the_partition_of_the_org_is_read(
+async def test_the_org_option_limits_the_search_to_the_orgs_partition(
     settings: Settings, rows: dict[RowKey, Origins], entries: list[Json]
 ) -> None:
     _, (run_id,) = a_row(rows, "sync_runs")
@@ -110,7 +110,7 @@ async def test_a_row_that_no_entry_made_is_searched_in_all_partitions(settings: 
     )
 
 
-async def test_a_user_is_explained_by_its_registration(settings: Settings, rows: dict[RowKey, Origins]) -> None:
+async def test_a_row_of_users_is_explained_by_the_registration(settings: Settings, rows: dict[RowKey, Origins]) -> None:
     _, (user_id,) = a_row(rows, "auth.users")
     shown = await run(settings, "auth.users", user_id)
     assert shown.code == 0

@@ -40,7 +40,10 @@ PAYLOAD = [
     "\u20ac\x7f\n\U0001f600",
     {"\ue000": 1},
 ]
-WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'daybook-audit'"
+WAITING = """
+SELECT count(*) FROM pg_stat_activity
+ WHERE wait_event_type = 'Lock' AND application_name = 'daybook-audit' AND datname = current_database()
+"""
 
 
 def a_log() -> Logbook:
@@ -155,18 +158,19 @@ async def test_an_export_can_be_filtered(
     }
 
 
-async def test_a_copy_as_a_table_has_every_entry(settings: Settings, log: Logbook, tmp_path: Path) -> None:
+async def test_a_csv_or_parquet_copy_has_every_entry(settings: Settings, log: Logbook, tmp_path: Path) -> None:
     for format_ in ("csv", "parquet"):
         assert (await export(settings, tmp_path / format_, "--format", format_)).code == 0
         assert manifest(tmp_path / format_)["kind"] == "daybook-copy"
-    with (tmp_path / "csv" / "partition-0001.csv").open(newline="") as file:
-        texts = list(csv.DictReader(file))
-    rows = parquet.read_table(tmp_path / "parquet" / "partition-0001.parquet").to_pylist()
-    expected: Any = [parse_as_ecmascript(value.decode()) for value in entries(log, 1)]
-    for found in (texts, rows):
-        assert [row["id"] for row in found] == [entry["id"] for entry in expected]
-        data = [canonical_bytes(entry["metadata_json"]["data"]).decode() for entry in expected]
-        assert [row["data"] for row in found] == data
+    for partition in (0, 1, 3):
+        with (tmp_path / "csv" / f"partition-{partition:04d}.csv").open(newline="") as file:
+            texts = list(csv.DictReader(file))
+        rows = parquet.read_table(tmp_path / "parquet" / f"partition-{partition:04d}.parquet").to_pylist()
+        expected: Any = [parse_as_ecmascript(value.decode()) for value in entries(log, partition)]
+        for found in (texts, rows):
+            assert [row["id"] for row in found] == [entry["id"] for entry in expected]
+            data = [canonical_bytes(entry["metadata_json"]["data"]).decode() for entry in expected]
+            assert [row["data"] for row in found] == data
 
 
 async def test_entries_are_exported_under_their_first_ids(settings: Settings, pool: Pool, tmp_path: Path) -> None:
@@ -238,7 +242,7 @@ async def test_a_time_that_no_entry_can_have_makes_the_export_fail(
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 130), (signal.SIGINT, 130)]
 )
-async def test_a_killed_export_leaves_no_manifest(
+async def test_an_export_that_a_signal_ends_leaves_no_files(
     settings: Settings, pool: Pool, log: Logbook, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
     async def is_waiting() -> bool:

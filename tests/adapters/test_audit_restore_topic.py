@@ -187,7 +187,7 @@ async def test_without_consent_nothing_is_changed(settings: Settings, log: Logbo
     assert await is_missing(settings)
 
 
-async def test_a_damaged_audit_log_is_refused(settings: Settings, pool: Pool, log: Logbook) -> None:
+async def test_a_redacted_or_missing_row_of_audit_log_is_refused(settings: Settings, pool: Pool, log: Logbook) -> None:
     await lose_topic(settings)
     where = f"WHERE metadata_json->'partition' = '{THERE}' AND metadata_json->'position' = '2'"
     redaction = """metadata_json || '{"data": null, "salt": null}'"""
@@ -227,7 +227,7 @@ async def test_a_topic_with_other_settings_is_refused(settings: Settings, pool: 
     assert (refused.code, "has 1 partitions" in refused.stderr) == (1, True), refused
 
 
-async def test_running_services_are_refused(settings: Settings, pool: Pool, log: Logbook) -> None:
+async def test_while_services_run_nothing_is_restored(settings: Settings, pool: Pool, log: Logbook) -> None:
     async with projecting(settings) as projector:
         await until(lambda: projector.health.ready, "the projector is ready")
         await lose_topic(settings)

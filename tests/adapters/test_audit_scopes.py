@@ -62,7 +62,7 @@ def first(found: Verified) -> tuple[str, str, object]:
     return found.findings[0].check, found.findings[0].place, found.findings[0].position
 
 
-async def test_each_scope_alone_gives_the_same_heads_and_digests(settings: Settings, log: Logbook) -> None:
+async def test_each_log_alone_gives_the_same_heads_and_digests(settings: Settings, log: Logbook) -> None:
     whole = await verified(settings)
     for scope in ("topic", "audit_log"):
         alone = await verified(settings, scope)
@@ -79,9 +79,7 @@ async def test_each_scope_alone_gives_the_same_heads_and_digests(settings: Setti
     ]
 
 
-async def test_two_certificates_of_one_state_differ_only_in_their_time(
-    settings: Settings, pool: Pool, log: Logbook
-) -> None:
+async def test_the_same_state_gives_the_same_certificate(settings: Settings, pool: Pool, log: Logbook) -> None:
     before = certificate_of(await verified(settings))
     assert certificate_of(await verified(settings)) == before
     await empty(pool)
@@ -147,7 +145,7 @@ async def test_one_org_is_verified_alone(settings: Settings, pool: Pool, log: Lo
 
 
 @pytest.mark.parametrize("scopes", [(), ("audit_log",)])
-async def test_an_altered_entry_of_one_org_is_no_fault_of_another(
+async def test_an_altered_entry_of_one_org_gives_no_finding_for_another(
     settings: Settings, pool: Pool, log: Logbook, scopes: tuple[str, ...]
 ) -> None:
     async with pool.acquire() as connection:
@@ -235,7 +233,7 @@ async def test_a_scope_that_is_asked_for_by_name_must_be_reachable(settings: Set
     assert (found.scope, found.findings, len(found.unreached)) == (("audit_log", "tables"), (), 1)
 
 
-async def test_another_number_of_partitions_than_the_topics_is_refused(settings: Settings, log: Logbook) -> None:
+async def test_a_number_of_partitions_that_differs_from_the_topic_is_refused(settings: Settings, log: Logbook) -> None:
     other = settings.model_copy(update={"partitions": 3})
     with pytest.raises(DaybookError, match="has 1 partitions, and DAYBOOK_PARTITIONS is 3"):
         await verified(other)

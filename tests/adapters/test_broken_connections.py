@@ -68,7 +68,7 @@ def test_a_request_after_a_reset_raises_a_kafka_error_and_the_client_connects_ag
     in_uvloop(send_after_reset)
 
 
-def test_a_consumer_fetches_on_after_a_reset(settings: Settings) -> None:
+def test_a_consumer_continues_to_fetch_after_a_reset(settings: Settings) -> None:
     place = TopicPartition(Topics(settings.topic_prefix).results, 0)
 
     async def reset_after_each_record() -> None:

@@ -58,7 +58,7 @@ async def restore_topic(settings: Settings, log: Logbook) -> None:
     log.published = [len(each) for each in log.records]
 
 
-async def test_a_certificate_from_before_the_topic_was_restored(settings: Settings, pool: Pool) -> None:
+async def test_a_certificate_from_before_the_topic_was_restored_is_continued(settings: Settings, pool: Pool) -> None:
     log = a_log()
     await project_all(settings, pool, log)
     before = await verified(settings)
@@ -76,7 +76,7 @@ async def test_a_certificate_from_before_the_topic_was_restored(settings: Settin
 
 
 @pytest.mark.parametrize("make", [a_log, Logbook], ids=["a log", "an empty log"])
-async def test_a_certificate_that_was_made_without_the_topic(
+async def test_a_certificate_that_was_made_without_the_topic_is_continued(
     settings: Settings, pool: Pool, make: Callable[[], Logbook]
 ) -> None:
     log = make()
@@ -90,7 +90,9 @@ async def test_a_certificate_that_was_made_without_the_topic(
     assert whole.partitions[0].voids == sum(value == b"garbage" for value in log.records[0])
 
 
-async def test_a_certificate_of_another_log_that_was_made_without_the_topic(settings: Settings, pool: Pool) -> None:
+async def test_a_certificate_of_another_log_that_was_made_without_the_topic_is_refused(
+    settings: Settings, pool: Pool
+) -> None:
     await project_all(settings, pool, a_log())
     found = await verified(settings, "audit_log")
     partition = found.partitions[0]

@@ -49,6 +49,6 @@ def test_each_command_of_the_page_succeeds(settings: Settings, line: str) -> Non
     assert result.stdout
 
 
-def test_the_page_shows_both_commands() -> None:
+def test_the_page_has_commands_in_both_sections() -> None:
     assert len(PAST) >= 5
     assert len(ROW) >= 3

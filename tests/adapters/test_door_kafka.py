@@ -138,7 +138,7 @@ async def test_without_an_acknowledgement_the_fate_is_unknown_until_kafka_recove
         await publish_until(publisher, Fate.PUBLISHED)
 
 
-async def test_many_requests_share_one_producer(settings: Settings) -> None:
+async def test_concurrent_requests_publish_each_record_once(settings: Settings) -> None:
     async with publishing(settings) as publisher:
         calls = await asyncio.gather(*(publisher.publish([to_send(str(number).encode())]) for number in range(200)))
     assert [fates(receipts) for receipts in calls] == [[Fate.PUBLISHED]] * 200
@@ -155,7 +155,7 @@ async def test_a_reply_reaches_the_request_that_expects_it(settings: Settings) -
         assert awaited.values == [b"1", None]
 
 
-async def test_replies_are_read_from_the_start_of_the_consumer_on(settings: Settings) -> None:
+async def test_replies_from_before_the_consumer_started_are_not_read(settings: Settings) -> None:
     async with shard(settings) as reply:
         for partition in range(settings.partitions):
             await reply(partition, "mine", b"before")

@@ -57,7 +57,7 @@ async def test_a_row_of_audit_log_that_differs_from_the_log_is_named(
     await assert_refused(settings, pool, rf"^entry 0\.11 .*cannot be applied: {reason}")
 
 
-async def test_an_altered_row_whose_first_id_another_row_has_is_named(settings: Settings, pool: Pool) -> None:
+async def test_an_altered_row_is_named_even_if_another_row_has_its_first_id(settings: Settings, pool: Pool) -> None:
     log = founded()
     place = log.add(ORG, ANN, facts.OrgRenamed(name="b"))[0]
     await plant(pool, place.id)

@@ -95,7 +95,7 @@ def test_runs_can_be_filtered(settings: Settings) -> None:
     assert ids(settings, "runs", "--status", "cancelled") == []
 
 
-def test_inactive_connections_are_listed_unless_all_are_asked_for(settings: Settings) -> None:
+def test_only_inactive_connections_are_listed_unless_all_are_asked_for(settings: Settings) -> None:
     assert ids(settings, "connections") == [hub.ADS, hub.FEED, hub.OTHER_SHOP]
     assert ids(settings, "connections", "--type", "hotmart") == [hub.OTHER_SHOP]
     assert ids(settings, "connections", "--project", hub.SHOP, "--all") == [hub.ADS, hub.HOTMART]

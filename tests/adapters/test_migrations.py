@@ -93,7 +93,7 @@ async def test_a_missing_migration_is_an_error(empty: Settings) -> None:
         await verify_migrations(empty)
 
 
-async def test_the_activity_of_present_connections_is_counted(empty: Settings, migrations_folder: Path) -> None:
+async def test_the_activity_of_existing_connections_is_counted(empty: Settings, migrations_folder: Path) -> None:
     later = take_out(migrations_folder, ADDS_ACTIVITY)
     await migrate(empty, migrations_folder)
     async with connect(empty, "test") as database:

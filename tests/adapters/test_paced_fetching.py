@@ -68,7 +68,7 @@ async def test_the_pause_grows_with_the_records_that_arrive(settings: Settings) 
         assert pace.rest() == 40, "8 records in 8 s: half the rate at which a pause lasts 80 s"
 
 
-async def test_metadata_are_not_asked_for_all_the_time_while_a_partition_has_no_leader(
+async def test_metadata_is_not_requested_continuously_while_a_partition_has_no_leader(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     requests = 0

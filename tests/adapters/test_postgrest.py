@@ -111,7 +111,7 @@ async def test_without_a_token_nothing_is_readable(authenticator: OwnConnection)
         await get(authenticator, "orgs", {}, {}, pre_request=HOOKED)
 
 
-async def test_the_hook_lets_anonymous_requests_pass_and_waits_for_those_of_users(
+async def test_the_hook_checks_the_position_of_users_but_not_of_anonymous_requests(
     superuser: str, settings: Settings, log: Logbook, authenticator: OwnConnection
 ) -> None:
     await run(

@@ -98,7 +98,7 @@ async def project(settings: Settings, log: Logbook) -> None:
         assert await post(pool, log, managed=False) == []
 
 
-async def test_a_user_reads_what_it_has_written(superuser: str, settings: Settings, client: httpx.AsyncClient) -> None:
+async def test_users_read_what_they_have_written(superuser: str, settings: Settings, client: httpx.AsyncClient) -> None:
     assert (await get(client, settings, OWNER)).json() == []
     request = asyncio.create_task(get(client, settings, OWNER, "0.1"))
     assert await eventually(lambda: authenticator_waits(superuser))

@@ -32,7 +32,7 @@ SHARED_DATABASE = True
 TIME = "2026-11-22T15:10:13+00:00"
 
 
-async def test_a_user_sees_the_orgs_of_which_it_is_a_member(api: ReadApi, scene: ReadScene) -> None:
+async def test_users_see_only_orgs_of_which_they_are_members(api: ReadApi, scene: ReadScene) -> None:
     org = scene.own
     expected = {"id": org.org_id, "name": "Harbour Books", "created_at": "2026-11-22T15:10:00.000000Z"}
     assert await api.items("/v1/orgs", f"user:{org.member}") == [expected]
@@ -236,7 +236,7 @@ async def test_a_service_reads_only_the_orgs_of_its_policy(
         assert problem_of(await api.get("/v1/orgs", "service:unlisted")) == (403, "FORBIDDEN")
 
 
-async def test_head_answers_without_a_body(api: ReadApi, scene: ReadScene) -> None:
+async def test_head_answers_with_the_headers_of_get(api: ReadApi, scene: ReadScene) -> None:
     headers = {"Authorization": f"Bearer {token(api.settings, f'user:{scene.own.owner}')}"}
     answer = await api.client.head(f"{scene.own.path}/members", headers=headers)
     assert (answer.status_code, answer.headers["daybook-position"]) == (200, "0.23")

@@ -115,7 +115,7 @@ async def test_existing_roles_are_kept(superuser: str) -> None:
     assert found["daybook_projector"]["rolbypassrls"]
 
 
-async def test_an_owner_without_createrole_makes_tables_and_prints_the_missing_statements(superuser: str) -> None:
+async def test_an_owner_without_createrole_makes_tables_and_names_the_missing_statements(superuser: str) -> None:
     settings = await new_database(superuser, await new_login(superuser))
     assert await migrate(settings)
     assert await roles(superuser) == {}
@@ -155,7 +155,7 @@ async def test_an_older_version_does_not_revoke_rights_of_a_newer_one(superuser:
 
 
 @pytest.mark.parametrize("right", ["USAGE ON SCHEMA daybook", "SELECT (id) ON auth.users"])
-async def test_statements_for_the_administrator_include_grants(superuser: str, right: str) -> None:
+async def test_a_lost_right_is_granted_by_init_or_named_for_the_administrator(superuser: str, right: str) -> None:
     settings = await new_database(superuser, await new_login(superuser, "SUPERUSER"))
     await migrate(settings)
     await run(settings.database_url.get_secret_value(), f"REVOKE {right} FROM daybook_command")

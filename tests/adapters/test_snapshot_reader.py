@@ -177,7 +177,7 @@ async def test_a_pinned_user_cannot_be_deleted_and_a_missing_user_is_returned(fi
     await filled_pool.execute("DELETE FROM auth.users WHERE id = $1", ANN)
 
 
-async def test_pinning_a_user_that_is_being_deleted_raises_an_error_to_retry(filled_pool: Pool) -> None:
+async def test_pinning_a_user_who_is_being_deleted_raises_an_error_to_retry(filled_pool: Pool) -> None:
     reader = SnapshotReader(filled_pool)
     deleted = str(uuid4())
     await filled_pool.execute("INSERT INTO auth.users VALUES ($1, now())", deleted)

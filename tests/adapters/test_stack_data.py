@@ -44,7 +44,7 @@ def test_the_data_of_an_ordinary_user_is_in_the_home_and_closed_to_others(home: 
     assert _mode(folder) == 0o700
 
 
-def test_a_secret_is_readable_for_its_owner_only_and_follows_no_link(home: Home, tmp_path: Path) -> None:
+def test_a_secret_is_readable_by_its_owner_only_and_is_not_written_through_a_link(home: Home, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.write_text("kept")
     home.jwt_secret.symlink_to(elsewhere)
@@ -145,7 +145,7 @@ def test_programs_that_the_system_user_cannot_read_are_copied(home: Home, accoun
         shutil.rmtree(copy)
 
 
-def test_readable_programs_are_used_in_place(tmp_path: Path) -> None:
+def test_programs_are_used_in_place_if_no_other_account_runs_them(tmp_path: Path) -> None:
     programs = _install(tmp_path / "wheel", "test")
     assert readable_root(programs, None, pytest.fail) == programs.root
 

@@ -169,7 +169,7 @@ def test_a_volume_that_docker_does_not_delete_is_an_error_and_the_password_is_ke
 
 @pytest.mark.docker
 @WITH_DAEMON
-async def test_the_containers_of_the_tests_take_clients() -> None:
+async def test_the_containers_of_the_tests_accept_clients() -> None:
     with containers() as found:
         async with admin(Settings(kafka_bootstrap=found.kafka_bootstrap)) as client:
             assert await client.list_topics() == []

@@ -61,7 +61,7 @@ def test_the_database_requires_its_password(running: EmbeddedStack) -> None:
         asyncio.run(ask(wrong, "SELECT 1"))
 
 
-def test_the_password_file_is_readable_for_its_owner_only(running: EmbeddedStack) -> None:
+def test_the_password_file_is_readable_by_its_owner_only(running: EmbeddedStack) -> None:
     file = running.home.data / "postgres-password"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert file.read_text() in running.servers().database_url

@@ -29,7 +29,7 @@ def test_a_pid_of_another_program_is_not_recognised() -> None:
     assert find_process(os.getpid(), "no-such-kafka.properties") is None
 
 
-def test_an_unused_pid_is_not_alive(tmp_path: Path) -> None:
+def test_an_ended_process_is_not_found(tmp_path: Path) -> None:
     pid = _spawn("pass", tmp_path)
     psutil.Process(pid).wait(10)
     assert find_process(pid, sys.executable) is None
@@ -125,7 +125,7 @@ def test_the_end_of_a_log_is_its_last_non_empty_lines(tmp_path: Path) -> None:
     assert end_of_log(tmp_path / "none") == f"the end of its log, {tmp_path / 'none'}:"
 
 
-def test_the_last_complaint_in_a_log_is_its_last_line_with_a_reason(tmp_path: Path) -> None:
+def test_the_last_error_line_of_a_log_is_found_and_else_its_last_line(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text("INFO one\nFATAL: no space\n\tat some.Java(Frame.java)\n")
     assert last_error_line(log) == "FATAL: no space"

@@ -148,7 +148,7 @@ async def test_a_stream_ends_if_its_user_loses_the_right_before_it_has_caught_up
         assert (stream.positions, stream.comments[-1]) == ([], "right_gone")
 
 
-async def test_a_comment_comes_each_second_while_nothing_happens(api: ReadApi, scene: ReadScene) -> None:
+async def test_comments_come_while_nothing_happens(api: ReadApi, scene: ReadScene) -> None:
     async with following(api, scene.own.path, f"user:{scene.own.owner}") as stream:
         await until(lambda: len(stream.comments) >= 2, "two comments", 5)
         assert stream.positions == []

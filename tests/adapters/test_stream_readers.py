@@ -99,7 +99,7 @@ async def test_the_hub_reads_an_entry_once_for_all_streams(pool: Pool, api: Read
         assert all(stream.positions == [] for stream in streams[len(streams) // 2 :])
 
 
-async def test_streams_end_if_the_database_cannot_be_asked_for_rights(
+async def test_streams_end_if_rights_cannot_be_checked(
     pool: Pool, api: ReadApi, scene: ReadScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("daybook_projector.read_api.stream.hub.UNCERTAIN_SECONDS", 0.5)

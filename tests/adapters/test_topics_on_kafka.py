@@ -67,7 +67,7 @@ async def test_another_number_of_partitions_is_refused(settings: Settings) -> No
         ("compression.type", "zstd"),
     ],
 )
-async def test_a_log_that_could_lose_entries_is_refused(
+async def test_a_log_with_unsafe_settings_is_refused(
     settings: Settings, kafka: AIOKafkaAdminClient, key: str, value: str
 ) -> None:
     await ensure_topics(settings)

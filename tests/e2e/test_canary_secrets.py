@@ -129,7 +129,7 @@ async def test_a_secret_in_a_misrouted_record_is_only_in_the_commands_topic(
     assert set(await count_traces(shared, mark.needles)) == {"commands"}
 
 
-async def test_a_secret_sent_without_the_right_to_do_so_is_only_in_its_own_record(
+async def test_a_secret_sent_by_a_user_for_another_user_is_only_in_its_own_record(
     shared: System, scene: Scene, publisher: Publisher
 ) -> None:
     mark = Mark.new()

@@ -49,7 +49,9 @@ async def test_many_commands_keep_their_order_and_their_outcomes(daybook: Dayboo
     assert positions == sorted(positions)
 
 
-async def test_the_log_is_followed_and_a_lost_connection_opened_again(system: System, tenant: Tenant) -> None:
+async def test_a_tail_continues_after_a_lost_connection_and_ends_when_the_client_closes(
+    system: System, tenant: Tenant
+) -> None:
     proxy = Proxy(Random(1), target=urlsplit(system.projectors[0].url).port or 0)
     await proxy.start()
     bearer, read_url = token(system.settings, f"user:{tenant.owner}"), f"http://127.0.0.1:{proxy.port}"

@@ -71,7 +71,9 @@ async def test_a_time_without_a_zone_is_misuse(daybook: Daybook, tenant: Tenant)
         await anext(daybook.read.sync_runs(tenant.org_id, since=datetime(2026, 1, 1)))  # noqa: DTZ001 - the mistake
 
 
-async def test_waiting_for_a_position_that_never_comes_times_out(daybook: Daybook, tenant: Tenant) -> None:
+async def test_waiting_for_a_position_that_never_comes_times_out_and_an_unknown_partition_is_misuse(
+    daybook: Daybook, tenant: Tenant
+) -> None:
     partition = (await new_projects(daybook, tenant, 1)).partition(".")[0]
     with pytest.raises(TimeoutError):
         await daybook.wait_for(f"{partition}.999999999", timeout=0.5)

@@ -65,7 +65,7 @@ async def check_stopped(system: System, reason: str, affected: Tenant, unaffecte
     return new
 
 
-async def test_a_log_that_was_not_projected_stops_its_partition_in_both_services(systems: Systems) -> None:
+async def test_a_log_other_than_the_projected_one_stops_its_partition_in_both_services(systems: Systems) -> None:
     system = systems.start(partitions=PARTITIONS, wait_seconds=1)
     settings = system.settings
     async with doors(settings, system.commands[0].url) as (door,), open_database(settings) as database:

@@ -24,7 +24,7 @@ TAIL, LAG = "daybook_command_tail_entries", "daybook_projector_lag_records"
 QUARANTINED = "daybook_projector_quarantined_orgs"
 
 
-async def test_without_a_projector_a_partition_is_decided_up_to_its_limit(systems: Systems) -> None:
+async def test_without_a_projector_commands_are_decided_up_to_the_limit_of_their_partition(systems: Systems) -> None:
     system = systems.start(partitions=PARTITIONS, max_tail_mib=MAX_TAIL_MIB, wait_seconds=1)
     settings, (command,), (projector,) = system.settings, system.commands, system.projectors
     async with doors(settings, command.url) as (door,), open_database(settings) as database:

@@ -83,7 +83,7 @@ def _addresses(servers: Servers) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("scene", [Part.POSTGRES], indirect=True)
-async def test_a_full_disk_of_postgresql_is_waited_for_and_quarantines_no_org(scene: Scene) -> None:
+async def test_services_wait_while_the_disk_of_postgresql_is_full_and_no_org_is_quarantined(scene: Scene) -> None:
     async with doors(scene.system.settings, scene.command.url) as (door,):
         tenant = await create_tenant(scene, door)
         scene.disk.fill()
@@ -104,7 +104,7 @@ async def test_a_full_disk_of_postgresql_is_waited_for_and_quarantines_no_org(sc
 
 
 @pytest.mark.parametrize("scene", [Part.KAFKA], indirect=True)
-async def test_a_full_disk_of_kafka_refuses_commands_and_loses_no_accepted_one(scene: Scene) -> None:
+async def test_commands_are_refused_while_the_disk_of_kafka_is_full_and_no_accepted_one_is_lost(scene: Scene) -> None:
     async with doors(scene.system.settings, scene.command.url) as (door,):
         tenant = await create_tenant(scene, door)
         scene.disk.fill()

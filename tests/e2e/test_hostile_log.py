@@ -120,7 +120,7 @@ async def test_an_entry_in_a_foreign_partition_quarantines_only_its_org(system: 
         await check_continues(door, database, healthy, await new_tenant(door, database))
 
 
-async def test_an_entry_that_claims_a_huge_number_of_entries_does_not_block_a_repeat(system: System) -> None:
+async def test_a_repeat_of_an_entry_that_claims_a_huge_number_of_entries_is_answered(system: System) -> None:
     """Repeats a command whose forged entry claims to be one of 2^53 - 1 entries."""
     settings, (command,) = system.settings, system.commands
     async with doors(settings, command.url) as (door,), open_database(settings) as database:

@@ -78,7 +78,7 @@ async def test_a_write_is_visible_after_waiting_for_it(door: Door, tenant: Tenan
         assert await database.fetchval("select name from orgs where id = $1", tenant.org_id) == f"Name {number}"
 
 
-async def test_waiting_for_a_position_that_never_comes_gives_false(tenant: Tenant, database: Connection) -> None:
+async def test_waiting_for_a_position_that_never_comes_returns_false(tenant: Tenant, database: Connection) -> None:
     assert not await database.fetchval("select daybook.wait_for('0.999999', interval '0.1 seconds')")
 
 

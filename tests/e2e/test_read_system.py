@@ -63,7 +63,7 @@ async def test_a_sender_can_wait_for_a_registered_user_without_sql(door: Door, a
         assert waited.status_code == 204
 
 
-async def test_the_streams_of_a_removed_member_end_and_the_org_is_hidden(
+async def test_the_stream_of_a_removed_member_ends_and_the_org_is_hidden(
     door: Door, database: Connection, tenant: Tenant, apis: tuple[ReadApi, ...]
 ) -> None:
     api, path, admin = apis[0], f"/v1/orgs/{tenant.org_id}", f"user:{tenant.admin}"
