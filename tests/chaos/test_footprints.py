@@ -7,9 +7,9 @@ from chaos.footprints import JUDGED_SAMPLES, MIB, Footprint, Footprints, Life, g
 BASE = Footprint(80 * MIB, 30)
 
 
-def life(*thirds: Footprint) -> Life:
+def life(*values: Footprint) -> Life:
     """Samples of an instance that had these values in the thirds of its life."""
-    return [each for each in thirds for _ in range(JUDGED_SAMPLES // 3)]
+    return [each for each in values for _ in range(JUDGED_SAMPLES // 3)]
 
 
 def more(memory: float, descriptors: int = 0) -> Footprint:

@@ -84,7 +84,7 @@ async def inject(scene: Scene, door: Proxy, random: Random, faults: Counter[str]
         await asyncio.sleep(random.uniform(0.05, 0.3))
 
 
-async def found_orgs(daybook: Daybook, orgs: Sequence[str]) -> str:
+async def create_orgs(daybook: Daybook, orgs: Sequence[str]) -> str:
     """Creates the orgs; returns their owner."""
     (user,) = fresh_ids(1)
     registered = await daybook.send(commands.RegisterUser(user_id=user))
@@ -96,7 +96,7 @@ async def found_orgs(daybook: Daybook, orgs: Sequence[str]) -> str:
     return user
 
 
-def shuffled(random: Random, owner: str, orgs: Sequence[str], start: int) -> list[Command]:
+def random_commands(random: Random, owner: str, orgs: Sequence[str], start: int) -> list[Command]:
     """PART random commands. Their names are the numbers from `start` on."""
     return [
         commands.CreateProject(org_id=org, actor_user_id=owner, name=f"{at}")
@@ -136,13 +136,13 @@ async def test_every_command_is_decided_once_and_in_order(seed: int, tmp_path: P
         )
         async with over_http, over_kafka:
             orgs = fresh_ids(2 * ORGS)
-            owner = await found_orgs(over_http, orgs)
+            owner = await create_orgs(over_http, orgs)
             asked: list[Command] = []
             outcomes: dict[str, Outcome] = {}
             injecting = asyncio.create_task(inject(scene, door, random, faults))
             try:
                 while len(asked) < COMMANDS or not are_enough(faults):
-                    parts = [shuffled(random, owner, half, len(asked)) for half in (orgs[:ORGS], orgs[ORGS:])]
+                    parts = [random_commands(random, owner, half, len(asked)) for half in (orgs[:ORGS], orgs[ORGS:])]
                     sending = [
                         send_until_known(way, part, faults)
                         for way, part in zip((over_http, over_kafka), parts, strict=True)

@@ -5,6 +5,7 @@ decide (docs/log.md, rule 9).
 import asyncio
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -14,7 +15,7 @@ from support.driving import check_tables, eventually, new_tenant, open_database
 from support.forging import forge, timestamp
 from support.logbook import org_in
 from support.processes import System, Systems
-from support.publisher import Publisher, doors, item, send_until_decided, token
+from support.publisher import Publisher, are_projected, doors, item, send_until_decided, token
 from support.replay import entries_of, read_log
 from support.reports import ask, code_of, health, status, until_ready, until_serving, until_unready
 
@@ -48,16 +49,18 @@ async def test_an_instance_whose_clock_is_an_hour_off_decides_nothing(systems: S
             assert (len(done), len(pending)) == (1, 1)
             assert wrong.metric(APPENDED) == 0
             async with doors(settings, wrong.url) as (its_door,):
-                # The token is valid by both clocks. The instance accepts the command, and the other one decides it.
+                # The token is valid by both clocks. The instance accepts the command, and the other one decides it, at
+                # the latest when it takes over this one's partition.
                 sender = f"user:{tenants[0].owner}"
                 its_door.tokens[sender] = time.monotonic(), token(settings, sender, exp=int(time.time()) + 3 * HOUR)
-                asked = await its_door.send(tenants[0].rename("Asked"), Prefer="respond-async")
-            assert code_of(item(asked)) == "202"
+                asked = tenants[0].rename("Asked")
+                assert code_of(item(await its_door.send(asked, Prefer="respond-async"))) == "202"
             assert (await health(right)).reasons == {}
             assert sum(each["commands_lag"] for each in (await status(system.settings))["partitions"]) >= 1
             wrong.stop()
             system.commands.remove(wrong)
             assert {(await asyncio.wait_for(answer, 60))["status"] for answer in answers} == {200}
+            await eventually(partial(are_projected, door, [asked]), 60)
         await until_ready(system)
     await check_tables(settings)
 

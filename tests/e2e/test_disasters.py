@@ -31,7 +31,7 @@ PARTITIONS = 2
 CUT, WHOLE = range(PARTITIONS)
 LOST = 2
 LOSE = ("--lose-unprojected", "--yes")
-OF_PLACES = ("offset", "voids")
+PLACE_FIELDS = ("offset", "voids")
 
 
 class Company:
@@ -62,7 +62,7 @@ class Company:
         self.answers += zip(sends, answers, strict=True)
         return [answer["position"] for answer in answers]
 
-    async def check_goes_on(self) -> None:
+    async def check_continues(self) -> None:
         """Asserts that repeats get their first answers, new commands are decided, and the tables equal the fold."""
         async with doors(self.settings, self.system.commands[0].url) as (door,):
             assert [await send_until_decided(send, door) for send, _ in self.answers] == [
@@ -72,7 +72,7 @@ class Company:
         await check_tables(self.settings)
 
 
-async def found_company(systems: Systems) -> Company:
+async def new_company(systems: Systems) -> Company:
     system = systems.start(partitions=PARTITIONS, wait_seconds=2)
     async with doors(system.settings, system.commands[0].url) as (door,), open_database(system.settings) as database:
         orgs = [org_in(number, PARTITIONS) for number in range(PARTITIONS)]
@@ -94,7 +94,7 @@ async def certificate(settings: Settings, folder: Path, name: str = "before") ->
 
 
 def without_places(made: Json) -> Json:
-    partitions = [{name: each[name] for name in each if name not in OF_PLACES} for each in made["partitions"]]
+    partitions = [{name: each[name] for name in each if name not in PLACE_FIELDS} for each in made["partitions"]]
     return {**made, "partitions": partitions}
 
 
@@ -129,7 +129,7 @@ async def lose_topic(settings: Settings) -> None:
 
 
 async def test_a_lost_database_is_filled_again_from_the_topic(systems: Systems, stack: Servers, tmp_path: Path) -> None:
-    company = await found_company(systems)
+    company = await new_company(systems)
     settings, system = company.settings, company.system
     before = await certificate(settings, tmp_path)
     ends = [f"{each['partition']}.{each['position']}" for each in before["partitions"]]
@@ -140,11 +140,11 @@ async def test_a_lost_database_is_filled_again_from_the_topic(systems: Systems, 
     async with open_database(settings) as database:
         await until_projected(database, ends)
     assert await certificate(settings, tmp_path) == before
-    await company.check_goes_on()
+    await company.check_continues()
 
 
 async def test_a_lost_topic_is_written_again_from_audit_log(systems: Systems, tmp_path: Path) -> None:
-    company = await found_company(systems)
+    company = await new_company(systems)
     settings, system = company.settings, company.system
     before = await certificate(settings, tmp_path)
     await lose_topic(settings)
@@ -164,11 +164,11 @@ async def test_a_lost_topic_is_written_again_from_audit_log(systems: Systems, tm
     assert [each["voids"] for each in after["partitions"]] == [0, 0]
     await restart(system)
     await until_ready(system)
-    await company.check_goes_on()
+    await company.check_continues()
 
 
 async def test_a_cut_topic_is_completed_from_audit_log(systems: Systems, tmp_path: Path) -> None:
-    company = await found_company(systems)
+    company = await new_company(systems)
     settings, system = company.settings, company.system
     before = await certificate(settings, tmp_path)
     records = await read_topic(settings, "audit_log")
@@ -199,4 +199,4 @@ async def test_a_cut_topic_is_completed_from_audit_log(systems: Systems, tmp_pat
     await until_ready(system)
     async with open_database(settings) as database:
         await until_projected(database, lost)
-    await company.check_goes_on()
+    await company.check_continues()

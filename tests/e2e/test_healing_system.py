@@ -28,7 +28,7 @@ SELECT partition || '.' || position FROM daybook.quarantine WHERE org_id = $1::u
 """
 LOCK_MEMBERS = "SELECT FROM org_members WHERE org_id = $1 FOR UPDATE"
 BLOCKED = "SELECT FROM pg_stat_activity WHERE application_name = 'daybook-heal' AND wait_event_type = 'Lock'"
-BACKENDS = "SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = 'daybook-heal'"
+NO_BACKENDS = "SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = 'daybook-heal'"
 ROLES = "SELECT user_id::text, role::text FROM org_members WHERE org_id = $1"
 NAMES = "SELECT id::text, name FROM orgs"
 
@@ -120,7 +120,9 @@ async def test_a_healed_org_continues_in_the_state_of_its_log(systems: Systems) 
     await check_tables(settings)
 
 
-async def test_other_orgs_continue_while_a_healing_is_blocked_killed_and_repeated(systems: Systems) -> None:
+async def test_other_orgs_continue_while_a_healing_is_blocked_and_a_killed_healing_can_be_repeated(
+    systems: Systems,
+) -> None:
     system = systems.start(partitions=1)
     settings, (command,) = system.settings, system.commands
     async with (
@@ -158,7 +160,7 @@ async def check_others_continue(
     await wait_for_refusal(door, poisoned.rename("Later"))
     process.kill()
     await process.communicate()
-    await eventually(lambda: database.fetchval(BACKENDS))
+    await eventually(lambda: database.fetchval(NO_BACKENDS))
     assert await database.fetchval(QUARANTINE, poisoned.org_id) is not None
 
 

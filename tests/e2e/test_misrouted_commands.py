@@ -49,7 +49,7 @@ async def test_the_partition_follows_the_envelope_not_the_key_of_the_record(publ
 
 
 @pytest.mark.parametrize("reply_partition", [b"4096", b"-1", b"x", b""])
-async def test_a_wrong_reply_partition_gets_no_reply(publisher: Publisher, door: Door, reply_partition: bytes) -> None:
+async def test_a_wrong_reply_partition_gets_no_reply(publisher: Publisher, reply_partition: bytes) -> None:
     send = registration(fresh_id(), fresh_id())
     await publisher.publish_raw(
         send.key, send.body, [("reply-partition", reply_partition), ("correlation-id", b"lost")]

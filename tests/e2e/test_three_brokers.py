@@ -35,7 +35,6 @@ REPLICATION: dict[str, Any] = {"replication_factor": 3, "min_insync_replicas": 2
 # At first each broker leads one partition. When two are dead, one of the two projectors has only partitions that the
 # remaining broker leads.
 PARTITIONS = 3
-ANSWERS = 40
 SECONDS = 90
 GROWTH_BYTES = 64 * 1024 * 1024
 

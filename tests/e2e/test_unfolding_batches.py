@@ -51,7 +51,7 @@ async def metric(service: Service, name: str) -> float:
     return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(f"{name}{{"))
 
 
-def lost(letter: DeadLetter) -> tuple[bytes | None, bytes | None, str]:
+def parts_of(letter: DeadLetter) -> tuple[bytes | None, bytes | None, str]:
     assert set(letter.headers) == {"daybook-reason", "daybook-origin", "daybook-origin-last"}
     return letter.key, letter.value, letter.headers["daybook-origin-last"].decode()
 
@@ -66,11 +66,11 @@ async def test_each_bomb_becomes_one_dead_letter_and_later_commands_are_answered
             assert answer["status"] == 200
             letter = await dead_letter(settings, 1, first)
             assert letter.reason.startswith("INVALID_COMMAND: the record batch unfolds to more than 64 MiB")
-            assert lost(letter) == (None, b"", f"{topic}/1/{first + batch.records - 1}")
+            assert parts_of(letter) == (None, b"", f"{topic}/1/{first + batch.records - 1}")
     assert await metric(command, "daybook_command_lost_total") == sum(batch.records for batch in BOMBS.values())
 
 
-async def test_many_batches_just_below_the_bound_do_not_delay_others_for_long(system: System) -> None:
+async def test_many_batches_around_the_limit_do_not_delay_others_for_long(system: System) -> None:
     """One fetch has a hundred batches just below the limit (6 GB when decompressed), and a hundred above it."""
     settings, (command,) = system.settings, system.commands
     below, above = bomb("zstd", 1, 60 * MIB), bomb("zstd", 1, 70 * MIB)
