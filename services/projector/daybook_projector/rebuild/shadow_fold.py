@@ -17,7 +17,7 @@ from daybook_projector.audit.verify.snapshot import NO_LIMITS, QUARANTINED
 from daybook_projector.postgres.row_writer import translated_refusals
 from daybook_projector.projections.changes import FoldError
 from daybook_projector.projections.fold import Folds
-from daybook_projector.rebuild.changed_rows import TouchedKeys, note_touched, write_touched
+from daybook_projector.rebuild.changed_rows import TouchedRows, write_touched
 from daybook_projector.rebuild.folding import fold_pages
 from daybook_projector.rebuild.log_entries import LogEntries
 from daybook_projector.rebuild.org_requirements import OrgRequirements
@@ -91,14 +91,14 @@ class ShadowFold:
             self.frozen[partition] = found
 
     async def _catch_up(self, partition: int, before: Checkpoint, after: Checkpoint) -> int:
-        touched: TouchedKeys = {}
         requirements = OrgRequirements(partition)
         with closing(self.open_fold(partition)) as fold:
+            touched = TouchedRows(self.rules, fold)
             folded = await fold_pages(
                 self.entries.read(partition, before, after),
                 fold,
                 partition,
-                lambda page: note_touched(touched, self.rules, page),
+                touched.note,
                 *(() if self.org_id is None else (requirements.note,)),
             )
             refuse_any([folded.unappliable, *await requirements.unmet(self.connection)])

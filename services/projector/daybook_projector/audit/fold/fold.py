@@ -70,6 +70,11 @@ class PartitionFold:
             self._bound()
         return found
 
+    def has_applied(self, entry: PartitionEntry) -> bool:
+        """Whether this entry, which was taken, was not held back because its org is frozen."""
+        position = entry.head.position
+        return entry.org_id is None or position < self._frozen.get(entry.org_id, position + 1)
+
     def rows(self, table: Table) -> Iterator[tuple[bytes, bytes]]:
         """Key and JCS of each row, in key order. A key is the bytes of its uuids, one after another."""
         self._prepare_scan()
