@@ -20,6 +20,7 @@ from support.logbook import org, project
 
 CONTINUED = "the second certificate was verified as the continuation of the first"
 ALL = ("topic", "audit_log", "tables")
+EXPORT = ("export",)
 HEAD = Head(5, "a" * 64)
 
 
@@ -71,6 +72,29 @@ def test_lists_are_compared_only_if_both_certificates_have_them() -> None:
     assert changes(whole, certificate(report(redacted=(project(1),)))) == (
         f"no longer in quarantine: org {org(1)} from 0.3 on",
     )
+
+
+def test_an_export_has_an_empty_partition_that_it_does_not_list() -> None:
+    live = certificate(report(0), report(1, head=GENESIS), scope=("topic",))
+    export, nothing = certificate(report(0), scope=EXPORT), certificate(scope=EXPORT)
+    assert changes(live, export) == changes(export, live) == changes(nothing, nothing) == ()
+    grown = certificate(report(0), report(1, head=Head(0, "b" * 64)), scope=EXPORT)
+    assert changes(live, grown) == changes(export, grown) == ("partition 1: 1 more entry, to position 0",)
+    assert changes(nothing, export) == ("partition 0: 6 more entries, to position 5",)
+
+
+@pytest.mark.parametrize("scope", [EXPORT, ("topic",)])
+def test_entries_that_a_later_export_lacks_are_a_contradiction(scope: tuple[str, ...]) -> None:
+    before, later = certificate(report(0), report(1), scope=scope), certificate(report(1), scope=EXPORT)
+    contradiction = "partition 0 has no entries, and ended at position 5 before"
+    assert compare(read(before), read(later)).contradictions == (contradiction,)
+
+
+def test_a_certificate_of_servers_lists_every_partition() -> None:
+    two, one = (certificate(*map(report, numbers), scope=("topic",)) for numbers in ((0, 1), (0,)))
+    export = certificate(report(0), report(1), scope=EXPORT)
+    for first, second in ((one, two), (two, one), (one, export), (export, one)):
+        assert compare(read(first), read(second)).contradictions == ("only one of them has partition 1",)
 
 
 def test_a_certificate_of_an_empty_partition_can_be_continued() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from daybook_contracts.entries import facts
 from daybook_projector.audit.cli import audit
 from daybook_projector.audit.exports.entry_filter import EntryFilter
 from daybook_projector.audit.verify import workers
@@ -18,8 +19,8 @@ from daybook_projector.audit.verify.export import verify_export
 from support.chain import Json, jcs
 from support.documents import blocks, page, section
 from support.exports import digested
-from support.listed_log import a_log, listed, write_export
-from support.logbook import org_in
+from support.listed_log import EMPTY, PARTITIONS, a_log, listed, write_export
+from support.logbook import org_in, user_in
 
 PAGE = page("docs/verify.md")
 ENTRY = blocks(section(PAGE, "An entry"), "json")[0].text.encode()
@@ -166,6 +167,16 @@ def test_a_later_export_can_continue_the_certificate_of_an_earlier_one(folder: P
     assert certified["partitions"][0].keys() == {"partition", "entries", "position", "hash", "digest"}
     assert "tables" not in certified
     assert run(folder, "--since", certificate).exit_code == 0
+
+
+def test_certificates_of_exports_of_a_growing_log_do_not_contradict_each_other(tmp_path: Path) -> None:
+    log, certificates = a_log(), [tmp_path / "first.json", tmp_path / "second.json"]
+    for certificate in certificates:
+        asyncio.run(write_export(certificate.with_suffix(""), listed(log)))
+        assert run(certificate.with_suffix(""), "--certificate", certificate).exit_code == 0
+        log.add(org_in(EMPTY, PARTITIONS), user_in(0, PARTITIONS), facts.OrgCreated(name="first of its partition"))
+    compared = CliRunner().invoke(audit, ["compare", *map(str, certificates)])
+    assert (compared.exit_code, compared.output) == (0, f"partition {EMPTY}: 1 more entry, to position 0\n")
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,8 @@ from daybook_projector.audit.verify.report import PartitionReport, Start, Verifi
 
 VERSION: Final = 1
 KIND: Final = "daybook-certificate"
+EXPORT: Final = ("export",)
+"""The scope of a certificate of an export."""
 
 Count = Annotated[int, Meta(ge=0)]
 Place = Annotated[int, Meta(ge=-1)]

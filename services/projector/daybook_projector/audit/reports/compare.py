@@ -4,8 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
-from daybook_projector.audit.reports.certificate import Certificate, CertificateFile, CertifiedPartition
+from daybook_contracts.log.head import GENESIS
+from daybook_projector.audit.checks.digest import EMPTY
+from daybook_projector.audit.reports.certificate import EXPORT, Certificate, CertificateFile, CertifiedPartition
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +21,8 @@ class Compared:
 
 def compare(first: CertificateFile, second: CertificateFile) -> Compared:
     """Contradictions prove that a log or a table was altered, or that the certificates are of different logs."""
-    before, after = first.certificate, second.certificate
+    before = _with_empty_partitions(first.certificate, second.certificate)
+    after = _with_empty_partitions(second.certificate, first.certificate)
     changes = [*_continuation(first, second), *_partition_changes(before, after), *_table_changes(before, after)]
     # A continuation lists only the redacted entries that it has read.
     changes += _list_changes("redacted", _redacted(before), _redacted(after), is_whole=after.since is None)
@@ -26,6 +30,22 @@ def compare(first: CertificateFile, second: CertificateFile) -> Compared:
     if before.result != after.result:
         changes.append(f"result: {before.result}, then {after.result}")
     return Compared(tuple(changes), tuple(_contradictions(before, after)))
+
+
+def _with_empty_partitions(certificate: Certificate, other: Certificate) -> Certificate:
+    """An export has no file of an empty partition, so its certificate does not list the partition. Adds those that the
+    other certificate lists.
+    """
+    if certificate.scope != EXPORT:
+        return certificate
+    listed = {each.partition: each for each in certificate.partitions}
+    numbers = sorted(listed.keys() | {each.partition for each in other.partitions})
+    return replace(certificate, partitions=tuple(listed.get(number) or _empty(number) for number in numbers))
+
+
+def _empty(partition: int) -> CertifiedPartition:
+    position, hash_ = GENESIS.position, GENESIS.hash
+    return CertifiedPartition(partition=partition, entries=0, position=position, hash=hash_, digest=EMPTY.hex())
 
 
 def _continuation(first: CertificateFile, second: CertificateFile) -> Iterator[str]:
@@ -84,7 +104,8 @@ def _contradictions(before: Certificate, after: Certificate) -> Iterator[str]:
 
 def _partition_contradictions(old: CertifiedPartition, new: CertifiedPartition) -> Iterator[str]:
     if new.position < old.position:
-        yield f"partition {old.partition} ends at position {new.position}, and ended at {old.position} before"
+        end = f"ends at position {new.position}" if new.position >= 0 else "has no entries"
+        yield f"partition {old.partition} {end}, and ended at position {old.position} before"
     elif new.position == old.position:
         if new.hash != old.hash:
             yield f"partition {old.partition} has another entry at position {old.position}"
