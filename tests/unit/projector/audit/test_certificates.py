@@ -6,6 +6,7 @@ import pytest
 
 from daybook_contracts.json.canonical import canonical_bytes, parse_canonical
 from daybook_contracts.log.head import GENESIS, Head
+from daybook_projector.audit.checks.finding import Finding
 from daybook_projector.audit.log.place import NO_OFFSET
 from daybook_projector.audit.reports.certificate import (
     CertificateFile,
@@ -35,9 +36,10 @@ def certificate(
     scope: tuple[str, ...] = ALL,
     quarantined: tuple[Quarantine, ...] = (),
     since: str | None = None,
+    findings: tuple[Finding, ...] = (),
 ) -> bytes:
     tables = (TableReport("orgs", 1, bytes(32)),)
-    verified = Verified(scope, partitions, tables, quarantined, findings=(), unlisted=0)
+    verified = Verified(scope, partitions, tables, quarantined, findings, unlisted=0)
     return certificate_bytes(certify(verified, made_at="2026-01-01T00:00:00.000000Z", daybook="1", since=since))
 
 
@@ -105,6 +107,14 @@ def test_a_certificate_of_an_empty_partition_can_be_continued() -> None:
 
 def test_a_certificate_whose_last_entry_names_no_hash_is_read() -> None:
     assert read(certificate(report(head=Head(5, "")))).starts()[0].head == Head(5, "")
+
+
+def test_a_certificate_of_an_export_with_a_filter_is_refused() -> None:
+    filtered = PartitionReport(0, 3, HEAD, NO_OFFSET, 0, bytes(32), 3)
+    with pytest.raises(UnreadableCertificate, match=r"^it is a certificate of an export with a filter, which has no "):
+        read(certificate(report(1), filtered, scope=EXPORT))
+    gap = Finding(check="missing", place="export", partition=0, position=2)
+    assert read(certificate(filtered, scope=EXPORT, findings=(gap,))).certificate.result == "invalid"
 
 
 @pytest.mark.parametrize(

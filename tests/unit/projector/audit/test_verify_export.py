@@ -26,6 +26,10 @@ PAGE = page("docs/verify.md")
 ENTRY = blocks(section(PAGE, "An entry"), "json")[0].text.encode()
 MANIFEST, VALID, INVALID = (block.text for block in blocks(section(PAGE, "Values to try"), "json"))
 FULL_DISK = Path("/dev/full")
+FILTERED = (
+    "could not check: an export with a filter has no chain, so it neither gives nor continues a certificate: "
+    "verify it without --certificate and --since\n"
+)
 TEXT, LAST_LINE = (block.text for block in blocks(section(PAGE, "Output"), "text"))
 
 
@@ -179,9 +183,22 @@ def test_certificates_of_exports_of_a_growing_log_do_not_contradict_each_other(t
     assert (compared.exit_code, compared.output) == (0, f"partition {EMPTY}: 1 more entry, to position 0\n")
 
 
+@pytest.mark.parametrize("option", ["--certificate", "--since"])
+def test_an_export_with_a_filter_neither_gives_nor_continues_a_certificate(tmp_path: Path, option: str) -> None:
+    whole, chosen, certificate = tmp_path / "whole", tmp_path / "chosen", tmp_path / "certificate.json"
+    asyncio.run(write_export(whole, listed(a_log())))
+    asyncio.run(write_export(chosen, listed(a_log()), EntryFilter(results=frozenset({"success"}))))
+    if option == "--since":
+        assert run(whole, "--certificate", certificate).exit_code == 0
+    before = certificate.read_bytes() if certificate.exists() else None
+    found = run(chosen, option, certificate)
+    assert (found.exit_code, found.stdout, found.stderr) == (2, "", FILTERED)
+    assert (certificate.read_bytes() if certificate.exists() else None) == before
+
+
 @pytest.mark.parametrize(
     ("change", "check"),
-    [({"hash": "0" * 64}, "hash"), ({"position": 1}, "missing"), ({"partition": 7}, "missing")],
+    [({"hash": "0" * 64}, "hash"), ({"position": 1, "entries": 2}, "missing"), ({"partition": 7}, "missing")],
 )
 def test_an_export_that_does_not_continue_a_certificate_is_invalid(
     folder: Path, tmp_path_factory: Any, change: Json, check: str

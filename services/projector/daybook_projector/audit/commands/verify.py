@@ -117,8 +117,10 @@ def _verify(
 def _verify_export(folder: Path, since: Path | None, certificate_file: Path | None, *, as_json: bool) -> int:
     from daybook_contracts.json.canonical import canonical_bytes
     from daybook_projector.audit.reports.text import export_lines
-    from daybook_projector.audit.verify.export import verify_export
+    from daybook_projector.audit.verify.export import require_whole, verify_export
 
+    if since is not None or certificate_file is not None:
+        require_whole(folder)
     earlier = None if since is None else _earlier(since)
     verified = run_interruptibly(verify_export(folder, _progress, None if earlier is None else earlier.starts()))
     is_written = certificate_file is None or _write(certificate_file, _certificate(verified.for_certificate(), earlier))

@@ -124,7 +124,19 @@ def read_certificate(value: bytes, name: str) -> CertificateFile:
         raise UnreadableCertificate(
             f"{name} is a {certificate.kind}, version {certificate.v}: this version of Daybook cannot read it"
         )
+    if _is_filtered(certificate):
+        raise UnreadableCertificate(
+            f"{name} is a certificate of an export with a filter, which has no chain: make one of the whole log"
+        )
     return CertificateFile(certificate, sha256(value.removesuffix(b"\n")).hexdigest())
+
+
+def _is_filtered(certificate: Certificate) -> bool:
+    """Earlier versions made certificates of exports with a filter too. Of a whole log they are valid only if no entry
+    is missing.
+    """
+    is_whole = all(each.entries == each.position + 1 for each in certificate.partitions)
+    return certificate.scope == EXPORT and certificate.result == "valid" and not is_whole
 
 
 def _partition(report: PartitionReport, *, has_topic: bool) -> CertifiedPartition:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from daybook_contracts.log.head import GENESIS, Head
+from daybook_infra.runtime.errors import DaybookError
 from daybook_projector.audit.checks.chain import Chain
 from daybook_projector.audit.checks.digest import EMPTY
 from daybook_projector.audit.checks.entry_checks import next_position
@@ -77,6 +78,20 @@ class VerifiedExport:
             quarantined=(),
             findings=self.findings,
             unlisted=self.unlisted,
+        )
+
+
+class ExportFiltered(DaybookError):
+    """The export has a filter, so it has no chain."""
+
+
+def require_whole(folder: Path) -> None:
+    """Raises `ExportFiltered`, `ExportUnreadable` and `OtherKind`. Says nothing about a manifest that is invalid."""
+    manifest, _ = check_manifest(ExportLog(folder).manifest())
+    if manifest is not None and manifest.filter is not None:
+        raise ExportFiltered(
+            "an export with a filter has no chain, so it neither gives nor continues a certificate: "
+            "verify it without --certificate and --since"
         )
 
 
