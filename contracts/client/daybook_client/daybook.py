@@ -9,6 +9,7 @@ from uuid import UUID
 from daybook_client.command import Command, Id
 from daybook_client.defaults import given, optional, secret
 from daybook_client.errors import CredentialsRefused, Misuse
+from daybook_client.extras import needing
 from daybook_client.lanes import Commands, send_in_lanes
 from daybook_client.outcomes import Accepted, Found, Outcome
 from daybook_client.positions import parse_starts
@@ -57,8 +58,9 @@ class Daybook:
         default DAYBOOK_READ_URL. `attempt_seconds` limits one request; retries go on until the deadline of each call.
         `tls`: how to verify the server; by default with the system's certificate authorities.
         """
-        from daybook_client.http.session import Session, reading_session  # noqa: PLC0415 - httpx is optional, and slow
-        from daybook_client.http.transport import HttpTransport  # noqa: PLC0415 - as above
+        with needing("http"):
+            from daybook_client.http.session import Session, reading_session  # noqa: PLC0415 - httpx is slow to load
+            from daybook_client.http.transport import HttpTransport  # noqa: PLC0415 - as above
 
         found = token if callable(token) else secret(token, "DAYBOOK_TOKEN")
         transport = HttpTransport(Session(given(url, "DAYBOOK_URL"), found, tls), attempt_seconds)
@@ -82,15 +84,17 @@ class Daybook:
         default DAYBOOK_TOPIC_PREFIX, or `daybook.`. `read_url`, `token`: of the read API, as for `over_http`.
         `attempt_seconds` limits the wait for one reply; retries go on until the deadline of each call.
         """
-        from daybook_client.kafka.connection import connection_by_default  # noqa: PLC0415 - aiokafka is optional, too
-        from daybook_client.kafka.transport import KafkaTransport, signer_of  # noqa: PLC0415 - as above
+        with needing("kafka"):
+            from daybook_client.kafka.connection import connection_by_default  # noqa: PLC0415 - aiokafka is slow, too
+            from daybook_client.kafka.transport import KafkaTransport, signer_of  # noqa: PLC0415 - as above
 
         connection = connection_by_default(bootstrap) if bootstrap is None or isinstance(bootstrap, str) else bootstrap
         signer = signer_of(given(principal, "DAYBOOK_PRINCIPAL"), secret(key, "DAYBOOK_SERVICE_KEY"))
         prefix = optional(topic_prefix, "DAYBOOK_TOPIC_PREFIX") or "daybook."
         reads = None
         if (found_url := optional(read_url, "DAYBOOK_READ_URL")) is not None:
-            from daybook_client.http.session import reading_session  # noqa: PLC0415 - as above
+            with needing("http"):
+                from daybook_client.http.session import reading_session  # noqa: PLC0415 - as above
 
             reads = reading_session(found_url, token if callable(token) else secret(token, "DAYBOOK_TOKEN"), None)
         return cls(KafkaTransport(connection, prefix, signer, attempt_seconds), reads, (connection, prefix))
