@@ -11,7 +11,9 @@ import psutil
 import pytest
 
 from daybook_infra.stack.interface import Servers
+from support.documents import blocks, page
 
+(ON_THE_PAGE,) = (block.text for block in blocks(page("docs/client.md"), "text") if "async def test_" in block.text)
 TESTS = """
 from uuid import uuid4
 
@@ -81,9 +83,10 @@ async def test_that_is_killed(daybook_server):
 """
 
 
-def run_pytest(folder: Path, text: str, **env: str) -> "subprocess.Popen[str]":
+def run_pytest(folder: Path, text: str, mode: str, **env: str) -> "subprocess.Popen[str]":
+    ini = f"[pytest]\nasyncio_default_fixture_loop_scope = function\nasyncio_mode = {mode}\n"
     (folder / "test_project.py").write_text(text, "utf-8")
-    (folder / "pytest.ini").write_text("[pytest]\nasyncio_default_fixture_loop_scope = function\n", "utf-8")
+    (folder / "pytest.ini").write_text(ini, "utf-8")
     arguments = [sys.executable, "-m", "pytest", "-q", "-s", "-W", "error", "-p", "no:cacheprovider"]
     return subprocess.Popen(
         arguments, cwd=folder, env=os.environ | env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -93,15 +96,15 @@ def run_pytest(folder: Path, text: str, **env: str) -> "subprocess.Popen[str]":
 @pytest.mark.timeout(240)
 def test_the_tests_of_another_project_run_on_a_real_daybook(stack: Servers, tmp_path: Path) -> None:
     env = {"DAYBOOK_KAFKA_BOOTSTRAP": stack.kafka_bootstrap, "DAYBOOK_DATABASE_URL": stack.database_url}
-    with run_pytest(tmp_path, TESTS, **env, **OF_THE_DEVELOPER) as running:
+    with run_pytest(tmp_path, TESTS + ON_THE_PAGE, "auto", **env, **OF_THE_DEVELOPER) as running:
         output, _ = running.communicate(timeout=220)
-    assert "4 passed" in output, output
+    assert "5 passed" in output, output
 
 
 @pytest.mark.timeout(240)
 def test_no_process_is_left_when_pytest_is_killed(tmp_path: Path) -> None:
     """The servers are embedded, so the developer's way to log in to Kafka is not used."""
-    with run_pytest(tmp_path, HANGING, **OF_THE_DEVELOPER, DAYBOOK_KAFKA_SECURITY="SASL_SSL") as running:
+    with run_pytest(tmp_path, HANGING, "strict", **OF_THE_DEVELOPER, DAYBOOK_KAFKA_SECURITY="SASL_SSL") as running:
         assert running.stdout is not None
         lines = list(takewhile(lambda line: "started" not in line, running.stdout))
         below = psutil.Process(running.pid).children(recursive=True)
