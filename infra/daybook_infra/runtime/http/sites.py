@@ -5,6 +5,7 @@ from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
 from daybook_infra.runtime.health import Health, health_router
+from daybook_infra.runtime.http import problems
 from daybook_infra.runtime.http.connections import Connections, HttpMetrics
 from daybook_infra.runtime.http.headers import with_security_headers, without_cookies
 from daybook_infra.runtime.http.limits import ADMIN_CONNECTIONS, HttpLimits, main_limits
@@ -35,6 +36,7 @@ def _hardened(app: ASGIApp) -> ASGIApp:
 
 
 def _admin_app(health: Health, registry: CollectorRegistry) -> FastAPI:
-    app = FastAPI(title="Daybook's operators", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(title="Daybook's operators", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.include_router(health_router(health, registry))
+    problems.install(app)
     return app

@@ -42,8 +42,9 @@ def create_app(
 ) -> FastAPI:
     """Raises SettingsError if the settings have no key to verify tokens with."""
     callers = Callers(deps.settings, deps.policy)
-    options = {"version": version("daybook-command"), "lifespan": lifespan, "docs_url": None, "redoc_url": None}
-    app = DoorApp(CommandRoutes(deps, callers), title="Daybook", **options)
+    own = {"title": "Daybook", "version": version("daybook-command"), "lifespan": lifespan}
+    # Behind a proxy with TLS, a redirect would lead to http.
+    app = DoorApp(CommandRoutes(deps, callers), docs_url=None, redoc_url=None, redirect_slashes=False, **own)
     app.include_router(outcome_router(deps, callers))
     app.include_router(health_router(deps.health, registry, details=deps.settings.admin_port is None))
     asyncapi.mount(app, deps.settings)

@@ -1,9 +1,9 @@
-"""Adds the routes of the read API, its OpenAPI document and its error answers to the projector's app."""
+"""Adds the routes of the read API, its OpenAPI document and its answer to invalid parameters to the projector's app."""
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 
-from daybook_infra.runtime.http import docs_page, problems
+from daybook_infra.runtime.http import docs_page
 from daybook_infra.runtime.http.openapi import REF, Schema, describe_routes
 from daybook_projector.metrics import ReadMetrics
 from daybook_projector.read_api.database import ReadDatabase
@@ -31,7 +31,6 @@ def mount_read_api(
     app.include_router(read_router(deps, metrics))
     docs_page.mount(app, f"{app.title}: the read API")
     app.openapi = lambda: _describe(app)  # type: ignore[method-assign] # FastAPI's own way to replace it
-    problems.install(app)
     app.add_exception_handler(RequestValidationError, invalid_query)
 
 

@@ -1,0 +1,60 @@
+"""All HTTP apps: trailing slashes, HEAD, and the methods that a refusal names."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
+from starlette.types import ASGIApp
+
+from daybook_infra.runtime.health import Health
+from daybook_infra.runtime.http.sites import sites
+from daybook_infra.runtime.settings import Settings
+from daybook_projector.http.app import create_app
+from daybook_projector.main import open_app
+from daybook_projector.read_api.resources import RESOURCES
+from support.door_doubles import ORG, SECRET, DoorAlone, problem_of
+
+DATABASE = SecretStr("postgresql://nobody:x@localhost:1/none")
+SERVICES = ("command", "projector", "projector without a read API", "admin port")
+OUTCOME = f"/v1/orgs/{ORG}/commands/{ORG}"
+
+
+def read_paths() -> list[str]:
+    """The paths of all collections and items, with an id in place of each parameter."""
+    paths = [path for each in RESOURCES for path in (each.path, each.item_path)]
+    return ["/".join(ORG if part.startswith("{") else part for part in path.split("/")) for path in paths]
+
+
+@asynccontextmanager
+async def client_of(service: str) -> AsyncIterator[httpx.AsyncClient]:
+    """Needs no server: the read API connects to PostgreSQL only at the first request with a token."""
+    health, registry = Health(), CollectorRegistry()
+    if service == "projector":
+        settings = Settings(jwt_secret=SecretStr(SECRET), database_url=DATABASE)
+        async with open_app(settings, health, registry, asyncio.Event()) as app, client_for(app) as client:
+            yield client
+        return
+    app = create_app(health, registry, details=True)
+    if service == "command":
+        app = DoorAlone().app
+    elif service == "admin port":
+        app = sites(app, ("127.0.0.1", 0), Settings(admin_port=9), health, registry)[1].app
+    async with client_for(app) as client:
+        yield client
+
+
+def client_for(app: ASGIApp) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_a_path_with_a_trailing_slash_is_not_redirected(service: str) -> None:
+    """A redirect would name the scheme http, even behind a proxy with TLS."""
+    paths = ["/livez/", "/readyz/", "/docs/", "/v1/commands/", f"{OUTCOME}/", *(f"{path}/" for path in read_paths())]
+    async with client_of(service) as client:
+        for path in paths:
+            assert problem_of(await client.get(path)) == (404, "NOT_FOUND"), path
