@@ -97,6 +97,7 @@ def health_router(health: Health, registry: CollectorRegistry = REGISTRY, *, det
     router = APIRouter(tags=["health"])
     alive = Liveness(status="alive")
 
+    @router.head("/livez", include_in_schema=False)
     @router.get("/livez", summary="200 while the process runs", responses={200: _described(alive)})
     async def livez() -> JSONResponse:
         return _json(alive)
@@ -105,6 +106,7 @@ def health_router(health: Health, registry: CollectorRegistry = REGISTRY, *, det
         status: Literal["ready", "unready"] = "unready" if reasons else "ready"
         return Readiness(status=status, reasons=reasons, notes=notes or None) if details else Readiness(status=status)
 
+    @router.head("/readyz", include_in_schema=False)
     @router.get(
         "/readyz",
         summary="200 when ready, else 503 with the reasons",
@@ -117,6 +119,7 @@ def health_router(health: Health, registry: CollectorRegistry = REGISTRY, *, det
     if not details:
         return router
 
+    @router.head("/metrics", include_in_schema=False)
     @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
     async def metrics() -> Response:
         return Response(generate_latest(registry), headers={"content-type": CONTENT_TYPE_LATEST})

@@ -52,6 +52,14 @@ def client_for(app: ASGIApp) -> httpx.AsyncClient:
 
 
 @pytest.mark.parametrize("service", SERVICES)
+async def test_health_and_metrics_answer_head(service: str) -> None:
+    async with client_of(service) as client:
+        for path in ("/livez", "/readyz", "/metrics"):
+            got, headed = await client.get(path), await client.head(path)
+            assert (headed.status_code, headed.headers["content-type"]) == (200, got.headers["content-type"])
+
+
+@pytest.mark.parametrize("service", SERVICES)
 async def test_a_path_with_a_trailing_slash_is_not_redirected(service: str) -> None:
     """A redirect would name the scheme http, even behind a proxy with TLS."""
     paths = ["/livez/", "/readyz/", "/docs/", "/v1/commands/", f"{OUTCOME}/", *(f"{path}/" for path in read_paths())]
