@@ -1,12 +1,15 @@
 """Answers every refusal of an API as problem+json (RFC 9457), including refusals by the framework."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPMethod
 from typing import Final
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import Match, Mount
+from starlette.types import Scope
 
 from daybook_contracts.codes import Code
 from daybook_contracts.results import Rejected, encode_body, problem
@@ -14,6 +17,8 @@ from daybook_infra.runtime.errors import DatabaseAway
 from daybook_infra.runtime.logs import get_logger
 
 PROBLEM_JSON: Final = "application/problem+json"
+# Static files name no methods in their refusals.
+STATIC_METHODS: Final = "GET, HEAD"
 # For Retry-After. A restart of Kafka, PostgreSQL or the key server takes seconds; a quarantine needs an operator.
 RETRY_SECONDS: Final = 2
 QUARANTINE_SECONDS: Final = 60
@@ -48,7 +53,7 @@ def problem_response(rejected: Rejected, headers: Mapping[str, str] | None = Non
 def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestRefused, _refused)
     app.add_exception_handler(DatabaseAway, _database_away)
-    app.add_exception_handler(HTTPException, _framework_refusal)
+    app.add_exception_handler(HTTPException, _framework_refusal(app))
     app.add_exception_handler(ClientDisconnect, _client_gone)
     app.add_exception_handler(Exception, _bug)
 
@@ -63,17 +68,36 @@ async def _database_away(_: Request, error: Exception) -> Response:
     return problem_response(problem(Code.UNAVAILABLE, "The database cannot be reached now; try again."))
 
 
-async def _framework_refusal(request: Request, error: Exception) -> Response:
+def _framework_refusal(app: FastAPI) -> Callable[[Request, Exception], Awaitable[Response]]:
     """Answers the router's 404 and 405. Any other refusal by the framework means that the request is malformed."""
-    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class alone
-    match error.status_code:
-        case 404:
-            rejected = problem(Code.NOT_FOUND, f"There is nothing at {request.url.path}.")
-        case 405:
-            rejected = problem(Code.NOT_FOUND, f"{request.method} is not supported here.", status=405)
-        case status:
-            rejected = problem(Code.INVALID_COMMAND, error.detail, status=status)
-    return problem_response(rejected, error.headers)
+
+    async def answer(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class alone
+        headers = error.headers
+        match error.status_code:
+            case 404:
+                rejected = problem(Code.NOT_FOUND, f"There is nothing at {request.url.path}.")
+            case 405:
+                rejected = problem(Code.NOT_FOUND, f"{request.method} is not supported here.", status=405)
+                headers = {"Allow": STATIC_METHODS, **(headers or {}), **_allow(app, request.scope)}
+            case status:
+                rejected = problem(Code.INVALID_COMMAND, error.detail, status=status)
+        return problem_response(rejected, headers)
+
+    return answer
+
+
+def _allow(app: FastAPI, scope: Scope) -> dict[str, str]:
+    """`Allow` with the methods of all routes of the path, because the router names only those of one route. Empty if
+    the app has no route of its own for the path.
+    """
+    routes = [route for route in app.routes if not isinstance(route, Mount)]
+    found = [
+        method.value
+        for method in HTTPMethod
+        if any(route.matches({**scope, "method": method.value})[0] is Match.FULL for route in routes)
+    ]
+    return {"Allow": ", ".join(sorted(found))} if found else {}
 
 
 async def _client_gone(_: Request, __: Exception) -> Response:

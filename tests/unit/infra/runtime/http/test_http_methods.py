@@ -66,3 +66,26 @@ async def test_a_path_with_a_trailing_slash_is_not_redirected(service: str) -> N
     async with client_of(service) as client:
         for path in paths:
             assert problem_of(await client.get(path)) == (404, "NOT_FOUND"), path
+
+
+@pytest.mark.parametrize(
+    ("service", "paths"),
+    [
+        ("command", ["/", "/docs", "/docs/static/swagger-ui.css", "/asyncapi", "/openapi.json", "/livez", OUTCOME]),
+        ("projector", ["/", "/docs", "/openapi.json", "/readyz", "/v1/positions/3.1", *read_paths()]),
+        ("projector without a read API", ["/", "/livez"]),
+        ("admin port", ["/livez", "/readyz", "/metrics"]),
+    ],
+)
+async def test_a_refused_method_is_answered_with_all_methods_of_the_path(service: str, paths: list[str]) -> None:
+    async with client_of(service) as client:
+        for path in paths:
+            refused = await client.post(path)
+            assert problem_of(refused) == (405, "NOT_FOUND"), path
+            assert refused.headers["allow"] == "GET, HEAD", path
+
+
+async def test_a_refused_method_of_the_command_routes_is_answered_with_post() -> None:
+    async with client_of("command") as client:
+        for path in ("/v1/commands", "/v1/commands:batch"):
+            assert (await client.get(path)).headers["allow"] == "POST"
