@@ -15,12 +15,13 @@ from support.processes import free_port
 
 
 @asynccontextmanager
-async def served(door: DoorAlone) -> AsyncIterator[httpx.AsyncClient]:
-    """The HTTP API, served as the command service serves it."""
+async def served(door: DoorAlone, *, in_progress: int = 0) -> AsyncIterator[httpx.AsyncClient]:
+    """The HTTP API, served as the command service serves it while it has this many other requests in progress."""
     port, stop, registry = free_port(), asyncio.Event(), CollectorRegistry()
     Counter("daybook_things", "Things.", registry=registry)
     app = with_web_apps(door.app, door.settings)
     all_sites = sites(app, ("127.0.0.1", port), door.settings, door.health, registry)
+    all_sites[0].connections.requests_in_progress = in_progress
     serving = asyncio.create_task(serve(all_sites, stop))
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
         try:

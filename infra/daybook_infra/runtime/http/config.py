@@ -1,4 +1,4 @@
-"""Configures uvicorn for one site: an app and its connections in, uvicorn's configuration out."""
+"""Configures uvicorn for one site: an app, its connections and its refusal in, uvicorn's configuration out."""
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -11,7 +11,7 @@ STOP_SECONDS = 10
 
 
 class BoundedConfig(uvicorn.Config):
-    def __init__(self, app: ASGIApp, connections: Connections) -> None:
+    def __init__(self, app: ASGIApp, connections: Connections, overloaded: ASGIApp) -> None:
         super().__init__(
             app,
             loop="none",
@@ -26,3 +26,4 @@ class BoundedConfig(uvicorn.Config):
             timeout_graceful_shutdown=STOP_SECONDS,
         )
         self.connections = connections
+        self.overloaded = overloaded

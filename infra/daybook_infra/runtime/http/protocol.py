@@ -25,7 +25,7 @@ from daybook_infra.runtime.http.phases import (
     TooManyPipelined,
     UnknownVersion,
 )
-from daybook_infra.runtime.http.refusals import HEAD_TOO_LARGE, HEAD_TOO_SLOW, MALFORMED, overloaded
+from daybook_infra.runtime.http.refusals import HEAD_TOO_LARGE, HEAD_TOO_SLOW, MALFORMED
 from daybook_infra.runtime.http.upgrades import UpgradeOfferComplete, body_parser, framing_head
 
 # The parser gets at most this much at a time, and the limits are checked after each slice.
@@ -48,6 +48,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._connections = config.connections
         self._limits = config.connections.limits
+        self._overloaded = config.overloaded
         self._phase = HEAD
         self._phase_since = self.loop.time()
         self.network = ""
@@ -152,7 +153,7 @@ class BoundedProtocol(HttpToolsProtocol):
             raise HeadTooLarge
         if self.parser.get_http_version() not in phases.HTTP_VERSIONS:
             raise UnknownVersion
-        self.app = overloaded if self._refuses_for_overload() else self.config.loaded_app
+        self.app = self._overloaded if self._refuses_for_overload() else self.config.loaded_app
         queued = len(self.pipeline)
         super().on_headers_complete()
         self.headers = phases.NO_TRAILERS

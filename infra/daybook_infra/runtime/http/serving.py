@@ -10,6 +10,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from daybook_infra.runtime.errors import DaybookError
+from daybook_infra.runtime.http import refusals
 from daybook_infra.runtime.http.config import BoundedConfig
 from daybook_infra.runtime.http.connections import Connections
 from daybook_infra.runtime.http.limits import BACKLOG
@@ -21,18 +22,21 @@ TICKS_PER_SWEEP = 5
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """An application and its address. `port_from` names the option or variable that sets the port."""
+    """An application and its address. `port_from` names the option or variable that sets the port. `overloaded` answers
+    the requests that the application is too busy for.
+    """
 
     app: ASGIApp
     host: str
     port: int
     connections: Connections
     port_from: str = "--port"
+    overloaded: ASGIApp = refusals.overloaded
 
 
 class _Server(uvicorn.Server):
     def __init__(self, site: Site) -> None:
-        super().__init__(BoundedConfig(site.app, site.connections))
+        super().__init__(BoundedConfig(site.app, site.connections, site.overloaded))
         self._connections = site.connections
 
     @contextlib.contextmanager

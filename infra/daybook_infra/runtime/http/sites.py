@@ -7,8 +7,9 @@ from starlette.types import ASGIApp
 from daybook_infra.runtime.health import Health, health_router
 from daybook_infra.runtime.http import problems
 from daybook_infra.runtime.http.connections import Connections, HttpMetrics
-from daybook_infra.runtime.http.headers import with_security_headers, without_cookies
+from daybook_infra.runtime.http.headers import with_cors_of, with_security_headers, without_cookies
 from daybook_infra.runtime.http.limits import ADMIN_CONNECTIONS, HttpLimits, main_limits
+from daybook_infra.runtime.http.refusals import overloaded
 from daybook_infra.runtime.http.serving import Site
 from daybook_infra.runtime.settings import Settings, env_name
 
@@ -20,7 +21,9 @@ def sites(
     metrics = HttpMetrics(registry)
     host, port = address
     own = Connections(main_limits(settings), metrics)
-    found = [Site(_hardened(app), host, port, own)]
+    # Web apps may read that the service is overloaded.
+    refusal = _hardened(with_cors_of(app, overloaded))
+    found = [Site(_hardened(app), host, port, own, overloaded=refusal)]
     if settings.admin_port is not None:
         admin = _hardened(_admin_app(health, registry))
         limits = HttpLimits(connections=ADMIN_CONNECTIONS)

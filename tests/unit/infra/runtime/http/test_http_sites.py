@@ -16,7 +16,7 @@ from daybook_infra.runtime.http.serving import serve
 from daybook_infra.runtime.http.sites import sites
 from daybook_infra.runtime.settings import Settings
 from daybook_projector.http.app import create_app
-from support.door_doubles import ORG, DoorAlone, rename
+from support.door_doubles import ORG, DoorAlone, problem_of, rename
 from support.door_served import served
 from support.processes import free_port
 from support.variables import refusal_of
@@ -97,6 +97,28 @@ async def test_a_star_allows_every_origin_without_credentials() -> None:
         answer = await client.get("/livez", headers={"Origin": APP})
     assert answer.headers["access-control-allow-origin"] == "*"
     assert "access-control-allow-credentials" not in answer.headers
+
+
+async def test_a_web_app_can_read_that_a_service_is_overloaded() -> None:
+    door = DoorAlone(cors_origins=APP)
+    async with served(door, in_progress=10_000) as client:
+        preflight = await client.options("/v1/commands", headers=PREFLIGHT)
+        answers = [await client.post("/v1/commands", json=rename(), headers={"Origin": APP}) for _ in range(2)]
+    assert preflight.status_code == 200
+    assert preflight.headers["access-control-allow-origin"] == APP
+    for answer in answers:
+        assert problem_of(answer) == (503, "UNAVAILABLE")
+        assert answer.headers["retry-after"] == "2"
+        for name, value in (("allow-origin", APP), ("expose-headers", "Location, Retry-After, Preference-Applied")):
+            assert answer.headers.get_list(f"access-control-{name}") == [value]
+        assert answer.headers.get_list("x-content-type-options") == ["nosniff"]
+
+
+async def test_an_overloaded_service_tells_other_origins_nothing() -> None:
+    async with served(DoorAlone(), in_progress=10_000) as client:
+        answer = await client.get("/", headers={"Origin": APP})
+    assert answer.status_code == 503
+    assert not [name for name in answer.headers if name.startswith("access-control-")]
 
 
 @pytest.mark.parametrize(
