@@ -2,6 +2,7 @@
 no token, so it shows no data.
 """
 
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 from string import Template
@@ -30,7 +31,7 @@ _PATHS: Final = {
 
 
 def mount(app: FastAPI, description: str, health: Health, *, details: bool) -> None:
-    """`details` is False for a port that strangers can reach: then the page does not say why the service is unready."""
+    """`details` is False for a port that strangers can reach: then the page shows no reasons and no notes."""
 
     @app.head("/", include_in_schema=False)
     @app.get("/", include_in_schema=False)
@@ -44,15 +45,17 @@ def mount(app: FastAPI, description: str, health: Health, *, details: bool) -> N
             description=escape(description),
             state=state,
             summary=_SUMMARIES[state],
-            reasons=_list_of_reasons(reasons) if details and reasons else "",
+            reasons=_listed(reasons) if details else "",
+            notes=_listed(health.notes, heading="<p>Notes:</p>\n") if details else "",
             links="\n".join(_links(app)),
         )
         return HTMLResponse(page, headers={HEADER: _POLICY})
 
 
-def _list_of_reasons(reasons: dict[str, str]) -> str:
-    items = "\n".join(f"<li>{escape(condition)}: {escape(reason)}</li>" for condition, reason in reasons.items())
-    return f"<ul>\n{items}\n</ul>"
+def _listed(texts: Mapping[str, str], heading: str = "") -> str:
+    """Empty if there are no texts."""
+    items = "\n".join(f"<li>{escape(subject)}: {escape(text)}</li>" for subject, text in texts.items())
+    return f"{heading}<ul>\n{items}\n</ul>" if items else ""
 
 
 def _links(app: FastAPI) -> list[str]:

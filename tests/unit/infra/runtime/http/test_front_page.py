@@ -26,6 +26,8 @@ def service(name: str, health: Health, *, details: bool = True) -> FastAPI:
     door = DoorAlone(admin_port=None if details else 9)
     for condition, reason in health.reasons.items():
         door.health.fail(condition, reason)
+    for subject, note in health.notes.items():
+        door.health.note(subject, note)
     return door.app
 
 
@@ -67,6 +69,14 @@ async def test_strangers_do_not_see_why_a_service_is_unready(name: str) -> None:
     assert "10.0.0.7" not in page.text
     assert "unready" in page.text
     assert "/metrics" not in page.text
+
+
+@pytest.mark.parametrize("name", SERVICES)
+async def test_only_operators_see_notes_whether_the_service_is_ready_or_not(name: str) -> None:
+    for health in (Health(), unready("away")):
+        health.note("quarantine", "1 orgs: <x>")
+        assert "<li>quarantine: 1 orgs: &lt;x&gt;</li>" in (await get(service(name, health))).text
+        assert "quarantine" not in (await get(service(name, health, details=False))).text
 
 
 @pytest.mark.parametrize("name", SERVICES)
