@@ -11,6 +11,7 @@ from time import perf_counter
 from typing import TypeVar
 
 from daybook_contracts.log.continuity import LogChanged, check_bounds
+from daybook_contracts.log.head import Checkpoint
 from daybook_infra.runtime.errors import DatabaseAway, KafkaAway
 from daybook_infra.runtime.failpoints import failpoint
 from daybook_infra.runtime.retrying import retry_forever
@@ -79,9 +80,7 @@ class Worker:
         self._context.users.forget()
         checkpoint = await self._retry(lambda: self._context.writer.checkpoint(self.partition))
         failpoint("amid-takeover")
-        check_bounds(
-            checkpoint.next_offset, *await self._retry(lambda: self._context.bounds.read_bounds(self.partition))
-        )
+        await self._verify_bounds(checkpoint)
         self.projected_to = checkpoint.next_offset
         self.feed.open_at(checkpoint.first_to_read)
         self._report.taken_over(self.partition, checkpoint)
@@ -98,7 +97,15 @@ class Worker:
                 records = self.feed.take_more(min(SLICE_RECORDS, BATCH_ENTRIES - taken))
                 if records:
                     await asyncio.sleep(0)
+            if log.has_gap:
+                await self._verify_bounds(log.checkpoint)
+                log.has_gap = False
             await self._project(log)
+
+    async def _verify_bounds(self, checkpoint: Checkpoint) -> None:
+        """Raises `LogChanged` if the log no longer begins at offset 0, or ends before the checkpoint."""
+        bounds = await self._retry(lambda: self._context.bounds.read_bounds(self.partition))
+        check_bounds(checkpoint.next_offset, *bounds)
 
     async def _verify_checkpoint(self, log: PartitionLog) -> None:
         """Raises `CheckpointLost` if the stored checkpoint has changed, as the next write would."""

@@ -64,7 +64,11 @@ class Voids:
 
 
 class PartitionLog:
-    """Starts at a checkpoint. Records must be given in offset order, from the checkpoint's `first_to_read` on."""
+    """Starts at a checkpoint. Records must be given in offset order, from the checkpoint's `first_to_read` on.
+
+    `has_gap`: offsets were skipped. Either Kafka has deleted their records, and the consumer went on at the log's new
+    beginning, or a foreign transaction has left its marker there, which consumers do not see. The log's bounds tell.
+    """
 
     def __init__(self, partition: int, checkpoint: Checkpoint, *, partitions: int) -> None:
         self.partition = partition
@@ -74,6 +78,7 @@ class PartitionLog:
         self._head: Head = checkpoint.head
         self._head_offset = checkpoint.head_offset
         self._pending: list[PartitionEntry] = []
+        self.has_gap = False
 
     @property
     def next_to_read(self) -> int:
@@ -83,7 +88,8 @@ class PartitionLog:
         """Admits the records that extend the log, and returns the void ones. Raises `LogChanged`."""
         voids, run = Voids(), list[tuple[int, Admitted]]()
         for record in records:
-            self._verify_offset(record.offset)
+            if record.offset != self._next_to_read:
+                self._verify_jump(record.offset, offsets_of(record.value))
             if record.offset >= self.checkpoint.next_offset:
                 self._admit(record, voids, run)
             elif record.offset == self.checkpoint.head_offset:
@@ -111,13 +117,15 @@ class PartitionLog:
         """Makes a pending entry poison. `index` counts from the checkpoint."""
         self._pending[index] = replace(self._pending[index], poison=reason)
 
-    def _verify_offset(self, offset: int) -> None:
+    def _verify_jump(self, offset: int, offsets: int) -> None:
         # If the log was truncated and the consumer's offset no longer exists, the consumer starts again at the
         # beginning.
         if offset < self._next_to_read:
             raise LogChanged(f"offset {offset} was read, but {self._next_to_read} was expected")
         if self._next_to_read <= self.checkpoint.head_offset < offset:
             raise LogChanged(f"there is no record at offset {self.checkpoint.head_offset}, the checkpoint's head")
+        if offset - offsets >= self._next_to_read:
+            self.has_gap = True
 
     def _admit(self, record: Record, voids: Voids, run: list[tuple[int, Admitted]]) -> None:
         admitted = admit(self._head, self.partition, record.value)

@@ -6,6 +6,7 @@ from daybook_contracts.entries import facts
 from daybook_contracts.log.admission import VoidReason
 from daybook_contracts.log.continuity import MAX_VOIDS_IN_A_ROW, LogChanged
 from daybook_contracts.log.head import GENESIS, NOTHING_PROJECTED, Checkpoint, Head
+from daybook_infra.runtime.kafka.lost_batch import LostBatch
 from daybook_projector.partition.machine import Batch, PartitionLog
 from support.logbook import Logbook, Record, org, project, records, user
 
@@ -137,6 +138,22 @@ def test_reading_the_log_from_its_beginning_again_is_an_error() -> None:
     partition = reading(log)
     with pytest.raises(LogChanged, match="offset 0 was read, but 4 was expected"):
         partition.take(records(log.records[0]))
+
+
+def test_skipped_offsets_are_a_gap() -> None:
+    log = three_commands()
+    partition = reading(log, upto=2)
+    assert not partition.has_gap
+    partition.take(records(log.records[0][3:], start=3))
+    assert partition.has_gap
+
+
+def test_a_batch_that_is_too_large_to_be_read_is_no_gap() -> None:
+    partition = reading(three_commands())
+    partition.take([Record(9, LostBatch.of(4, 9)), Record(10, b"garbage")])
+    assert not partition.has_gap
+    partition.take([Record(19, LostBatch.of(12, 19))])
+    assert partition.has_gap
 
 
 def test_too_many_void_records_in_a_row_are_an_error_even_across_a_restart() -> None:
