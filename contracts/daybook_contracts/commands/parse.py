@@ -14,8 +14,8 @@ from daybook_contracts.codes import Code
 from daybook_contracts.commands.faults import InvalidCommand, dotted_path, fault_text
 from daybook_contracts.commands.normalised import normalised_bytes
 from daybook_contracts.commands.registry import COMMANDS, Command
-from daybook_contracts.json.counts import has_more_values, windows
-from daybook_contracts.json.strict import TOO_MANY_VALUES, NotStrictJson, parse_strictly
+from daybook_contracts.json.counts import windows
+from daybook_contracts.json.strict import NotStrictJson, parse_strictly
 from daybook_contracts.limits import ENVELOPE_BYTES, ENVELOPE_VALUES
 from daybook_contracts.secrets.scan import find_secret
 from daybook_contracts.text import uuid_text
@@ -28,28 +28,28 @@ _TOO_LARGE = f"the envelope must be at most {ENVELOPE_BYTES // 1024} KiB"
 # longer texts.
 _ALWAYS_FITS = ENVELOPE_BYTES - 12 * ENVELOPE_VALUES - 2048
 
-# The normal form always has `id`, `org_id` and `actor_user_id`, so it may have more values than the text.
-_MOST_ADDED_VALUES = 3
-
 _MOST_QUOTES = 4 * ENVELOPE_VALUES  # a value has at most two strings, itself and its name
 
 MakeId = Callable[[], str]
 
 
-def parse_command(raw: bytes, *, default_id: MakeId | None = None, check_size: bool = True) -> Command:
-    """The normalised command of an envelope. `default_id` makes the id if the envelope has none.
+def parse_command(
+    raw: bytes, *, default_id: MakeId | None = None, check_size: bool = True, extra_values: int = 0
+) -> Command:
+    """The normalised command of an envelope. `default_id` makes the id if the envelope has none. `extra_values`: how
+    many values the envelope may have beyond the limit.
 
     Without `check_size` the caller must call `refuse_oversize`, which may take as long as all other checks together.
     """
     if len(raw) > ENVELOPE_BYTES:
         raise InvalidCommand(Code.INVALID_COMMAND, _TOO_LARGE, find_command_id(raw), too_large=True)
     try:
-        value = parse_strictly(raw)
+        value = parse_strictly(raw, extra_values=extra_values)
     except NotStrictJson as fault:
         raise _not_strict(raw, fault) from fault
     command = parse_envelope(value, default_id=default_id)
     if check_size:
-        refuse_oversize(command, raw)
+        refuse_oversize(command, len(raw))
     return command
 
 
@@ -76,19 +76,13 @@ def _refuse_secret(value: Any) -> None:
         raise InvalidCommand(Code.SECRET_IN_CONFIG, detail, _readable_id(value))
 
 
-def refuse_oversize(command: Command, written: bytes) -> None:
-    """Raises InvalidCommand if the normal form of the command is too large or has too many values. `written`: the text
-    as its sender wrote it. If it is far from both limits, the normal form is not computed.
+def refuse_oversize(command: Command, written: int) -> None:
+    """Raises InvalidCommand if the command is too large in its normal form. `written`: the length of its text in bytes.
 
-    The HTTP door publishes the normal form to Kafka, where the same limits apply.
+    The HTTP door publishes the normal form to Kafka, where the same limit applies.
     """
-    if len(written) <= _ALWAYS_FITS and not has_more_values(written, ENVELOPE_VALUES - _MOST_ADDED_VALUES):
-        return
-    normal = normalised_bytes(command)
-    if len(normal) > ENVELOPE_BYTES:
+    if written > _ALWAYS_FITS and len(normalised_bytes(command)) > ENVELOPE_BYTES:
         raise InvalidCommand(Code.INVALID_COMMAND, _TOO_LARGE, command.id, too_large=True)
-    if has_more_values(normal, ENVELOPE_VALUES):
-        raise InvalidCommand(Code.INVALID_COMMAND, TOO_MANY_VALUES, command.id)
 
 
 def _not_strict(raw: bytes, fault: NotStrictJson) -> InvalidCommand:

@@ -15,7 +15,6 @@ import orjson
 from daybook_contracts.json.counts import has_members, has_more_values
 from daybook_contracts.limits import DEPTH, ENVELOPE_BYTES, ENVELOPE_VALUES, MAX_SAFE_INTEGER
 
-TOO_MANY_VALUES: Final = f"more than {ENVELOPE_VALUES:,} JSON values"
 _STRING: Final = re.compile(rb'"([^"\\]*+(?:\\.[^"\\]*+)*+)"([ \t\r\n]*+:)?', re.DOTALL)
 
 
@@ -33,10 +32,12 @@ class Members(list[tuple[str, Any]]):
     """An object's members as in the text, duplicates included."""
 
 
-def parse_strictly(raw: bytes) -> Any:
-    """The value of the text. Raises NotStrictJson. Parses the text only once, even if it has a fault."""
-    if has_more_values(raw, ENVELOPE_VALUES):
-        raise NotStrictJson(TOO_MANY_VALUES)
+def parse_strictly(raw: bytes, *, extra_values: int = 0) -> Any:
+    """The value of the text. Raises NotStrictJson. Parses the text only once, even if it has a fault. `extra_values`:
+    how many values it may have beyond the limit.
+    """
+    if has_more_values(raw, ENVELOPE_VALUES + extra_values):
+        raise NotStrictJson(f"more than {ENVELOPE_VALUES:,} JSON values")
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:

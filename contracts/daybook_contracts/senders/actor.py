@@ -7,12 +7,12 @@ from daybook_contracts.commands.registry import Command
 from daybook_contracts.senders.principals import Principal, Service
 
 
-def with_actor(command: Command, principal: Principal, written: bytes, refusal: str) -> Command:
+def with_actor(command: Command, principal: Principal, written: int, refusal: str) -> Command:
     """The command with its actor. Users act only as themselves, so their commands need not name an actor. A service
     acts for the user whom the command names, or else as itself.
 
-    `written`: the command's text. Raises InvalidCommand if a user names another user (with the detail `refusal`, in
-    which `{sender}` stands for the principal), or as `refuse_oversize` does if the actor was added.
+    `written`: the length of the command's text in bytes. Raises InvalidCommand if a user names another user (with the
+    detail `refusal`, in which `{sender}` stands for the principal), or if the command with its actor is too large.
     """
     if isinstance(principal, Service) or command.actor_user_id == principal.user_id:
         return command

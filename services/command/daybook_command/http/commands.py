@@ -90,11 +90,11 @@ class CommandRoutes:
         """
         if len(body) <= BYTES_PER_TOKEN:
             await self._turns.wait(body)
-            return _check(_parse_single(body, given_id), principal, self._rules, body)
+            return _check(_parse_single(body, given_id), principal, self._rules, len(body))
         await self._slices.wait(principal)
         command = _parse_single(body, given_id)
         await self._slices.wait(principal)
-        command = _check(command, principal, self._rules, body)
+        command = _check(command, principal, self._rules, len(body))
         await self._slices.wait(principal)
         return command
 
@@ -122,19 +122,19 @@ def _parse_item(principal: Principal, rules: SenderRules, raw: bytes) -> Command
     if isinstance(item, InvalidCommand):
         return invalid_command(item)
     try:
-        return _check(item, principal, rules, raw)
+        return _check(item, principal, rules, len(raw))
     except InvalidCommand as fault:
         return invalid_command(fault)
 
 
-def _check(command: Command, principal: Principal, rules: SenderRules, written: bytes) -> Command:
+def _check(command: Command, principal: Principal, rules: SenderRules, size: int) -> Command:
     """The command with its actor. Raises InvalidCommand if the principal or the rules for senders do not allow the
-    command, or if it is too large. `written`: the command as it was received.
+    command. `size`: the size of the command as it was received, in bytes.
     """
     rules.check(command, principal)
-    acting = with_actor(command, principal, written, "actor_user_id: your token belongs to another user")
+    acting = with_actor(command, principal, size, "actor_user_id: your token belongs to another user")
     if acting is command:  # otherwise with_actor has checked the size
-        refuse_oversize(command, written)
+        refuse_oversize(command, size)
     return acting
 
 

@@ -12,6 +12,7 @@ from daybook_command.shard.events import OverdueRun
 from daybook_command.shard.records import CommandRecord, DoorRecord
 from daybook_contracts.codes import Code
 from daybook_contracts.commands.faults import InvalidCommand
+from daybook_contracts.commands.normalised import ADDED_VALUES
 from daybook_contracts.commands.parse import parse_command
 from daybook_contracts.commands.registry import Command
 from daybook_contracts.commands.syncs import FailSync, FailSyncData
@@ -115,9 +116,10 @@ def classify(record: CommandRecord, partition: int, partitions: int, rules: Send
     if record.lost_from is not None:
         return RefusedCommand(record, reply_to, Code.INVALID_COMMAND, LOST_BATCH, None)
     try:
-        command = parse_command(record.value or b"")
+        # The door has counted the values of the text that it received.
+        command = parse_command(record.value or b"", extra_values=ADDED_VALUES if reply_to.http else 0)
         principal = _principal(headers, command.id)
-        command = with_actor(command, principal, record.value or b"", _OTHER_ACTOR)
+        command = with_actor(command, principal, len(record.value or b""), _OTHER_ACTOR)
         rules.check(command, principal, policy_checked=reply_to.http)
     except InvalidCommand as fault:
         return RefusedCommand(record, reply_to, fault.code, fault.detail, fault.command_id, fault.too_large)

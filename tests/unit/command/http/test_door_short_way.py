@@ -15,12 +15,14 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from daybook_client.kafka.command_publisher import CommandToSend, Fate, Receipt
-from daybook_command.shard.intake import SentCommand, classify
+from daybook_command.shard.intake import RefusedCommand, SentCommand, classify
 from daybook_command.shard.records import CommandRecord
+from daybook_contracts.limits import ENVELOPE_VALUES
 from daybook_contracts.results import encode_record
 from daybook_contracts.routing import partition_of
 from daybook_contracts.senders.policy import Grant, ServicePolicy
 from daybook_contracts.senders.sender_rules import SenderRules
+from daybook_contracts.topics import DOOR
 from support.chain import Json
 from support.command_strategies import envelopes
 from support.door_doubles import OTHER, USER, DoorAlone, accepted, problem_of, rename, undecided
@@ -280,3 +282,20 @@ def test_a_shard_gets_what_it_would_read_from_the_published_record(policy: Servi
 
         compare()
     assert given_back > 20
+
+
+@pytest.mark.parametrize("principal", [f"user:{USER}", SERVICE])
+async def test_values_that_the_door_adds_do_not_count(principal: str) -> None:
+    """`id`, `org_id` and `actor_user_id` are in the published record even if the sender has left them out."""
+    door = door_with(HeldShards())
+    command: Json = {"type": "RECORD_DLQ_EVENT", "org_id": OTHER, "data": {"connection_id": OTHER, "payload": []}}
+    values = 6  # the two objects, the type, the two ids and the payload
+    for extra, status in ((0, 202), (1, 400)):
+        command["data"]["payload"] = [0] * (ENVELOPE_VALUES - values + extra)
+        assert (await door.send(command, principal, prefer="respond-async")).status_code == status
+    (record,) = door.kafka.records
+    published = CommandRecord(0, record.key, record.value, tuple(record.headers), 0)
+    home = partition_of(OTHER, door.settings.partitions)
+    assert isinstance(classify(published, home, door.settings.partitions), SentCommand)
+    of_a_sender = replace(published, headers=tuple(each for each in published.headers if each[0] != DOOR))
+    assert isinstance(classify(of_a_sender, home, door.settings.partitions), RefusedCommand)
