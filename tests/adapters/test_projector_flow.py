@@ -2,11 +2,16 @@
 and rebalances.
 """
 
+import asyncio
+
 import pytest
 
 from daybook_contracts.entries import facts
+from daybook_contracts.topics import Topics
+from daybook_infra.runtime.kafka.clients import admin
 from daybook_infra.runtime.postgres.connections import Pool
 from daybook_infra.runtime.settings import Settings
+from daybook_projector.kafka.log_bounds import LogBounds
 from support.logbook import Logbook, org, project, user
 from support.projecting import (
     Projector,
@@ -163,3 +168,37 @@ async def test_two_projectors_share_the_partitions(settings: Settings, pool: Poo
         await publish(settings, log)
         await until_projected(pool, log)
         await check_fold(pool, log)
+
+
+async def test_a_partition_that_is_being_taken_over_has_no_lag_and_commits_no_offset(
+    settings: Settings, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Partition 0 waits for the log's bounds, while the others are projected."""
+    log, read_bounds, may_go_on = three_users(), LogBounds.read_bounds, asyncio.Event()
+
+    async def read_bounds_later(self: LogBounds, partition: int) -> tuple[int, int]:
+        if partition == 0:
+            await may_go_on.wait()
+        return await read_bounds(self, partition)
+
+    async def committed() -> set[int]:
+        offsets = await client.list_consumer_group_offsets(Topics(settings.topic_prefix).projector_group)
+        return {place.partition for place in offsets}
+
+    async def are_committed(*partitions: int) -> bool:
+        return await committed() >= {*partitions}
+
+    def has_lag(partition: int) -> bool:
+        found = projector.registry.get_sample_value("daybook_projector_lag_records", {"partition": str(partition)})
+        return found is not None
+
+    monkeypatch.setattr(LogBounds, "read_bounds", read_bounds_later)
+    await publish(settings, log)
+    async with admin(settings) as client, projecting(settings) as projector:
+        await until(lambda: has_lag(1) and has_lag(2), "the other partitions have a lag")
+        await until(lambda: are_committed(1, 2), "their offsets are committed")
+        assert not has_lag(0)
+        assert await committed() == {1, 2}
+        may_go_on.set()
+        await until(lambda: are_committed(0, 1, 2), "all offsets are committed")
+        assert has_lag(0)

@@ -30,9 +30,9 @@ async def monitor(
 async def _poll_kafka(consumer: LogConsumer, bounds: LogBounds, report: ProjectorReport) -> None:
     try:
         # An instance without partitions is normal, unless the reason is that the topic is missing.
-        if not consumer.projected_to:
+        if not consumer.partitions:
             await bounds.require_topic()
-        ends = await bounds.read_ends(consumer.projected_to)
+        ends = await bounds.read_ends(consumer.partitions)
         for partition, projected_to in consumer.projected_to.items():
             if partition in ends:
                 report.lag(partition, max(0, ends[partition] - projected_to))

@@ -56,7 +56,7 @@ class Worker:
     def __init__(self, partition: int, feed: Feed, context: WorkerContext) -> None:
         self.partition = partition
         self.feed = feed
-        self.projected_to = 0
+        self.projected_to: int | None = None
         self._context = context
         self._report = context.report
 

@@ -26,12 +26,14 @@ log = get_logger(__name__)
 
 
 class PartitionWorker(Protocol):
-    """Projects the records of its `feed`. `projected_to`: the offset after the last projected record."""
+    """Projects the records of its `feed`. `projected_to`: the offset after the last projected record; None until the
+    partition is taken over.
+    """
 
     feed: Feed
 
     @property
-    def projected_to(self) -> int: ...
+    def projected_to(self) -> int | None: ...
 
     async def run(self) -> None: ...
 
@@ -64,9 +66,15 @@ class LogConsumer(ConsumerRebalanceListener):
         self._committed_offsets: dict[TopicPartition, int] = {}
 
     @property
+    def partitions(self) -> list[int]:
+        """The assigned partitions."""
+        return list(self._workers)
+
+    @property
     def projected_to(self) -> dict[int, int]:
-        """For each assigned partition, the offset after the last projected record."""
-        return {partition: worker.projected_to for partition, worker in self._workers.items()}
+        """For each partition that is taken over, the offset after the last projected record."""
+        found = {partition: worker.projected_to for partition, worker in self._workers.items()}
+        return {partition: offset for partition, offset in found.items() if offset is not None}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Runs until `stop` is set; then each worker ends after its current batch. A worker's bug is raised here."""
