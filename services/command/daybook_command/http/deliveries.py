@@ -98,7 +98,9 @@ class Deliveries:
         """Publishes these commands after all, with all unanswered commands of their keys, because half of their wait is
         over. Returns when they are published, or cannot be.
         """
-        for key in dict.fromkeys(each.key for each in waiting if each.publishing is None):
+        for number, key in enumerate(dict.fromkeys(each.key for each in waiting if each.publishing is None)):
+            if number:
+                await asyncio.sleep(0)  # to withdraw a key's commands from a full queue takes about a millisecond
             self._start_publishing(self._fall_back(key, "half_wait"))
         tasks = {each.publishing for each in waiting if each.publishing is not None}
         if tasks:

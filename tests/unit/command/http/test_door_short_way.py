@@ -3,7 +3,7 @@ docs/architecture.md), and which it publishes after all. Over 250 lines, because
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -150,6 +150,27 @@ async def test_after_half_the_wait_the_command_is_published_as_it_is_and_answere
     (record,) = door.kafka.records
     kept = shards.given[0].record
     assert (record.key, record.value, tuple(record.headers)) == (kept.key, kept.value, kept.headers)
+
+
+async def test_other_tasks_get_a_turn_before_the_next_key_falls_back() -> None:
+    turns, turns_of_keys = 0, []
+
+    class Withdrawing(HeldShards):
+        def withdraw(self, partition: int, tickets: Collection[bytes]) -> Collection[bytes]:
+            turns_of_keys.append(turns)
+            return HeldShards.withdraw(self, partition, tickets)
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    door = door_with(Withdrawing())
+    others = asyncio.create_task(take_turns())
+    await door.send_batch([rename(id=id_, org_id=id_) for id_ in IDS[:3]])
+    others.cancel()
+    assert len(set(turns_of_keys)) == 3
 
 
 async def test_all_unanswered_commands_of_the_key_fall_back_in_order(shards: HeldShards) -> None:
