@@ -11,7 +11,7 @@ from daybook_infra.runtime.postgres.connections import Pool
 from daybook_infra.runtime.settings import Settings
 from support.driving import fresh_id
 from support.planted_rows import plant
-from support.projecting import until
+from support.projecting import is_lock_awaited, until
 from support.read_scene import ReadOrg, ReadScene, append, set_checkpoint
 from support.reading import ReadApi, following, serving
 
@@ -110,3 +110,17 @@ async def test_streams_end_if_rights_cannot_be_checked(
             assert stream.comments[-1] == "no_database"
         finally:
             await pool.execute("GRANT SELECT ON audit_log TO daybook_reader")
+
+
+async def test_streams_end_if_the_database_does_not_answer(
+    pool: Pool, settings: Settings, scene: ReadScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They do not wait for the time limit of the statement."""
+    monkeypatch.setattr("daybook_projector.read_api.stream.hub.UNCERTAIN_SECONDS", 0.5)
+    monkeypatch.setattr("daybook_projector.read_api.database.STATEMENT_SECONDS", 300.0)
+    async with serving(settings) as api, following(api, scene.own.path, f"user:{scene.own.owner}") as stream:
+        async with pool.acquire() as connection, connection.transaction():
+            await connection.execute("LOCK TABLE daybook.checkpoints")
+            await stream.until_ended()
+            assert await is_lock_awaited(pool)
+        assert stream.comments[-1] == "no_database"

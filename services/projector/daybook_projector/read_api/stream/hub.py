@@ -126,8 +126,11 @@ class Hub:
             self._end(self._streams(), End.STOPPING)
 
     async def _beat(self) -> None:
+        """Does not wait for the tick, which may wait long for an answer of the database."""
         while True:
             await asyncio.sleep(BEAT_SECONDS)
+            if time.monotonic() - self._asked_at > UNCERTAIN_SECONDS:
+                self._end(self._streams(), End.NO_DATABASE)
             for stream in self._streams():
                 stream.beat()
 
@@ -136,8 +139,6 @@ class Hub:
             await self._tick()
         except DatabaseAway as away:
             log.warning("streams_without_database", reason=str(away))
-            if time.monotonic() - self._asked_at > UNCERTAIN_SECONDS:
-                self._end(self._streams(), End.NO_DATABASE)
 
     async def _tick(self) -> None:
         positions = await self._reads.positions({channel.partition for channel in self._channels.values()})
