@@ -45,6 +45,23 @@ async def test_a_request_waits_until_a_position_is_in_the_tables(pool: Pool, api
     assert [(await each).status_code for each in waiting] == [200, 200, 204]
 
 
+async def test_a_header_that_names_two_positions_is_refused(api: ReadApi, scene: ReadScene) -> None:
+    """If one of them were ignored, the answer could lack one of the client's own writes."""
+    token = ("Authorization", f"Bearer {api.token(f'user:{scene.own.owner}')}")
+    for values in (("0.1", "0.99"), ("0.99", "0.1"), ("0.1", "0.1")):
+        headers = [token, *(("Daybook-After", value) for value in values)]
+        answer = await api.client.get(f"{scene.own.path}/members", headers=headers)
+        assert problem_of(answer) == (400, "INVALID_QUERY")
+
+
+async def test_white_space_around_a_position_in_a_header_is_ignored(api: ReadApi, scene: ReadScene) -> None:
+    path, principal = f"{scene.own.path}/members", f"user:{scene.own.owner}"
+    for value in ("0.1 ", "0.1\t", "0.1 \t "):
+        assert (await api.get(path, principal, {"Daybook-After": value})).status_code == 200
+        assert (await api.get(path, principal, {"Daybook-After": value}, after="0.1")).status_code == 200
+    assert problem_of(await api.get(path, principal, {"Daybook-After": "0. 1"})) == (400, "INVALID_QUERY")
+
+
 async def test_a_position_that_is_not_projected_in_time_is_504(
     pool: Pool, settings: Settings, scene: ReadScene
 ) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from daybook_infra.runtime.postgres.connections import Pool
 from daybook_infra.runtime.settings import Settings
+from support.door_doubles import problem_of
 from support.driving import fresh_id
 from support.planted_rows import plant
 from support.projecting import is_lock_awaited, until
@@ -124,3 +125,25 @@ async def test_streams_end_if_the_database_does_not_answer(
             await stream.until_ended()
             assert await is_lock_awaited(pool)
         assert stream.comments[-1] == "no_database"
+
+
+async def test_a_stream_resumes_after_an_id_with_white_space_after_it(api: ReadApi, scene: ReadScene) -> None:
+    org = scene.own
+    reader, writer = await asyncio.open_connection(api.client.base_url.host, api.client.base_url.port)
+    try:
+        head = f"GET {org.path}/audit-log/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {api.token('service:s')}"
+        writer.write(f"{head}\r\nLast-Event-ID: 0.10 \t\r\n\r\n".encode())
+        async with asyncio.timeout(20):
+            assert b" 200 " in await reader.readline()
+            await reader.readuntil(b"id: 0.10\n")
+            await reader.readuntil(b"id: 0.11\n")
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_a_stream_with_two_ids_is_refused(api: ReadApi, scene: ReadScene) -> None:
+    token = ("Authorization", f"Bearer {api.token('service:s')}")
+    headers = [token, ("Last-Event-ID", "0.1"), ("Last-Event-ID", "0.2")]
+    answer = await api.client.get(f"{scene.own.path}/audit-log/stream", headers=headers)
+    assert problem_of(answer) == (400, "INVALID_QUERY")

@@ -35,7 +35,7 @@ from daybook_projector.read_api.reader import Reader, reader_of
 from daybook_projector.read_api.resource import Resource
 from daybook_projector.read_api.resources import RESOURCES
 
-AFTER_HEADER: Final = "daybook-after"
+AFTER_HEADER: Final = "Daybook-After"
 POSITION_PATH: Final = "/v1/positions/{position}"
 Endpoint = Callable[..., Awaitable[Response]]
 
@@ -102,7 +102,7 @@ class ReadRoutes:
 
     async def _wait(self, request: Request, parameter: str | None) -> bool:
         """Waits for the position that the request names, and returns whether it names one."""
-        header = request.headers.get(AFTER_HEADER)
+        header = only_header(request, AFTER_HEADER)
         if header is not None and parameter is not None and header != parameter:
             raise refusal(Code.INVALID_QUERY, "after, Daybook-After: must be the same position if both are given")
         text = parameter if header is None else header
@@ -156,6 +156,14 @@ def refuse_repeated(names: Sequence[str]) -> None:
     """
     if len(set(names)) < len(names):
         raise refusal(Code.INVALID_QUERY, "a parameter is given more than once")
+
+
+def only_header(request: Request, name: str) -> str | None:
+    """The value of a header, without the white space around it (RFC 9110, section 5.5). Refuses a repeated header."""
+    values = request.headers.getlist(name)
+    if len(values) > 1:
+        raise refusal(Code.INVALID_QUERY, f"the header {name} is given more than once")
+    return values[0].strip(" \t") if values else None
 
 
 async def invalid_query(_: Request, error: Exception) -> Response:

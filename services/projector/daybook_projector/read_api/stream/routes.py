@@ -24,7 +24,7 @@ from daybook_projector.read_api.parameters import POSITION_PATTERN
 from daybook_projector.read_api.positions import Position, parse_position
 from daybook_projector.read_api.reader import Reader, reader_of
 from daybook_projector.read_api.resources import AUDIT_LOG
-from daybook_projector.read_api.routes import ReadDependencies, authenticator
+from daybook_projector.read_api.routes import ReadDependencies, authenticator, only_header
 from daybook_projector.read_api.stream import log_reads
 from daybook_projector.read_api.stream.events import entry_event, opening
 from daybook_projector.read_api.stream.hub import Hub, TooManyStreams
@@ -32,7 +32,7 @@ from daybook_projector.read_api.stream.open_stream import End, OpenStream
 from daybook_projector.read_api.stream.response import StreamResponse, TokenWatch
 
 PATH: Final = f"{AUDIT_LOG.path}/stream"
-LAST_EVENT_ID: Final = "last-event-id"
+LAST_EVENT_ID: Final = "Last-Event-ID"
 # In place of a position: begin with the org's first entry.
 START: Final = "start"
 START_PATTERN: Final = rf"{POSITION_PATTERN}|^{START}$"
@@ -82,7 +82,7 @@ class StreamRoutes:
             raise not_found()
         partition = partition_of(org_id, self._deps.settings.partitions)
         # A browser that reconnects sends its first URL again, and the id of the last event that it has seen.
-        after = _parse_after(request.headers.get(LAST_EVENT_ID) or query.after, partition)
+        after = _parse_after(only_header(request, LAST_EVENT_ID) or query.after, partition)
         self._reserve(reader)
         try:
             found = await self._start(reader, org_id, partition, after)
