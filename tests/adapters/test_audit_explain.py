@@ -101,6 +101,16 @@ async def test_the_org_option_limits_the_search_to_the_orgs_partition(
     assert found.history.row is not None
 
 
+async def test_a_wrong_org_is_not_taken_for_tampering(settings: Settings, rows: dict[RowKey, Origins]) -> None:
+    _, (org_id,) = a_row(rows, "orgs")
+    arguments = ("orgs", org_id, "--org", NOBODY, "--from", "audit_log")
+    told, printed = await run(settings, *arguments), await run(settings, *arguments, "--json")
+    place = f"partition {partition_of(NOBODY, PARTITIONS)} of org {NOBODY}, given with --org"
+    no_entry = f"no entry made a row public.orgs {org_id} (read: {place}, from audit_log)\n"
+    assert told == Completed(1, "", no_entry)
+    assert (printed.code, printed.stderr, json.loads(printed.stdout)["live_row_agrees"]) == (1, no_entry, None)
+
+
 async def test_a_row_that_no_entry_made_is_searched_in_all_partitions(settings: Settings) -> None:
     missing = await run(settings, "dlq_events", NOBODY, "--from", "audit_log")
     assert (missing.code, missing.stdout) == (1, "")

@@ -140,6 +140,8 @@ async def test_with_external_users_no_right_on_schema_auth_is_needed(fresh_setti
         for arguments in READING:
             code, output = await run(auditor(roles), *arguments)
             assert code == 0, output
+        code, output = await run(auditor(roles), "audit", "explain", "auth.users", user(1))
+        assert (code, output.startswith(f"no entry made a row auth.users {user(1)} ")) == (1, True), output
 
 
 @pytest.fixture(scope="module")

@@ -70,7 +70,7 @@ async def _explain(table: str, key: tuple[str, ...], org_id: str | None, log: "L
 def _print(explained: "Explained", *, as_json: bool) -> int:
     from daybook_projector.audit.reports.explain_text import TAMPERED, explained_json, print_explained
 
-    if not explained.is_live_same:
+    if explained.is_live_same is False:
         click.echo(f"note: {TAMPERED}", err=True)
     if as_json:
         click.echo(json.dumps(explained_json(explained), indent=2, ensure_ascii=False))

@@ -28,7 +28,7 @@ Show = Callable[[int, str], AbstractContextManager[Callable[[int], None]]]
 @dataclass(frozen=True, slots=True)
 class Explained:
     """`until`: the last projected position of each partition that was read. `is_live_same`: whether the live row is
-    what the log says.
+    what the log says; None if this was not compared.
     """
 
     name: RowName
@@ -36,7 +36,7 @@ class Explained:
     search: Search
     log: LogName
     until: Mapping[int, int]
-    is_live_same: bool
+    is_live_same: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +59,20 @@ async def explain_row(settings: Settings, name: RowName, org_id: str | None, log
             # A row that was tampered with may name the wrong org.
             search = everywhere(settings.partitions)
             history = await reading(search)
-        with translated():
-            live = await live_row(snapshot.connection, name)
-        is_same = _jcs(name.projection, history.row) == (None if live is None else live.row)
-        if name.projection is AUTH_USERS and settings.users != "managed":
-            is_same = True
+        is_same = None
+        if _is_comparable(settings, name, search, history, org_id):
+            with translated():
+                live = await live_row(snapshot.connection, name)
+            is_same = _jcs(name.projection, history.row) == (None if live is None else live.row)
         until = {partition: _end(snapshot, partition) for partition in search.partitions}
         return Explained(name, history, search, log, until, is_same)
+
+
+def _is_comparable(settings: Settings, name: RowName, search: Search, history: RowHistory, org_id: str | None) -> bool:
+    """External users belong to the identity provider. A row without entries of the given org may belong to another."""
+    if name.projection is AUTH_USERS and settings.users != "managed":
+        return False
+    return bool(history.steps) or org_id is None or search.org_id != org_id
 
 
 async def _read(
