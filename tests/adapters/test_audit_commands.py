@@ -11,7 +11,7 @@ from daybook_infra.runtime.settings import Settings
 from support.auditing import unguarded
 from support.logbook import log_with, org, project
 from support.projecting import projecting, publish, until_projected
-from support.shell import run_daybook
+from support.shell import Completed, run_daybook
 
 ORG = org(1)
 FULL_DISK = Path("/dev/full")
@@ -97,3 +97,9 @@ async def test_no_certificate_is_written_for_one_org(settings: Settings) -> None
     refused = await run_daybook(settings, "audit", "verify", "--org", project(1), "--json")
     assert refused.code == 2
     assert "--org gives no certificate" in refused.stderr
+
+
+@pytest.mark.parametrize("scopes", [(), ("--scope", "topic"), ("--scope", "tables")])
+async def test_an_org_without_entries_cannot_be_checked(settings: Settings, scopes: tuple[str, ...]) -> None:
+    refused = await run_daybook(settings, "audit", "verify", "--org", project(1), *scopes)
+    assert refused == Completed(2, "", f"could not check: org {project(1)} has no entries: is the id right?\n")

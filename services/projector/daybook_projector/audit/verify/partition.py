@@ -62,6 +62,7 @@ class PartitionCheck:
         )
         self._chain.go_on_from(task.start.head, task.start.digest, task.start.offset)
         self._unfoldable: str | None = None
+        self._wanted = 0
 
     async def run(self) -> PartitionReport:
         rows = None if self._table is None else self._table_rows(self._table)
@@ -106,6 +107,7 @@ class PartitionCheck:
 
     def _take(self, page: Sequence[Followed]) -> None:
         self._progress(len(page))
+        self._wanted += len(page)
         for each in page:
             if each.finding is not None:
                 self._findings.add(each.finding)
@@ -161,6 +163,7 @@ class PartitionCheck:
             unfoldable=self._unfoldable,
             findings=tuple(self._findings.listed),
             unlisted=self._findings.unlisted,
+            wanted=self._task.start.entries + self._wanted,
         )
 
 

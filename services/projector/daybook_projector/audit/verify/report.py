@@ -47,6 +47,8 @@ class PartitionReport:
     """Why the tables cannot be compared with this partition's entries."""
     findings: tuple[Finding, ...] = ()
     unlisted: int = 0
+    wanted: int = 0
+    """How many entries were checked: all, or those of the one org that is verified."""
 
 
 @dataclass(frozen=True, slots=True)
