@@ -202,7 +202,7 @@ async def test_the_diff_shows_the_first_changes_and_counts_the_rest(
     [
         (),
         ("--drop", "--as-of", "0.0"),
-        ("--drop", "--diff"),
+        *(("--drop", *other) for other in (("--diff",), ("--replace",), ("--limit", "20"), ("--from", "topic"))),
         ("--diff", "--as-of", "0.0", "--replace"),
         ("--diff", "--as-of", "0.0", "--schema", "x"),
         ("--as-of", "0.0", "--json"),

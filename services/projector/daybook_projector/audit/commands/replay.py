@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import click
+from click.core import ParameterSource
 
 from daybook_infra.operations.commands.interruptible import run_interruptibly
 from daybook_infra.operations.commands.progress import progress
@@ -96,7 +97,7 @@ def replay(  # noqa: PLR0913 - one for each option
 
     Exits with 0 when done, with 2 if it cannot be done, and with 130 if interrupted, which leaves nothing behind.
     """
-    _check_usage(as_of, drop=drop, diff=diff, makes=replace or schema is not None, narrows=org is not None)
+    _check_usage(as_of, drop=drop, diff=diff, makes=replace or schema is not None)
     if as_json and not diff:
         raise click.UsageError("--json needs --diff")
     org_id = None if org is None else str(org)
@@ -115,13 +116,18 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
         sys.exit(INTERRUPTED)
 
 
-def _check_usage(as_of: tuple[str, ...], *, drop: bool, diff: bool, makes: bool, narrows: bool) -> None:
-    if drop and (as_of or diff or narrows):
+def _check_usage(as_of: tuple[str, ...], *, drop: bool, diff: bool, makes: bool) -> None:
+    if drop and not _given_options() <= {"drop", "schema"}:
         raise click.UsageError("--drop allows no other option than --schema")
     if not drop and not as_of:
         raise click.UsageError("give --as-of with a time or a position, or give --drop")
     if diff and makes:
         raise click.UsageError("--diff makes no schema: leave out --schema and --replace")
+
+
+def _given_options() -> set[str]:
+    context = click.get_current_context()
+    return {name for name in context.params if context.get_parameter_source(name) is not ParameterSource.DEFAULT}
 
 
 async def _replay(options: Options) -> None:
