@@ -102,4 +102,6 @@ async def test_no_certificate_is_written_for_one_org(settings: Settings) -> None
 @pytest.mark.parametrize("scopes", [(), ("--scope", "topic"), ("--scope", "tables")])
 async def test_an_org_without_entries_cannot_be_checked(settings: Settings, scopes: tuple[str, ...]) -> None:
     refused = await run_daybook(settings, "audit", "verify", "--org", project(1), *scopes)
-    assert refused == Completed(2, "", f"could not check: org {project(1)} has no entries: is the id right?\n")
+    assert refused == Completed(
+        2, "", f"could not check: org {project(1)} has no projected entries: is the id right?\n"
+    )

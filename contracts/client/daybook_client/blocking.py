@@ -18,15 +18,7 @@ from daybook_client.command import Command, Id, new_id_of
 from daybook_client.daybook import DEADLINE_SECONDS, NO_READ_URL, org_uuid
 from daybook_client.defaults import given, optional, secret
 from daybook_client.errors import ClientError, CredentialsRefused, Misuse, NotVisible
-from daybook_client.http.blocking_session import (
-    BlockingSession,
-    BlockingToken,
-    attempt,
-    wait_for_position,
-    wait_until_shown,
-)
-from daybook_client.http.blocking_stream import stream_entries
-from daybook_client.http.stream_place import StreamPlace
+from daybook_client.extras import needing
 from daybook_client.items import LogEntry
 from daybook_client.lanes import HELD_BACK
 from daybook_client.outcomes import Rejected, Unknown
@@ -34,6 +26,17 @@ from daybook_client.positions import parse_starts
 from daybook_client.transport import ATTEMPT_SECONDS, log_attempt
 from daybook_contracts.codes import Code
 from daybook_contracts.results import EntryRef
+
+with needing("http"):
+    from daybook_client.http.blocking_session import (
+        BlockingSession,
+        BlockingToken,
+        attempt,
+        wait_for_position,
+        wait_until_shown,
+    )
+    from daybook_client.http.blocking_stream import stream_entries
+    from daybook_client.http.stream_place import StreamPlace
 
 __all__ = [
     "Accepted",

@@ -10,9 +10,6 @@ _NOT_IN_REQUEST_HASH: Final = frozenset({"message", "error", "error_message", "r
 these fields are the same request.
 """
 
-ADDED_VALUES: Final = 3
-"""The normal form always has `id`, `org_id` and `actor_user_id`, so it may have this many values more than the text."""
-
 
 def data_json(command: Command) -> bytes:
     """The JCS bytes of the normalised data."""

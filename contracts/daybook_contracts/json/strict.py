@@ -13,7 +13,7 @@ from typing import Any, Final
 import orjson
 
 from daybook_contracts.json.counts import has_members, has_more_values
-from daybook_contracts.limits import DEPTH, ENVELOPE_BYTES, ENVELOPE_VALUES, MAX_SAFE_INTEGER
+from daybook_contracts.limits import ADDED_VALUES, DEPTH, ENVELOPE_BYTES, ENVELOPE_VALUES, MAX_SAFE_INTEGER
 
 _STRING: Final = re.compile(rb'"([^"\\]*+(?:\\.[^"\\]*+)*+)"([ \t\r\n]*+:)?', re.DOTALL)
 
@@ -59,7 +59,7 @@ def parse_loosely(raw: bytes) -> Any:
     """The value of a refused text, read as leniently as possible, with objects as Members. None if the text cannot be
     read or is too large.
     """
-    if len(raw) > ENVELOPE_BYTES or has_more_values(raw, ENVELOPE_VALUES):
+    if len(raw) > ENVELOPE_BYTES or has_more_values(raw, ENVELOPE_VALUES + ADDED_VALUES):
         return None
     try:
         return json.loads(raw.decode("utf-8-sig", "replace"), object_pairs_hook=Members, parse_int=float)

@@ -17,6 +17,7 @@ except Misuse as misuse:
     print(misuse)
 """
 HTTP, KAFKA = 'Daybook.over_http("http://a:1")', 'Daybook.over_kafka("a:1", principal="service:shop")'
+BLOCKING = "import daybook_client.blocking"
 READING = 'Daybook.over_kafka("a:1", principal="service:shop", read_url="http://a:2")'
 
 
@@ -29,7 +30,7 @@ def printed(package: str, call: str) -> str:
 
 @pytest.mark.parametrize(
     ("package", "call", "extra"),
-    [("httpx", HTTP, "http"), ("httpx", READING, "http"), ("aiokafka", KAFKA, "kafka")],
+    [("httpx", HTTP, "http"), ("httpx", READING, "http"), ("httpx", BLOCKING, "http"), ("aiokafka", KAFKA, "kafka")],
 )
 def test_the_missing_extra_is_named(package: str, call: str, extra: str) -> None:
     assert printed(package, call) == f"{package} is not installed: install daybook-client[{extra}]\n"

@@ -12,8 +12,8 @@ LONGEST_WAIT_SECONDS: Final = 10
 """How long one request asks the server to wait."""
 SPARE_SECONDS: Final = 2.0
 """How much longer than the server's wait the answer may take."""
-GRACE_SECONDS: Final = 0.1
-"""How long after the end of the whole wait the answer may come: the server answers when the wait is over."""
+GRACE_SECONDS: Final = 0.5
+"""How long after the end of the whole wait the answer may come. A wait of 0 s needs time to connect."""
 PAUSE_SECONDS: Final = 0.2
 
 

@@ -102,8 +102,8 @@ class KafkaTransport:
             return [refused for _ in requests]
         try:
             fates = await self._fates(exchange, ends_at)
-            await exchange.wait(fates, ends_at - loop.time())
             not_published = Again(connected.fault or AWAY)
+            await exchange.wait(fates, ends_at - loop.time())
             return [_answer(*each, not_published) for each in zip(fates, exchange.replies, strict=True)]
         finally:
             exchange.end()

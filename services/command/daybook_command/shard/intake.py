@@ -12,11 +12,11 @@ from daybook_command.shard.events import OverdueRun
 from daybook_command.shard.records import CommandRecord, DoorRecord
 from daybook_contracts.codes import Code
 from daybook_contracts.commands.faults import InvalidCommand
-from daybook_contracts.commands.normalised import ADDED_VALUES
 from daybook_contracts.commands.parse import parse_command
 from daybook_contracts.commands.registry import Command
 from daybook_contracts.commands.syncs import FailSync, FailSyncData
 from daybook_contracts.entries.identity import Identity, Scope, timeout_command_id
+from daybook_contracts.limits import ADDED_VALUES
 from daybook_contracts.routing import partition_of
 from daybook_contracts.senders.actor import with_actor
 from daybook_contracts.senders.principals import DAYBOOK, InvalidPrincipal, Principal, parse_publisher

@@ -108,7 +108,7 @@ def _verify(
     request = run.Request(frozenset(scopes) or None, None if earlier is None else earlier.starts(), org_id)
     verified = run_interruptibly(run.verify(server_settings(), request, _progress))
     if org_id is not None and not verified.findings and not any(each.wanted for each in verified.partitions):
-        raise DaybookError(f"org {org_id} has no entries: is the id right?")
+        raise DaybookError(f"org {org_id} has no projected entries: is the id right?")
     certificate = _certificate(verified, earlier)
     is_written = certificate_file is None or _write(certificate_file, certificate)
     for line in [certificate.decode()] if as_json else verified_lines(verified):
