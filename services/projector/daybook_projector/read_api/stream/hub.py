@@ -24,7 +24,7 @@ TICK_SECONDS: Final = 0.05
 RIGHTS_SECONDS: Final = 1.0
 # How often a stream without new entries gets a comment.
 BEAT_SECONDS: Final = 1.0
-# All streams end if the database could not be asked about rights for this long.
+# All streams end if no tick has succeeded for this long since one began.
 UNCERTAIN_SECONDS: Final = 3.0
 MAX_STREAMS: Final = 1_000
 MAX_STREAMS_OF_ONE: Final = 20
@@ -60,6 +60,8 @@ class Hub:
         self._channels: dict[str, _Channel] = {}
         self._seen: dict[int, int] = {}
         self._asked_at = time.monotonic()
+        # When the first tick began that has not succeeded. None while all ticks succeed, however slowly.
+        self._unanswered_since: float | None = None
         self._followed = asyncio.Event()
         self._stopping = False
 
@@ -92,6 +94,8 @@ class Hub:
         channel.streams.add(stream)
         if len(self._channels) == 1 and len(channel.streams) == 1:
             self._asked_at = time.monotonic()
+            if self._unanswered_since is not None:
+                self._unanswered_since = self._asked_at
         self._followed.set()
 
     def leave(self, stream: OpenStream) -> None:
@@ -114,11 +118,12 @@ class Hub:
                 followed.cancel()
                 started = time.monotonic()
                 await self._tick_or_note()
-                # The pause is at least as long as the tick, so ticks take at most half of the time.
+                # The pause is at least as long as the tick, so ticks take at most half of the time. It is shorter after
+                # a tick that waited long in vain.
                 spent = time.monotonic() - started
                 self._metrics.tick_seconds.observe(spent)
-                pause = max(TICK_SECONDS - spent, spent)
-                await asyncio.wait({stopping}, timeout=pause)
+                rest = spent if self._unanswered_since is None else min(spent, RIGHTS_SECONDS)
+                await asyncio.wait({stopping}, timeout=max(TICK_SECONDS - spent, rest))
         finally:
             stopping.cancel()
             beating.cancel()
@@ -129,16 +134,21 @@ class Hub:
         """Does not wait for the tick, which may wait long for an answer of the database."""
         while True:
             await asyncio.sleep(BEAT_SECONDS)
-            if time.monotonic() - self._asked_at > UNCERTAIN_SECONDS:
+            since = self._unanswered_since
+            if since is not None and time.monotonic() - since > UNCERTAIN_SECONDS:
                 self._end(self._streams(), End.NO_DATABASE)
             for stream in self._streams():
                 stream.beat()
 
     async def _tick_or_note(self) -> None:
+        if self._unanswered_since is None:
+            self._unanswered_since = time.monotonic()
         try:
             await self._tick()
         except DatabaseAway as away:
             log.warning("streams_without_database", reason=str(away))
+        else:
+            self._unanswered_since = None
 
     async def _tick(self) -> None:
         positions = await self._reads.positions({channel.partition for channel in self._channels.values()})
