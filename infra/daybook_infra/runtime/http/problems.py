@@ -1,7 +1,6 @@
 """Answers every refusal of an API as problem+json (RFC 9457), including refusals by the framework."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from http import HTTPMethod
 from typing import Final
 
 from fastapi import FastAPI
@@ -17,8 +16,8 @@ from daybook_infra.runtime.errors import DatabaseAway
 from daybook_infra.runtime.logs import get_logger
 
 PROBLEM_JSON: Final = "application/problem+json"
-# Static files name no methods in their refusals.
-STATIC_METHODS: Final = "GET, HEAD"
+# All methods of the apps' routes. A refusal tries each of them on all routes, so others would only cost time.
+METHODS: Final = ("GET", "HEAD")
 # For Retry-After. A restart of Kafka, PostgreSQL or the key server takes seconds; a quarantine needs an operator.
 RETRY_SECONDS: Final = 2
 QUARANTINE_SECONDS: Final = 60
@@ -79,7 +78,8 @@ def _framework_refusal(app: FastAPI) -> Callable[[Request, Exception], Awaitable
                 rejected = problem(Code.NOT_FOUND, f"There is nothing at {request.url.path}.")
             case 405:
                 rejected = problem(Code.NOT_FOUND, f"{request.method} is not supported here.", status=405)
-                headers = {"Allow": STATIC_METHODS, **(headers or {}), **_allow(app, request.scope)}
+                # Static files name no methods in their refusals.
+                headers = {"Allow": ", ".join(METHODS), **(headers or {}), **_allow(app, request.scope)}
             case status:
                 rejected = problem(Code.INVALID_COMMAND, error.detail, status=status)
         return problem_response(rejected, headers)
@@ -93,11 +93,11 @@ def _allow(app: FastAPI, scope: Scope) -> dict[str, str]:
     """
     routes = [route for route in app.routes if not isinstance(route, Mount)]
     found = [
-        method.value
-        for method in HTTPMethod
-        if any(route.matches({**scope, "method": method.value})[0] is Match.FULL for route in routes)
+        method
+        for method in METHODS
+        if any(route.matches({**scope, "method": method})[0] is Match.FULL for route in routes)
     ]
-    return {"Allow": ", ".join(sorted(found))} if found else {}
+    return {"Allow": ", ".join(found)} if found else {}
 
 
 async def _client_gone(_: Request, __: Exception) -> Response:

@@ -1,16 +1,20 @@
 """All HTTP apps: trailing slashes, HEAD, and the methods that a refusal names."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 import httpx
 import pytest
+from fastapi import APIRouter, FastAPI
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
-from starlette.types import ASGIApp
+from starlette.responses import Response
+from starlette.routing import Match, Mount, Route
+from starlette.types import ASGIApp, Scope
 
 from daybook_infra.runtime.health import Health
+from daybook_infra.runtime.http.problems import METHODS, install
 from daybook_infra.runtime.http.sites import sites
 from daybook_infra.runtime.settings import Settings
 from daybook_projector.http.app import create_app
@@ -89,3 +93,39 @@ async def test_a_refused_method_of_the_command_routes_is_answered_with_post() ->
     async with client_of("command") as client:
         for path in ("/v1/commands", "/v1/commands:batch"):
             assert (await client.get(path)).headers["allow"] == "POST"
+
+
+@pytest.mark.parametrize("service", SERVICES[:-1])
+async def test_all_methods_of_the_routes_are_tried_for_a_refusal(service: str) -> None:
+    async with client_of(service) as client:
+        assert isinstance(client._transport, httpx.ASGITransport)
+        app = client._transport.app
+        assert isinstance(app, FastAPI)
+        methods = {method for route in routes_of(app.router) for method in route.methods or ()}
+    assert methods == {*METHODS}
+
+
+def routes_of(router: APIRouter) -> Iterator[Route]:
+    """Without those of static files."""
+    for route in router.routes:
+        included = getattr(route, "original_router", None)
+        if included is not None:
+            yield from routes_of(included)
+        elif not isinstance(route, Mount):
+            assert isinstance(route, Route)
+            yield route
+
+
+async def test_a_refusal_tries_no_other_methods() -> None:
+    tried = []
+
+    class NotedRoute(Route):
+        def matches(self, scope: Scope) -> tuple[Match, Scope]:
+            tried.append(scope["method"])
+            return super().matches(scope)
+
+    app = FastAPI(routes=[NotedRoute("/", lambda _: Response())])
+    install(app)
+    async with client_for(app) as client:
+        assert (await client.delete("/")).headers["allow"] == "GET, HEAD"
+    assert {*tried} == {"DELETE", *METHODS}
