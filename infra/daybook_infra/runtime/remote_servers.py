@@ -31,8 +31,15 @@ def find_address_fault(url: str) -> str | None:
         parts = None
     if parts is None or not all(map(_is_address, parts.netloc.rpartition("@")[2].split(","))):
         return "is not an address: expected postgresql://user:password@host:port/name"
-    options = parse_qs(parts.query)
-    unreadable = [name for name in _FILE_OPTIONS if name in options and not os.access(options[name][-1], os.R_OK)]
+    return None
+
+
+def find_file_fault(url: str) -> str | None:
+    """Which file of a database's address cannot be read; None if all can be, or if the address demands no TLS."""
+    options = {name: values[-1] for name, values in parse_qs(urlsplit(url).query).items()}
+    if options.get("sslmode") == "disable":
+        return None
+    unreadable = [name for name in _FILE_OPTIONS if name in options and not os.access(options[name], os.R_OK)]
     return f"{unreadable[0]} names a file that cannot be read" if unreadable else None
 
 

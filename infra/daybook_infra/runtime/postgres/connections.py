@@ -5,6 +5,7 @@ connections out.
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from daybook_infra.runtime.errors import DatabaseAway, DatabaseRefuses, SettingsError
+from daybook_infra.runtime.remote_servers import find_file_fault
 from daybook_infra.runtime.settings import Settings, env_name, require_database
 
 CONNECT_SECONDS = 10.0
@@ -153,8 +155,10 @@ def _server_name(settings: Settings) -> str:
 
 
 def _connection_options(settings: Settings, application: str, statement_seconds: float) -> dict[str, Any]:
+    url = require_database(settings)
+    _check_files(url, "admin_database_url" if url == settings.admin_database_url.get_secret_value() else "database_url")
     return {
-        "dsn": require_database(settings),
+        "dsn": url,
         "timeout": CONNECT_SECONDS,
         "command_timeout": statement_seconds + GRACE_SECONDS if statement_seconds else None,
         # Decisions need current rows, and a standby lags behind.
@@ -171,6 +175,16 @@ def _connection_options(settings: Settings, application: str, statement_seconds:
             "jit": "off",
         },
     }
+
+
+@cache
+def _check_files(url: str, setting: str) -> None:
+    """Raises SettingsError. Once the files of an address were readable, they are not checked again: a file that is
+    being replaced must not end a running service.
+    """
+    fault = find_file_fault(url)
+    if fault is not None:
+        raise SettingsError(f"{env_name(setting)}: {fault}")
 
 
 def _is_of_lost_connection(error: asyncpg.InterfaceError) -> bool:

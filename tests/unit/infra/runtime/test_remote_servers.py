@@ -33,15 +33,6 @@ def test_an_invalid_address_is_refused(rest: str) -> None:
     assert "hush" not in refusal
 
 
-@pytest.mark.parametrize("option", ["sslrootcert", "sslcert", "sslkey", "sslcrl"])
-def test_a_file_of_the_address_that_cannot_be_read_is_refused(tmp_path: Path, option: str) -> None:
-    file = tmp_path / "absent.pem"
-    url = f"postgresql://daybook:hush@127.0.0.1/daybook?sslmode=verify-full&{option}={file}"
-    assert refusal_of(DAYBOOK_DATABASE_URL=url) == f"DAYBOOK_DATABASE_URL: {option} names a file that cannot be read"
-    file.touch()
-    assert load_with(DAYBOOK_DATABASE_URL=url).database_url.get_secret_value() == url
-
-
 @pytest.mark.parametrize("servers", ["h:65536", "h:0", "h:abc", "h:", ",", "h:9092,h:1:2", "PLAINTEXT://h:9092"])
 def test_invalid_kafka_servers_are_refused(servers: str) -> None:
     refusal = refusal_of(DAYBOOK_KAFKA_BOOTSTRAP=servers)
