@@ -18,10 +18,15 @@ class LogChanged(Exception):
 
 def check_bounds(next_offset: int, log_start: int, log_end: int) -> None:
     """Raises LogChanged if the log has lost its beginning, or if it ends before the last projected record."""
-    if log_start > 0:
-        raise LogChanged(f"the log starts at offset {log_start}, not at 0")
+    check_start(log_start)
     if log_end < next_offset:
         raise LogChanged(f"the log ends at offset {log_end}, before the checkpoint's {next_offset}")
+
+
+def check_start(log_start: int) -> None:
+    """Raises LogChanged if the log has lost its beginning."""
+    if log_start > 0:
+        raise LogChanged(f"the log starts at offset {log_start}, not at 0")
 
 
 def check_head(head: Head, head_offset: int, partition: int, value: bytes | None) -> None:

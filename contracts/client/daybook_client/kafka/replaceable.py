@@ -86,7 +86,9 @@ class ReplaceableProducer:
 
 
 class ReplaceableConsumer:
-    """A consumer without a group, for one task at a time. `start_seconds` bounds its start."""
+    """A consumer without a group, for one task at a time. `start_seconds` bounds its start. If Kafka no longer has the
+    offset that is to be read, that is a failure: the consumer does not go on elsewhere.
+    """
 
     def __init__(self, connection: KafkaConnection, client_id: str, *, start_seconds: float) -> None:
         self._connection = connection
@@ -109,7 +111,8 @@ class ReplaceableConsumer:
     async def _get(self) -> AIOKafkaConsumer:
         if self._consumer is None:
             async with asyncio.timeout(self._start_seconds):
-                self._consumer = await kafka.start(kafka.consumer(self._connection, self._client_id, bulk=True))
+                consumer = kafka.consumer(self._connection, self._client_id, bulk=True, reset="none")
+                self._consumer = await kafka.start(consumer)
         return self._consumer
 
     async def stop(self) -> None:

@@ -76,20 +76,27 @@ class EffectRunner:
         failpoint("amid-takeover")
         return LogOpened(checkpoint, *await self.retry("kafka", lambda: self._reader.read_bounds(partition)))
 
-    async def read_log(self, partition: int, opened: LogOpened, fold: Callable[[LogRead], bool]) -> None:
-        """Gives `fold` one slice of the log after another, until it returns False. Reads the log of one partition at a
-        time. Between retries, other partitions can be read. Each slice waits for its turn.
+    async def read_log(self, partition: int, opened: LogOpened, give: Callable[[LogOpened | LogRead], bool]) -> None:
+        """Gives `give` one slice of the log after another, until it returns False. Reads the log of one partition at a
+        time. Between retries, other partitions can be read. Each slice waits for its turn. If a read has failed and the
+        log has lost its beginning, gives the log's new bounds instead of further slices.
         """
-        position = opened.checkpoint.first_to_read
+        position, retrying = opened.checkpoint.first_to_read, False
 
         async def read_on() -> None:
-            nonlocal position
+            nonlocal position, retrying
             async with self._takeover_lock:
+                if retrying:
+                    log_start, log_end = await self._reader.read_bounds(partition)
+                    if log_start > 0:
+                        give(LogOpened(opened.checkpoint, log_start, log_end))
+                        return
+                retrying = True  # if this is called again
                 while position < opened.log_end:
                     read = await self._reader.read_slice(partition, position, opened.log_end)
                     position = read.next_offset
                     await self.turns.wait()
-                    if not fold(read):
+                    if not give(read):
                         return
 
         await self.retry("kafka", read_on)
@@ -99,7 +106,7 @@ class EffectRunner:
         return await self.retry("kafka", self._reader.read_ends)
 
     async def read_gap(self, partition: int, gap: ReadGap) -> GapRead:
-        return GapRead(await self.retry("kafka", lambda: self._reader.read_range(partition, gap.start, gap.stop)))
+        return await self.retry("kafka", lambda: self._reader.read_range(partition, gap.start, gap.stop))
 
     async def find_overdue_runs(self) -> dict[int, RunsOverdue]:
         """Waits until the next look-up is due, and returns the overdue runs of each partition."""

@@ -10,7 +10,7 @@ from daybook_command.engine.assignment import Assignment, CommandConsumer, retak
 from daybook_command.engine.effect_runner import EffectRunner
 from daybook_command.engine.report import EngineReport
 from daybook_command.engine.tails import Tails
-from daybook_command.shard.events import EndsRead, Event, LogRead, TopicRead
+from daybook_command.shard.events import EndsRead, Event, LogOpened, LogRead, TopicRead
 from daybook_command.shard.state import WITHOUT_MEMORY, ShardPhase
 
 
@@ -35,12 +35,14 @@ class Takeovers:
             assignment.started = True
         self.deliver(assignment, opened)
 
-        def fold(read: LogRead) -> bool:
-            self.deliver(assignment, replace(read, elsewhere=self.tails.elsewhere(partition)))
+        def give(event: LogOpened | LogRead) -> bool:
+            if isinstance(event, LogRead):
+                event = replace(event, elsewhere=self.tails.elsewhere(partition))
+            self.deliver(assignment, event)
             return shard.phase is ShardPhase.TAKING_OVER
 
         if shard.phase is ShardPhase.TAKING_OVER:
-            await self.runner.read_log(partition, opened, fold)
+            await self.runner.read_log(partition, opened, give)
         if shard.phase in WITHOUT_MEMORY:
             return
         if shard.held is None:

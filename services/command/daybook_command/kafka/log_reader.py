@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from daybook_client.kafka.replaceable import ReplaceableConsumer
 from daybook_command.kafka.topic_ends import TopicEnds
-from daybook_command.shard.events import LogRead
+from daybook_command.shard.events import GapRead, LogRead
 from daybook_command.shard.records import LogRecord
 from daybook_infra.runtime.errors import KafkaAway
 from daybook_infra.runtime.kafka.lost_batch import offsets_of
@@ -48,8 +48,8 @@ class LogReader:
             first = await consumer.beginning_offsets([place])
             return first[place], (await consumer.end_offsets([place]))[place]
 
-    async def read_range(self, partition: int, start: int, stop: int) -> list[LogRecord]:
-        """The records in [start, stop). Raises KafkaAway."""
+    async def read_range(self, partition: int, start: int, stop: int) -> GapRead:
+        """The records in [start, stop), and where the log begins. Raises KafkaAway."""
         first, end = await self.read_bounds(partition)
         if stop > end:
             raise KafkaAway(f"the log of partition {partition} ends at {end}, before {stop}")
@@ -59,11 +59,12 @@ class LogReader:
             read = await self.read_slice(partition, position, stop)
             records += read.records
             position = read.next_offset
-        return records
+        return GapRead(records, first)
 
     async def read_slice(self, partition: int, start: int, stop: int) -> LogRead:
-        """The next records in [start, stop), SLICE_RECORDS at most. Raises KafkaAway. The consumer stays assigned until
-        `stop` is reached, so that records of the next slices that it has already fetched are not fetched again.
+        """The next records in [start, stop), SLICE_RECORDS at most. Raises KafkaAway, also if Kafka no longer has the
+        offset `start`. The consumer stays assigned until `stop` is reached, so that records of the next slices that it
+        has already fetched are not fetched again.
         """
         async with self._reads(partition) as consumer:
             place = TopicPartition(self._topic, partition)

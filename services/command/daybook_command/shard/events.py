@@ -11,7 +11,8 @@ from daybook_contracts.log.head import Checkpoint
 
 class LogOpened(Struct, frozen=True, gc=False):
     """The checkpoint, and the log's bounds. Slices (`LogRead`) from the checkpoint's `first_to_read` up to `log_end`
-    follow, as long as the shard is taking over.
+    follow, as long as the shard is taking over. If the log loses its beginning meanwhile, a second `LogOpened` may
+    come instead of further slices.
     """
 
     checkpoint: Checkpoint
@@ -86,10 +87,11 @@ class AppendRefused(Struct, frozen=True, gc=False):
 
 class GapRead(Struct, frozen=True, gc=False):
     """The log's records from the shard's head to the last record of the shard's batch. If there is no head yet, they
-    start at the folded end.
+    start at the folded end. `log_start`: the offset at which the log begins.
     """
 
     records: Sequence[LogRecord]
+    log_start: int = 0
 
 
 class Answered(Struct, frozen=True, gc=False):

@@ -1,14 +1,13 @@
 """Checks a batch that was appended at a higher offset than expected: did another record extend the log first?"""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from daybook_command.shard.effects import Report, void_report
+from daybook_command.shard.events import GapRead
 from daybook_command.shard.memory import Memory
-from daybook_command.shard.records import LogRecord
 from daybook_command.shard.state import BatchInFlight
 from daybook_contracts.log.admission import VoidReason, admit
-from daybook_contracts.log.continuity import check_head
+from daybook_contracts.log.continuity import check_head, check_start
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +18,13 @@ class Gap:
     extended_at: int | None = None
 
 
-def check_gap(memory: Memory, in_flight: BatchInFlight, records: Sequence[LogRecord]) -> Gap:
-    """Checks the records between the head and the batch. Raises LogChanged if the head is no longer in the log: then
-    Kafka has lost the log's end, the log has grown again, and the gap proves nothing (docs/log.md, rule 8).
+def check_gap(memory: Memory, in_flight: BatchInFlight, read: GapRead) -> Gap:
+    """Checks the records between the head and the batch. Raises LogChanged if the gap proves nothing (docs/log.md,
+    rule 8): the log has lost its beginning, or the head is no longer in the log. In the latter case, Kafka has lost the
+    log's end, and the log has grown again.
     """
+    check_start(read.log_start)
+    records = read.records
     if memory.head_offset >= 0:
         value = records[0].value if records[0].offset == memory.head_offset else None
         check_head(in_flight.base, memory.head_offset, memory.partition, value)

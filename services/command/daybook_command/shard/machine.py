@@ -273,7 +273,7 @@ class Shard:
 
     def _gap_read(self, event: events.GapRead) -> list[effects.Effect]:
         try:
-            gap = check_gap(self.memory, self.in_flight, event.records)
+            gap = check_gap(self.memory, self.in_flight, event)
         except LogChanged as changed:
             return self._stop(str(changed))
         if gap.extended_at is not None:

@@ -100,6 +100,14 @@ def test_a_log_that_was_lost_and_grew_again_stops_the_partition(regrown: list[Lo
     assert shard.phase is ShardPhase.STOPPED
 
 
+@pytest.mark.parametrize("left", [[], [LogRecord(1, None)]])
+def test_a_gap_in_a_log_that_lost_its_beginning_stops_the_partition(left: list[LogRecord]) -> None:
+    shard = ready_shard()
+    decide_batch(shard, CREATE)
+    shard.handle(Acknowledged(1))
+    assert only_effect(shard.handle(GapRead(left, log_start=1)), Stop).reason == "the log starts at offset 1, not at 0"
+
+
 @pytest.mark.parametrize("event", [Acknowledged(None), AppendUnknown()])
 def test_an_unknown_outcome_causes_a_takeover_before_anything_else(event: Acknowledged | AppendUnknown) -> None:
     shard = ready_shard()
