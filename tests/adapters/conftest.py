@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from daybook_command.kafka.log_reader import LogReader
+from daybook_contracts.topics import Topics
 from daybook_infra.runtime.postgres.connections import OwnConnection, Pool, connect
 from daybook_infra.runtime.postgres.migrations import read_migrations
 from daybook_infra.runtime.settings import Settings
@@ -94,3 +96,11 @@ async def scene(pool: Pool) -> ReadScene:
 async def api(settings: Settings) -> AsyncIterator[ReadApi]:
     async with reading(settings) as api:
         yield api
+
+
+@pytest.fixture
+async def reader(settings: Settings) -> AsyncIterator[LogReader]:
+    """Reads the audit log as a shard does."""
+    reader = LogReader(settings, Topics(settings.topic_prefix).audit_log)
+    yield reader
+    await reader.stop()

@@ -28,13 +28,6 @@ ENTRY = read_entry(samples()["RENAME_ORG.v1.json"].value)
 
 
 @pytest.fixture
-async def reader(settings: Settings) -> AsyncIterator[LogReader]:
-    reader = LogReader(settings, Topics(settings.topic_prefix).audit_log)
-    yield reader
-    await reader.stop()
-
-
-@pytest.fixture
 async def writers(settings: Settings) -> AsyncIterator[tuple[LogWriter, LogWriter]]:
     topic = Topics(settings.topic_prefix).audit_log
     pair = LogWriter(settings, topic), LogWriter(settings, topic)

@@ -37,13 +37,6 @@ LOST = 2
 
 
 @pytest.fixture
-async def reader(settings: Settings) -> AsyncIterator[LogReader]:
-    reader = LogReader(settings, Topics(settings.topic_prefix).audit_log)
-    yield reader
-    await reader.stop()
-
-
-@pytest.fixture
 def losing(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """The log loses its beginning after its bounds were first read."""
     read_bounds, losses = LogReader.read_bounds, [LOST]

@@ -36,7 +36,7 @@ def find_address_fault(url: str) -> str | None:
 
 def find_file_fault(url: str) -> str | None:
     """Which file of a database's address cannot be read; None if all can be, or if the address demands no TLS."""
-    options = {name: values[-1] for name, values in parse_qs(urlsplit(url).query).items()}
+    options = _options_of(url)
     if options.get("sslmode") == "disable":
         return None
     unreadable = [name for name in _FILE_OPTIONS if name in options and not os.access(options[name], os.R_OK)]
@@ -54,7 +54,7 @@ def find_bootstrap_fault(bootstrap: str) -> str | None:
 def find_unverified_host(url: str) -> str | None:
     """The first host on another machine, unless the address demands TLS with a verified host name."""
     parts = urlsplit(url)
-    options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    options = _options_of(url)
     if options.get("sslmode") == "verify-full":
         return None
     hosts = parts.netloc.rpartition("@")[2] or options.get("host", "")
@@ -67,6 +67,11 @@ def find_unverified_host(url: str) -> str | None:
 def find_remote_broker(bootstrap: str) -> str | None:
     """The first broker on another machine."""
     return _first_remote(bootstrap)
+
+
+def _options_of(url: str) -> dict[str, str]:
+    """Of an option that is given twice, the last value counts."""
+    return {name: values[-1] for name, values in parse_qs(urlsplit(url).query).items()}
 
 
 def _is_address(text: str) -> bool:

@@ -100,7 +100,7 @@ class Deliveries:
         """
         for number, key in enumerate(dict.fromkeys(each.key for each in waiting if each.publishing is None)):
             if number:
-                await asyncio.sleep(0)  # to withdraw a key's commands from a full queue takes about a millisecond
+                await asyncio.sleep(0)  # withdrawing a key's commands from a full queue takes a millisecond
             self._start_publishing(self._fall_back(key, "half_wait"))
         tasks = {each.publishing for each in waiting if each.publishing is not None}
         if tasks:

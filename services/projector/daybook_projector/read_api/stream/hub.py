@@ -60,7 +60,7 @@ class Hub:
         self._channels: dict[str, _Channel] = {}
         self._seen: dict[int, int] = {}
         self._asked_at = time.monotonic()
-        # When the first tick began that has not succeeded. None while all ticks succeed, however slowly.
+        # When the first tick since the last success began. None if the last tick succeeded.
         self._unanswered_since: float | None = None
         self._followed = asyncio.Event()
         self._stopping = False
