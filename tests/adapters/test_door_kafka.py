@@ -10,7 +10,7 @@ import pytest
 from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
 
 from daybook_client.kafka.awaited_replies import AwaitedReplies
-from daybook_client.kafka.command_publisher import CommandPublisher, CommandToSend, Fate
+from daybook_client.kafka.command_publisher import CommandPublisher, CommandToSend, Fate, Receipt
 from daybook_client.kafka.replies import Replies
 from daybook_contracts.topics import Topics
 from daybook_infra.runtime.errors import KafkaAway
@@ -18,8 +18,7 @@ from daybook_infra.runtime.kafka import clients as kafka
 from daybook_infra.runtime.kafka.options import connection_of
 from daybook_infra.runtime.kafka.topics import ensure_topics
 from daybook_infra.runtime.settings import Settings
-from suites.door import Broker, PublisherContract
-from support.door_doubles import fates
+from suites.door import Broker, PublisherContract, published
 from support.stack import FreshSettings
 
 NO_SERVER = "127.0.0.1:1"
@@ -95,7 +94,7 @@ async def delete_commands(settings: Settings) -> None:
 async def publish_until(publisher: CommandPublisher, fate: Fate) -> None:
     """Publishes until both records have this fate, because brokers apply a change only after a moment."""
     async with asyncio.timeout(20):
-        while fates(await publisher.publish([to_send(b"1"), to_send(b"2")])) != [fate] * 2:
+        while await published(publisher, [to_send(b"1"), to_send(b"2")]) != [fate] * 2:
             pass
 
 
@@ -121,9 +120,9 @@ class TestCommandPublisher(PublisherContract):
 
 async def test_a_record_that_the_broker_refuses_does_not_affect_others(settings: Settings) -> None:
     async with publishing(settings) as publisher:
-        assert fates(await publisher.publish([to_send(os.urandom(4_500_000))])) == [Fate.NOTHING_DONE]
-        assert fates(await publisher.publish([to_send(b"y" * 6_000_000)])) == [Fate.NOTHING_DONE]
-        assert fates(await publisher.publish([to_send(b"small")])) == [Fate.PUBLISHED]
+        assert await published(publisher, [to_send(os.urandom(4_500_000))]) == [Fate.NOTHING_DONE]
+        assert await published(publisher, [to_send(b"y" * 6_000_000)]) == [Fate.NOTHING_DONE]
+        assert await published(publisher, [to_send(b"small")]) == [Fate.PUBLISHED]
     (record,) = await read(settings, 1, 1)
     assert record.value == b"small"
 
@@ -140,9 +139,9 @@ async def test_without_an_acknowledgement_the_fate_is_unknown_until_kafka_recove
 
 async def test_concurrent_requests_publish_each_record_once(settings: Settings) -> None:
     async with publishing(settings) as publisher:
-        calls = await asyncio.gather(*(publisher.publish([to_send(str(number).encode())]) for number in range(200)))
-    assert [fates(receipts) for receipts in calls] == [[Fate.PUBLISHED]] * 200
-    assert sorted(receipt.offset or 0 for receipts in calls for receipt in receipts) == list(range(200))
+        calls = await asyncio.gather(*(publisher.hand_over([to_send(b"%d" % number)], 1) for number in range(200)))
+        receipts = [receipt for call in calls for receipt in await call]
+    assert sorted(receipts, key=lambda each: each.offset or 0) == [Receipt(Fate.PUBLISHED, n) for n in range(200)]
     assert len({record.value for record in await read(settings, 1, 200)}) == 200
 
 

@@ -24,7 +24,7 @@ from daybook_infra.runtime.errors import DaybookError, KafkaAway
 from daybook_infra.runtime.kafka.options import connection_of
 from daybook_infra.runtime.kafka.topics import TopicMismatch, ensure_topics, verify_topics
 from daybook_infra.runtime.settings import Settings
-from support.door_doubles import fates
+from suites.door import published
 from support.driving import eventually
 from support.entry_samples import samples
 from support.guarded_kafka import USER, GuardedKafka, Operation, Resource, guarded_kafka
@@ -143,15 +143,15 @@ async def test_a_publisher_without_write_rights_has_a_fault_until_they_are_grant
     await guarded.allow(Resource.TOPIC, topics.results, Operation.WRITE)
     publisher = CommandPublisher(connection_of(settings), topics.commands, "test", 5.0)
     record = CommandToSend(0, b"key", b"value", [])
-    assert fates(await publisher.publish([record])) == [Fate.NOTHING_DONE]
+    assert await published(publisher, [record]) == [Fate.NOTHING_DONE]
     fault = publisher.fault
     assert f"user {USER} is not authorised for topic {topics.commands}" in (fault or "")
     await guarded.allow(Resource.TOPIC, topics.commands, Operation.WRITE)
 
-    async def published() -> bool:
-        return fates(await publisher.publish([record])) == [Fate.PUBLISHED]
+    async def is_published() -> bool:
+        return await published(publisher, [record]) == [Fate.PUBLISHED]
 
-    await eventually(published)
+    await eventually(is_published)
     assert publisher.fault is None
     await publisher.stop()
 

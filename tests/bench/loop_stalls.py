@@ -10,7 +10,7 @@ import gc
 import logging
 import sys
 import time
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,12 +39,14 @@ class AnsweringKafka:
 
     replies: Replies
 
-    async def publish(self, records: Sequence[CommandToSend]) -> list[Receipt]:
+    async def hand_over(self, records: Iterable[CommandToSend], count: int) -> Awaitable[list[Receipt]]:
         for number, record in enumerate(records):
             if number % 20 == 0:
                 await asyncio.sleep(0)
             self.replies.resolve(dict(record.headers)[CORRELATION_ID].decode(), REPLY)
-        return [Receipt(Fate.PUBLISHED)] * len(records)
+        receipts = asyncio.get_running_loop().create_future()
+        receipts.set_result([Receipt(Fate.PUBLISHED)] * count)
+        return receipts
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from chaos.proxy import NORMAL, Behaviour, Direction, Proxy
 from chaos.scene import Scene, open_scene
 from daybook_client import Accepted, Daybook, Outcome, Unknown, commands
 from daybook_client.command import Command
-from daybook_client.lanes import HELD_BACK
+from daybook_client.send_queues import HELD_BACK
 from daybook_infra.stack.interface import Part
 from support.driving import fresh_ids
 from support.publisher import token

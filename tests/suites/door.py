@@ -1,6 +1,7 @@
 """Contract suites for what the HTTP door depends on: the publisher of commands, and the readers of PostgreSQL."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import pytest
 
@@ -11,13 +12,18 @@ from daybook_command.postgres.outcomes import Outcome
 from daybook_contracts.entries.identity import Identity
 from daybook_contracts.results import Accepted, EntryRef
 from daybook_infra.runtime.errors import DatabaseAway
-from support.door_doubles import ORG, OTHER, USER, fates, rename
+from support.door_doubles import ORG, OTHER, USER, rename
 
 COMMAND: str = rename()["id"]
 IDENTITY = Identity("org", ORG, None, COMMAND)
 RENAMED = Outcome(
     Accepted(COMMAND, (EntryRef(IDENTITY.first_id(), "RENAME_ORG", "org", ORG),), "6.7"), "RENAME_ORG", None, ORG
 )
+
+
+async def published(publisher: Publisher, records: Sequence[CommandToSend]) -> list[Fate]:
+    receipts = await publisher.hand_over(records, len(records))
+    return [receipt.fate for receipt in await receipts]
 
 
 class Broker(ABC):
@@ -35,14 +41,14 @@ class Broker(ABC):
 class PublisherContract:
     async def test_records_are_published_in_order_to_their_partitions(self, broker: Broker) -> None:
         records = [CommandToSend(n % 3, b"key", b"%d" % n, [("daybook-door", b"http")]) for n in range(500)]
-        assert fates(await broker.publisher.publish(records)) == [Fate.PUBLISHED] * 500
+        assert await published(broker.publisher, records) == [Fate.PUBLISHED] * 500
         for partition in range(3):
             assert await broker.taken(partition, len(records[partition::3])) == records[partition::3]
 
     async def test_without_kafka_the_fate_is_nothing_done(self, broker: Broker) -> None:
         await broker.go_away()
         records = [CommandToSend(0, b"key", value, []) for value in (b"1", b"2")]
-        assert fates(await broker.publisher.publish(records)) == [Fate.NOTHING_DONE] * 2
+        assert await published(broker.publisher, records) == [Fate.NOTHING_DONE] * 2
 
 
 class DoorTables(ABC):

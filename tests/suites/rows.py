@@ -94,7 +94,7 @@ class RowsContract:
         ],
         ids=[
             "a taken key",
-            "a key that is taken only for a moment",
+            "a taken key, although its row is deleted later in the same write",
             "no parent",
             "a taken unique value",
             "no row to update",

@@ -1,7 +1,7 @@
 """The door without servers: in-memory stand-ins for Kafka, the users, the outcomes and the shards; all else is real."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,10 +88,6 @@ def undecided(_: dict[str, Any]) -> None:
     return None
 
 
-def fates(receipts: Iterable[Receipt]) -> list[Fate]:
-    return [receipt.fate for receipt in receipts]
-
-
 @dataclass(slots=True)
 class Kafka:
     """Keeps the records of each call. Unless `fate` is NOTHING_DONE, `decide` gives the result of each command; None
@@ -103,9 +99,12 @@ class Kafka:
     fate: Fate = Fate.PUBLISHED
     calls: list[list[CommandToSend]] = field(default_factory=list)
 
-    async def publish(self, records: Sequence[CommandToSend]) -> list[Receipt]:
+    async def hand_over(self, records: Iterable[CommandToSend], count: int) -> Awaitable[list[Receipt]]:
+        return self._receipts(list(records))
+
+    async def _receipts(self, records: Sequence[CommandToSend]) -> list[Receipt]:
         ends = Counter(record.partition for record in self.records)
-        self.calls.append(list(records))
+        self.calls.append([*records])
         receipts = []
         for record in records:
             result = self.decide(orjson.loads(record.value)) if self.fate is not Fate.NOTHING_DONE else None

@@ -3,7 +3,7 @@ what the patch replaces and with what; docs/fault-testing.md shows them. Over 25
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from uuid import UUID, uuid5
 
@@ -221,7 +221,7 @@ def answer_locally_before_appending(patch: Patch) -> None:
 def forget_what_is_handed_back(patch: Patch) -> None:
     """`ShortWay.handed_back`: forgets the commands."""
 
-    def handed_back(short_way: ShortWay, queued: Iterable[bytes], taken: Iterable[bytes]) -> list[list[LocalCommand]]:
+    def handed_back(short_way: ShortWay, queued: Iterable[bytes], taken: Iterable[bytes]) -> list[LocalCommand]:
         for ticket in (*queued, *taken):
             if ticket in short_way.held:
                 short_way.settle(short_way.held[ticket])
@@ -245,8 +245,8 @@ def count_local_commands_as_records(patch: Patch) -> None:
 def say_that_nothing_was_done(patch: Patch) -> None:
     """`ShortWay.fall_back`: marks commands as withdrawn even if a batch has taken them."""
 
-    def fall_back(short_way: ShortWay, key: str) -> list[LocalCommand]:
-        commands = original(short_way, key)
+    def fall_back(short_way: ShortWay, keys: Collection[str]) -> list[LocalCommand]:
+        commands = original(short_way, keys)
         for each in commands:
             each.withdrawn = True
         return commands
@@ -258,15 +258,15 @@ def say_that_nothing_was_done(patch: Patch) -> None:
 def fall_back_one_by_one(patch: Patch) -> None:
     """`ShortWay.fall_back`: only the key's oldest command falls back."""
 
-    def fall_back(short_way: ShortWay, key: str) -> list[LocalCommand]:
-        others = list(short_way.lanes.get(key, ()))[1:]
+    def fall_back(short_way: ShortWay, keys: Collection[str]) -> list[LocalCommand]:
+        others = [ticket for key in keys for ticket in list(short_way.tickets.get(key, ()))[1:]]
         kept = {ticket: short_way.held.pop(ticket) for ticket in others}
-        for ticket in others:
-            del short_way.lanes[key][ticket]
-        commands = original(short_way, key)
+        for ticket, command in kept.items():
+            del short_way.tickets[command.key][ticket]
+        commands = original(short_way, keys)
         for ticket, command in kept.items():
             short_way.held[ticket] = command
-            short_way.lanes[key][ticket] = None
+            short_way.tickets[command.key][ticket] = None
         return commands
 
     original = ShortWay.fall_back
@@ -276,8 +276,8 @@ def fall_back_one_by_one(patch: Patch) -> None:
 def publish_under_another_id(patch: Patch) -> None:
     """`ShortWay.fall_back`: the commands get new ids."""
 
-    def fall_back(short_way: ShortWay, key: str) -> list[LocalCommand]:
-        commands = original(short_way, key)
+    def fall_back(short_way: ShortWay, keys: Collection[str]) -> list[LocalCommand]:
+        commands = original(short_way, keys)
         for each in commands:
             envelope = json.loads(each.record.value)
             envelope["id"] = str(uuid5(UUID(envelope["id"]), "again"))

@@ -5,6 +5,7 @@ hear nothing.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -75,7 +76,7 @@ class Door:
             self.around.reports["local"] += len(requests)
             self.requests |= {each.ticket: request for each, request in zip(commands, requests, strict=True)}
             return
-        self._fall_back(self.short_way.fall_back(commands[0].key))
+        self._fall_back(self.short_way.fall_back([commands[0].key]))
         for command in commands:
             command.withdrawn = True  # the shard never had it
         self._publish(list(zip(requests, commands, strict=True)))
@@ -87,13 +88,13 @@ class Door:
 
     def half_wait(self) -> None:
         """Half the wait of a random key's oldest command is over."""
-        keys = list(self.short_way.lanes)
+        keys = list(self.short_way.tickets)
         if keys:
-            self._fall_back(self.short_way.fall_back(self.around.draw.choice(keys)))
+            self._fall_back(self.short_way.fall_back([self.around.draw.choice(keys)]))
 
     def handed_back(self, queued: Sequence[bytes], taken: Sequence[bytes]) -> None:
-        for commands in self.short_way.handed_back(queued, taken):
-            self._fall_back(commands)
+        for _, commands in groupby(self.short_way.handed_back(queued, taken), key=lambda each: each.key):
+            self._fall_back(list(commands))
 
     def require_nothing_held(self) -> None:
         """The shard has given its partition away, or takes it over again: the door must have published all its

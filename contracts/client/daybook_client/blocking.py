@@ -20,9 +20,9 @@ from daybook_client.defaults import given, optional, secret
 from daybook_client.errors import ClientError, CredentialsRefused, Misuse, NotVisible
 from daybook_client.extras import needing
 from daybook_client.items import LogEntry
-from daybook_client.lanes import HELD_BACK
 from daybook_client.outcomes import Rejected, Unknown
 from daybook_client.positions import parse_starts
+from daybook_client.send_queues import HELD_BACK
 from daybook_client.transport import ATTEMPT_SECONDS, log_attempt
 from daybook_contracts.codes import Code
 from daybook_contracts.results import EntryRef

@@ -10,9 +10,9 @@ from daybook_client.command import Command, Id
 from daybook_client.defaults import given, optional, secret
 from daybook_client.errors import CredentialsRefused, Misuse
 from daybook_client.extras import needing
-from daybook_client.lanes import Commands, send_in_lanes
 from daybook_client.outcomes import Accepted, Found, Outcome
 from daybook_client.positions import parse_starts
+from daybook_client.send_queues import Commands, send_through_queues
 from daybook_client.transport import ATTEMPT_SECONDS, Transport, send_until_decided
 
 if TYPE_CHECKING:
@@ -118,7 +118,9 @@ class Daybook:
         """
         if in_flight < 1:
             raise Misuse(f"in_flight is {in_flight}: it must be at least 1")
-        return send_in_lanes(lambda several: self._send(several, deadline), commands, in_flight, self._transport.lanes)
+        return send_through_queues(
+            lambda several: self._send(several, deadline), commands, in_flight, self._transport.queues
+        )
 
     async def _send(self, commands: Sequence[Command], deadline: float) -> list[Found]:
         self._require_open()

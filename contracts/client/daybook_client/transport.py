@@ -16,7 +16,7 @@ log = logging.getLogger("daybook_client")
 
 
 class Transport(Protocol):
-    lanes: int
+    queues: int
     """How many attempts of `send_many` may go on at the same time."""
     attempt_seconds: float
     visible: Visible | None

@@ -36,7 +36,7 @@ OWN_KEYS = "users and services need different keys; unset it if both use the sam
 
 Port = Annotated[int, Ge(1), Le(65_535)]
 Seconds = Annotated[float, Gt(0), Le(86_400)]
-# The upper limit is 31 years. PostgreSQL cannot subtract 300,000 years from its clock.
+# The upper limit is 31 years. There must be one: PostgreSQL cannot subtract 300,000 years, say, from its clock.
 RunSeconds = Annotated[int, Ge(1), Le(10**9)]
 # Upper limits keep sums and byte counts finite. With the lowest rate, a token takes about a quarter of an hour.
 Rate = Annotated[float, Ge(0.001), Le(10**9)]

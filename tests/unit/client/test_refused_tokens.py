@@ -11,16 +11,16 @@ import pytest
 
 from daybook_client import Accepted, CredentialsRefused, Daybook, blocking, commands
 from daybook_client.command import Command
-from daybook_client.lanes import send_in_lanes
 from daybook_client.outcomes import Found
+from daybook_client.send_queues import send_through_queues
 from daybook_contracts.limits import BATCH_BYTES
 
 REFUSED = b"HTTP/1.1 401 Unauthorized\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 TEXT_BYTES = 60_000
 DEADLINE = 20
 ORG, OTHER = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"
-LANES = 8
-"""With this many lanes, the two orgs are in different ones."""
+QUEUES = 8
+"""With this many queues, the two orgs are in different ones."""
 
 Send = Callable[[str, Sequence[Command]], Coroutine[None, None, list[str]]]
 
@@ -119,7 +119,7 @@ async def test_nothing_of_an_org_is_sent_after_a_refusal() -> None:
             await asyncio.sleep(0)
         go_on.set()
 
-    outcomes = send_in_lanes(send, asked(), 10, LANES)
+    outcomes = send_through_queues(send, asked(), 10, QUEUES)
     assert await anext(outcomes) == Accepted(slow, "0.0", ())
     with pytest.raises(CredentialsRefused):
         await anext(outcomes)

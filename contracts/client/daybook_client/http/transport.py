@@ -17,7 +17,7 @@ LONGEST_LOOK_SECONDS: Final = 0.5
 
 
 class HttpTransport:
-    lanes = 32
+    queues = 32
     visible: Visible | None = None
 
     def __init__(self, session: Session, attempt_seconds: float) -> None:

@@ -89,9 +89,6 @@ class CommandPublisher:
         except UnknownTopicOrPartitionError as error:
             raise self._connection.away(f"topic {self._topic} does not exist: run `daybook init`") from error
 
-    async def publish(self, records: Sequence[CommandToSend]) -> list[Receipt]:
-        return await (await self.hand_over(records, len(records)))
-
     async def hand_over(self, records: Iterable[CommandToSend], count: int) -> Awaitable[list[Receipt]]:
         """Gives the `count` records to the producer, in order. Await the returned object to get their receipts. If each
         call is awaited before the next one, records of one partition also keep the order of the calls.

@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 class KafkaTransport:
     # Few: the commands of one attempt share record batches, and each attempt costs as much as several commands.
-    lanes = 4
+    queues = 4
     visible: Visible | None = None
 
     def __init__(self, connection: KafkaConnection, topic_prefix: str, signer: Signer, attempt_seconds: float) -> None:

@@ -67,9 +67,9 @@ _DENIALS = (asyncpg.InsufficientPrivilegeError, asyncpg.InvalidSchemaNameError, 
 @contextmanager
 def translated(where: str = "PostgreSQL") -> Iterator[None]:
     """Raises `DatabaseAway`, with its cause, if the connection or the server fails, if the server lacks resources, or
-    if the statement takes too long, conflicts with another one, or is no longer permitted. Other errors, such as a
-    violated constraint, pass unchanged. If the server refuses the login or the statement, raises `DatabaseRefuses`,
-    which is a `DatabaseAway` too.
+    if the statement takes too long or conflicts with another one. Raises `DatabaseRefuses`, which is a `DatabaseAway`
+    too, if the server refuses the login or no longer permits the statement, and SettingsError if asyncpg cannot use the
+    URL. Other errors, such as a violated constraint, pass unchanged.
     """
     try:
         yield

@@ -43,7 +43,8 @@ class Login:
 
 
 COMMAND: Final = Login("daybook_command_login", "daybook_command")
-# The read API answers as the reader that asks, or as the auditor.
+# The read API reads as `daybook_reader` for users and as `daybook_auditor` for services. `daybook_gateway` marks the
+# login as one that reads for many users.
 PROJECTOR: Final = Login(
     "daybook_projector_login", "daybook_projector", ("daybook_gateway", "daybook_reader", "daybook_auditor")
 )

@@ -47,8 +47,9 @@ class Backlogs:
         return self.queued.count + sum(self.taken.values()) > CROWD
 
     def before_event(self, shard: Shard) -> BatchInFlight | None:
-        """Sets how many local commands the shard may take into a batch that it begins on its next event. Returns the
-        batch in flight if the shard may begin its turn with the next batch; otherwise None.
+        """Sets how many local commands the shard may take into a batch that it begins on its next event. If this batch
+        may be its turn, returns the batch that is in flight until then, so that `after_event` can tell whether another
+        one has begun; otherwise None.
         """
         if not self._is_crowded:
             shard.inbox.most_local = sys.maxsize

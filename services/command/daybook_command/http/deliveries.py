@@ -5,14 +5,15 @@ the others. `ShortWay` has the rules; this module has the tasks and the waiting.
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Collection, Coroutine, Iterable, Sequence
 from contextlib import suppress
-from typing import Protocol
+from typing import Any, Final, Protocol
 
 from msgspec import Struct
 
 from daybook_client.kafka.awaited_replies import AwaitedReplies
 from daybook_client.kafka.command_publisher import CommandToSend, Fate, Receipt
+from daybook_command.http.key_turns import KeyTurns, Turn
 from daybook_command.metrics import DOOR_FALLBACKS, DOOR_PUBLISHED
 from daybook_command.shard.intake import SentCommand
 from daybook_command.shard.records import DoorRecord
@@ -20,9 +21,13 @@ from daybook_command.shard.short_way import UNKNOWN_OFFSET, LocalCommand, Offer,
 from daybook_contracts.commands.registry import Command
 from daybook_contracts.limits import ENVELOPE_BYTES
 
+# How long a call that publishes waits, at most, for earlier ones of its keys. Their records then come first.
+TURN_SECONDS: Final = 5.0
+
 
 class Publisher(Protocol):
-    async def publish(self, records: Sequence[CommandToSend]) -> Sequence[Receipt]: ...
+    async def hand_over(self, records: Iterable[CommandToSend], count: int) -> Awaitable[Sequence[Receipt]]:
+        """Gives the records to the producer, in order. The receipts follow."""
 
 
 class DoorShards(OwnShards, Protocol):
@@ -67,6 +72,7 @@ class Deliveries:
         self._shards = shards
         self._short_way = ShortWay(shards)
         self._held: dict[bytes, Delivery] = {}
+        self._turns = KeyTurns()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def deliver(self, deliveries: Sequence[Delivery], room_seconds: float) -> None:
@@ -98,10 +104,8 @@ class Deliveries:
         """Publishes these commands after all, with all unanswered commands of their keys, because half of their wait is
         over. Returns when they are published, or cannot be.
         """
-        for number, key in enumerate(dict.fromkeys(each.key for each in waiting if each.publishing is None)):
-            if number:
-                await asyncio.sleep(0)  # withdrawing a key's commands from a full queue takes a millisecond
-            self._start_publishing(self._fall_back(key, "half_wait"))
+        keys = dict.fromkeys(each.key for each in waiting if each.publishing is None)
+        self._start_publishing(self._fall_back(keys, "half_wait"))
         tasks = {each.publishing for each in waiting if each.publishing is not None}
         if tasks:
             # Shielded, because other requests wait for these tasks too.
@@ -109,7 +113,7 @@ class Deliveries:
 
     def is_under_way(self, key: str) -> bool:
         """Whether a command of this key is being published, or a shard holds one."""
-        return key in self._short_way.publishing or key in self._short_way.lanes
+        return key in self._short_way.publishing or key in self._short_way.tickets
 
     def settle(self, delivery: Delivery) -> None:
         """The request ends, so nobody waits for this command any more."""
@@ -121,8 +125,7 @@ class Deliveries:
         """A shard hands commands back."""
         for ticket in list(self._held):
             self._settle_answered(ticket)
-        for commands in self._short_way.handed_back(queued, taken):
-            self._start_publishing(self._fallen_back(commands, "handed_back"))
+        self._start_publishing(self._fallen_back(self._short_way.handed_back(queued, taken), "handed_back"))
 
     def leave(self, partition: int) -> None:
         self._short_way.leave(partition)
@@ -147,18 +150,16 @@ class Deliveries:
 
     async def _publish(self, deliveries: Sequence[Delivery]) -> None:
         """Publishes the commands and, ahead of them, those of the same keys that shards hold."""
-        keys = dict.fromkeys(each.key for each in deliveries)
-        held = [each for key in keys for each in self._fall_back(key, "order")]
-        self._short_way.begin_publishing(keys)
+        held = self._fall_back(dict.fromkeys(each.key for each in deliveries), "order")
         if held:  # in a task of its own, because other requests wait for it too
             await asyncio.shield(self._spawn([*held, *deliveries]))
         else:
-            await self._publish_begun(deliveries)
+            await self._begin_publishing(deliveries)
 
-    def _fall_back(self, key: str, reason: str) -> list[Delivery]:
-        for ticket in list(self._short_way.lanes.get(key, ())):
+    def _fall_back(self, keys: Collection[str], reason: str) -> list[Delivery]:
+        for ticket in [ticket for key in keys for ticket in self._short_way.tickets.get(key, ())]:
             self._settle_answered(ticket)
-        return self._fallen_back(self._short_way.fall_back(key), reason)
+        return self._fallen_back(self._short_way.fall_back(keys), reason)
 
     def _settle_answered(self, ticket: bytes) -> None:
         delivery = self._held.get(ticket)
@@ -170,27 +171,34 @@ class Deliveries:
         return [self._held.pop(each.ticket) for each in commands]
 
     def _start_publishing(self, deliveries: Sequence[Delivery]) -> None:
-        if deliveries:
-            self._short_way.begin_publishing({each.key for each in deliveries})
-            self._spawn(deliveries)
+        """In a task for each partition, because each has its own acknowledgements."""
+        by_partition: defaultdict[int, list[Delivery]] = defaultdict(list)
+        for each in deliveries:
+            by_partition[each.partition].append(each)
+        for group in by_partition.values():
+            self._spawn(group)
 
     def _spawn(self, deliveries: Sequence[Delivery]) -> "asyncio.Task[None]":
-        task = asyncio.create_task(self._publish_begun(deliveries), name="fallback")
+        task = asyncio.create_task(self._begin_publishing(deliveries), name="fallback")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         for each in deliveries:
             each.publishing = task
         return task
 
-    async def _publish_begun(self, deliveries: Sequence[Delivery]) -> None:
-        """Publishes the commands in the given order, and notes their fates. `begin_publishing` must have been called
-        for their keys.
-        """
+    def _begin_publishing(self, deliveries: Sequence[Delivery]) -> Coroutine[Any, Any, None]:
+        """From now on, later commands of these keys come after these. The caller must await the returned object."""
+        keys = {each.key for each in deliveries}
+        self._short_way.begin_publishing(keys)
+        return self._publish_begun(deliveries, self._turns.join(keys))
+
+    async def _publish_begun(self, deliveries: Sequence[Delivery], turn: Turn) -> None:
+        """Publishes the commands in the given order, and notes their fates."""
         offsets: defaultdict[tuple[int, str], list[int]] = defaultdict(list)
         for each in deliveries:
             offsets[each.partition, each.key].append(UNKNOWN_OFFSET)
         try:
-            receipts = await self._publisher.publish([_to_publish(each) for each in deliveries])
+            receipts = await self._publish_in_turn(deliveries, turn)
             offsets = defaultdict(list, {place: [] for place in offsets})
             for each, receipt in zip(deliveries, receipts, strict=True):
                 DOOR_PUBLISHED.labels(receipt.fate.value).inc()
@@ -201,6 +209,15 @@ class Deliveries:
         finally:
             for (partition, key), found in offsets.items():
                 self._short_way.end_publishing(partition, key, found)
+
+    async def _publish_in_turn(self, deliveries: Sequence[Delivery], turn: Turn) -> Sequence[Receipt]:
+        try:
+            if not await turn.has_come(TURN_SECONDS):
+                return [Receipt(Fate.NOTHING_DONE)] * len(deliveries)
+            handed_over = await self._publisher.hand_over(map(_to_publish, deliveries), len(deliveries))
+        finally:
+            self._turns.leave(turn)
+        return await handed_over
 
 
 def _must_publish(delivery: Delivery) -> bool:

@@ -1,7 +1,8 @@
 """Limits how many single commands are parsed in one iteration of the event loop. Orgs take turns.
 
 After a burst of requests, other tasks would otherwise wait until all of them are parsed. The org that a command's turn
-depends on is read from the unchecked body. If the body is invalid, a wrong org affects only when the body is refused.
+depends on is read from the unchecked body. If the body is invalid, the org may be wrong, but this changes only
+the moment at which the body is refused.
 """
 
 import asyncio

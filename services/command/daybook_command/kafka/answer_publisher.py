@@ -83,8 +83,8 @@ class AnswerPublisher:
             ]
             _raise_unless_too_large(errors)
         if any(errors):
-            # The refusal leaves a gap in the producer's sequence numbers, so all later records failed too. A new
-            # producer sends them again.
+            # If the broker refused a record, the producer's sequence numbers have a gap, so later records to the same
+            # partition failed too. A new producer sends them again.
             producers.discard(producer)
         return errors
 

@@ -67,8 +67,8 @@ def child_columns(first: int) -> str:
 CHILDREN: Final = f"SELECT {child_columns(1)}"
 
 # A page of the pending dead letters of a connection, and how many there are. $1: orgs, $2: one connection of each org,
-# $3: dead letters to leave out, because entries in memory have changed them, $4: rows of a page, $5: where counting
-# stops, including the page. PostgreSQL hashes the list of NOT IN, so the list may be long.
+# $3: dead letters to leave out, because entries in memory have changed them, $4: rows of a page, $5: the count at which
+# counting stops; the rows of the page are counted too. PostgreSQL hashes the list of NOT IN, so the list may be long.
 MATCHING: Final = """
     SELECT asked.org_id::text, page.id::text, asked.connection_id::text, true AS pending, page.retry_count,
         page.matching

@@ -64,14 +64,14 @@ class LocalCommand(Struct, eq=False):
 
 @dataclass(slots=True)
 class ShortWay:
-    """`held`: the unanswered commands that shards hold, by ticket. `lanes`: their tickets by key, in order of arrival.
+    """`held`: the unanswered commands that shards hold, by ticket. `tickets`: by key, in order of arrival.
     `publishing`: by key, how many calls that publish its commands are not finished. `published_to`: by
     partition and key, the offset of the last published command that may be undecided.
     """
 
     shards: OwnShards
     held: dict[bytes, LocalCommand] = field(default_factory=dict)
-    lanes: defaultdict[str, dict[bytes, None]] = field(default_factory=lambda: defaultdict(dict))
+    tickets: defaultdict[str, dict[bytes, None]] = field(default_factory=lambda: defaultdict(dict))
     publishing: Counter[str] = field(default_factory=Counter)
     published_to: defaultdict[int, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
 
@@ -88,7 +88,7 @@ class ShortWay:
             return Offer.FULL
         for each in commands:
             self.held[each.ticket] = each
-            self.lanes[key][each.ticket] = None
+            self.tickets[key][each.ticket] = None
         self.shards.queue_local(partition, [each.command for each in commands])
         return Offer.TAKEN
 
@@ -96,32 +96,33 @@ class ShortWay:
         """The command is answered, or nobody waits for its answer any more."""
         if self.held.pop(command.ticket, None) is None:
             return
-        lane = self.lanes[command.key]
-        del lane[command.ticket]
-        if not lane:
-            del self.lanes[command.key]
+        tickets = self.tickets[command.key]
+        del tickets[command.ticket]
+        if not tickets:
+            del self.tickets[command.key]
 
-    def fall_back(self, key: str) -> list[LocalCommand]:
-        """Withdraw the key's commands. Returns the unanswered ones, in order. The caller must then call
-        `begin_publishing`, publish all of them unchanged, and call `end_publishing`.
+    def fall_back(self, keys: Iterable[str]) -> list[LocalCommand]:
+        """Withdraw the keys' commands. Returns the unanswered ones, each key's together and in order. The caller must
+        then call `begin_publishing`, publish all of them unchanged, and call `end_publishing`.
         """
-        commands = [self.held[ticket] for ticket in self.lanes.get(key, ())]
-        if not commands:
-            return []
-        withdrawn = self.shards.withdraw(commands[0].partition, {each.ticket for each in commands})
+        commands = [self.held[ticket] for key in keys for ticket in self.tickets.get(key, ())]
+        by_partition: defaultdict[int, set[bytes]] = defaultdict(set)
         for each in commands:
-            each.withdrawn = each.withdrawn or each.ticket in withdrawn
+            by_partition[each.partition].add(each.ticket)
+        for partition, tickets in by_partition.items():
+            for ticket in self.shards.withdraw(partition, tickets):
+                self.held[ticket].withdrawn = True
+        for each in commands:
             self.settle(each)
         return commands
 
-    def handed_back(self, queued: Iterable[bytes], taken: Iterable[bytes]) -> list[list[LocalCommand]]:
-        """A shard gives commands back. Returns what `fall_back` returns for each of their keys."""
+    def handed_back(self, queued: Iterable[bytes], taken: Iterable[bytes]) -> list[LocalCommand]:
+        """A shard gives commands back. Returns what `fall_back` returns for their keys."""
         given_back = [*queued]
         for ticket in given_back:
             if ticket in self.held:
                 self.held[ticket].withdrawn = True
-        keys = {self.held[ticket].key: None for ticket in (*given_back, *taken) if ticket in self.held}
-        return [self.fall_back(key) for key in keys]
+        return self.fall_back({self.held[ticket].key: None for ticket in (*given_back, *taken) if ticket in self.held})
 
     def begin_publishing(self, keys: Iterable[str]) -> None:
         for key in keys:

@@ -24,7 +24,7 @@ HOUR = 3600.0
 
 @dataclass
 class Consumer:
-    """Fails the first commit, after `released` is set. `asked`: the offsets of each commit."""
+    """Commits wait until `released` is set; then the first one fails. `asked`: the offsets of each commit."""
 
     asked: asyncio.Queue[dict[int, int]] = field(default_factory=asyncio.Queue)
     released: asyncio.Event = field(default_factory=asyncio.Event)

@@ -3,12 +3,13 @@ docs/architecture.md), and which it publishes after all. Over 250 lines, because
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -152,25 +153,19 @@ async def test_after_half_the_wait_the_command_is_published_as_it_is_and_answere
     assert (record.key, record.value, tuple(record.headers)) == (kept.key, kept.value, kept.headers)
 
 
-async def test_other_tasks_get_a_turn_before_the_next_key_falls_back() -> None:
-    turns, turns_of_keys = 0, []
+async def test_commands_of_all_keys_leave_the_queue_of_a_partition_together() -> None:
+    asked = []
 
     class Withdrawing(HeldShards):
         def withdraw(self, partition: int, tickets: Collection[bytes]) -> Collection[bytes]:
-            turns_of_keys.append(turns)
+            asked.append(partition)
             return HeldShards.withdraw(self, partition, tickets)
 
-    async def take_turns() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    door = door_with(Withdrawing())
-    others = asyncio.create_task(take_turns())
-    await door.send_batch([rename(id=id_, org_id=id_) for id_ in IDS[:3]])
-    others.cancel()
-    assert len(set(turns_of_keys)) == 3
+    shards = Withdrawing()
+    door = door_with(shards, partitions=2)
+    await door.send_batch([rename(id=id_, org_id=id_) for id_ in IDS])
+    assert sorted(asked) == [0, 1]
+    assert len(door.kafka.records) == len(IDS)
 
 
 async def test_all_unanswered_commands_of_the_key_fall_back_in_order(shards: HeldShards) -> None:
@@ -230,10 +225,13 @@ class BlockedKafka:
     taken: list[CommandToSend] = field(default_factory=list)
     released: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def publish(self, records: Sequence[CommandToSend]) -> list[Receipt]:
+    async def hand_over(self, records: Iterable[CommandToSend], count: int) -> Awaitable[list[Receipt]]:
         self.taken += records
+        return self._receipts(count)
+
+    async def _receipts(self, count: int) -> list[Receipt]:
         await self.released.wait()
-        return [Receipt(Fate.PUBLISHED, 0) for _ in records]
+        return [Receipt(Fate.PUBLISHED, 0)] * count
 
 
 async def test_while_a_command_is_being_published_later_ones_of_its_key_are_published(shards: HeldShards) -> None:
@@ -247,6 +245,50 @@ async def test_while_a_command_is_being_published_later_ones_of_its_key_are_publ
     assert shards.given == []
     kafka.released.set()
     assert [(await each).status_code for each in (first, second)] == [202, 202]
+
+
+@dataclass
+class PausingKafka(BlockedKafka):
+    """Takes the first record of a call at once, and the others after `resumed` is set."""
+
+    resumed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def hand_over(self, records: Iterable[CommandToSend], count: int) -> Awaitable[list[Receipt]]:
+        for number, record in enumerate(records):
+            if number:
+                await self.resumed.wait()
+            self.taken.append(record)
+        return self._receipts(count)
+
+
+async def test_no_command_overtakes_those_of_its_key_that_are_being_published(shards: HeldShards) -> None:
+    kafka = PausingKafka()
+    door = door_with(shards, publishing=lambda _: kafka)
+    batch = asyncio.create_task(door.send_batch([rename(id=id_) for id_ in IDS[:3]], prefer="respond-async"))
+    await eventually(lambda: _reached(kafka.taken, 1))
+    single = asyncio.create_task(door.send(rename(id=IDS[3])))
+    other = asyncio.create_task(door.send(rename(id=IDS[4], org_id=OTHER), prefer="respond-async"))
+    await eventually(lambda: _reached(kafka.taken, 2))
+    kafka.resumed.set()
+    kafka.released.set()
+    await asyncio.gather(batch, single, other)
+    assert [orjson.loads(record.value)["id"] for record in kafka.taken] == [IDS[n] for n in (0, 4, 1, 2, 3)]
+
+
+async def test_a_command_that_could_only_overtake_is_refused(
+    shards: HeldShards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("daybook_command.http.deliveries.TURN_SECONDS", 0.05)
+    kafka = PausingKafka()
+    door = door_with(shards, publishing=lambda _: kafka)
+    batch = asyncio.create_task(door.send_batch([rename(id=id_) for id_ in IDS[:2]], prefer="respond-async"))
+    await eventually(lambda: _reached(kafka.taken, 1))
+    single = await door.send(rename(id=IDS[2]))
+    assert problem_of(single) == (503, "UNAVAILABLE")
+    assert "nothing was done" in single.json()["detail"]
+    kafka.resumed.set()
+    kafka.released.set()
+    assert [item["status"] for item in (await batch).json()] == [202, 202]
 
 
 async def test_an_unknown_publish_closes_the_way_for_its_key_until_a_later_one_is_known(shards: HeldShards) -> None:

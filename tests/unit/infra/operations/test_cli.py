@@ -12,7 +12,7 @@ from daybook_infra.runtime.errors import DaybookError
 
 
 def below(group: click.Group, path: str = "") -> Iterator[tuple[str, click.Command]]:
-    """All subcommands, and theirs, with their full names."""
+    """All subcommands of the group, and all subcommands of these, with their full names."""
     with click.Context(group) as context:
         for name in group.list_commands(context):
             command = group.get_command(context, name)

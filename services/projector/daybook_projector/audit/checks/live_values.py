@@ -110,8 +110,9 @@ def _timestamp(field: bytes) -> str:
 
 @lru_cache(maxsize=4096)
 def _date(days: int) -> tuple[int, str]:
-    """Year, and month and day, from days since 2000-01-01, in the proleptic Gregorian calendar. Python's dates end with
-    the year 9999. By H. Hinnant, "chrono-compatible low-level date algorithms": years begin in March.
+    """The year, and `MM-DD`, of the day that is `days` after 2000-01-01 in the proleptic Gregorian calendar. Python's
+    dates cannot do this, because they end with the year 9999. By H. Hinnant, "chrono-compatible low-level date
+    algorithms": years begin in March.
     """
     era, day_of_era = divmod(days + _DAYS_TO_2000, 146_097)
     year_of_era = (day_of_era - day_of_era // 1460 + day_of_era // 36_524 - day_of_era // 146_096) // 365

@@ -57,12 +57,14 @@ _NOUNS: Final[Mapping[Table, str]] = {
     DLQ_EVENTS: "dlq_event",
     INTEGRATION_ALERTS: "integration_alert",
 }
-"""The entity types of the tables whose rows can be deleted."""
+"""The entity types of the tables whose rows can be deleted and whose keys name neither an org nor a project."""
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """`how` tells people how the org was found. If it was not found, `org_id` is None and all partitions are read."""
+    """`how` tells people which partitions are read, and how the org was found. If it was not found, `org_id` is None
+    and all partitions are read. A user has no org: `org_id` is None, and only the user's own partition is read.
+    """
 
     partitions: tuple[int, ...]
     org_id: str | None

@@ -1,6 +1,6 @@
 """Sends a stream of commands with many in flight: commands in, outcomes out in the same order.
 
-All commands of an org go through the same lane (a queue), which sends its next commands only when the previous ones
+All commands of an org go through the same queue, which sends its next commands only when the previous ones
 have outcomes.
 """
 
@@ -16,7 +16,7 @@ from daybook_client.command import Command
 from daybook_client.outcomes import Found, Outcome, Unknown
 
 AT_ONCE: Final = 1000
-"""The most commands that a lane sends at once."""
+"""The most commands that a queue sends at once."""
 HELD_BACK: Final = "not sent: an earlier command with the same routing key has no known outcome"
 
 Send = Callable[[Sequence[Command]], Coroutine[None, None, Sequence[Found]]]
@@ -73,7 +73,7 @@ class Outcomes:
 
 
 @dataclass(slots=True)
-class Lane:
+class SendQueue:
     send: Send
     outcomes: Outcomes
     _waiting: deque[Numbered] = field(default_factory=deque)
@@ -112,22 +112,22 @@ class Lane:
         return not any(isinstance(each, BaseException) for each in results)
 
 
-async def send_in_lanes(send: Send, commands: Commands, in_flight: int, count: int) -> AsyncGenerator[Outcome]:
-    """Sends through `count` lanes. At most `in_flight` commands are taken from `commands` ahead of the outcomes.
+async def send_through_queues(send: Send, commands: Commands, in_flight: int, count: int) -> AsyncGenerator[Outcome]:
+    """Sends through `count` queues. At most `in_flight` commands are taken from `commands` ahead of the outcomes.
     Raises any error that `send` or `commands` raises.
     """
     outcomes = Outcomes(in_flight)
-    lanes = [Lane(send, outcomes) for _ in range(count)]
+    queues = [SendQueue(send, outcomes) for _ in range(count)]
 
     async def take() -> None:
         async for command in _each(commands):
-            lane = lanes[crc32(command.key.encode(errors="surrogatepass")) % count]  # `to_json` refuses surrogates
-            lane.add(outcomes.number_next(), command)
+            queue = queues[crc32(command.key.encode(errors="surrogatepass")) % count]  # `to_json` refuses surrogates
+            queue.add(outcomes.number_next(), command)
             await outcomes.room()  # before the next command is taken
 
     taking = asyncio.create_task(take())
     taking.add_done_callback(lambda _: outcomes.end())
-    running = [asyncio.create_task(lane.run()) for lane in lanes]
+    running = [asyncio.create_task(queue.run()) for queue in queues]
     try:
         async with aclosing(outcomes.in_order()) as ordered:
             async for outcome in ordered:

@@ -11,9 +11,9 @@ import pytest
 
 from daybook_client import Accepted, Outcome, Unknown, commands
 from daybook_client.command import Command
-from daybook_client.lanes import AT_ONCE, HELD_BACK, send_in_lanes
+from daybook_client.send_queues import AT_ONCE, HELD_BACK, send_through_queues
 
-LANES = 8
+QUEUES = 8
 ORGS = [str(uuid4()) for _ in range(20)]
 
 
@@ -54,7 +54,7 @@ class Daybook:
 
 async def test_outcomes_come_in_order_and_each_orgs_commands_are_sent_in_order() -> None:
     daybook, asked = Daybook(), renames(3000)
-    outcomes = [outcome async for outcome in send_in_lanes(daybook.send, asked, 400, LANES)]
+    outcomes = [outcome async for outcome in send_through_queues(daybook.send, asked, 400, QUEUES)]
     assert [outcome.command for outcome in outcomes] == asked
     assert dict(daybook.sent) == {org: [each for each in asked if each.key == org] for org in ORGS}
     assert 100 < daybook.most_open <= 400
@@ -69,7 +69,7 @@ async def test_commands_are_taken_no_faster_than_outcomes() -> None:
             taken += 1
             yield commands.RenameOrg(org_id=ORGS[0], name="x")
 
-    async with aclosing(send_in_lanes(Daybook().send, endless(), 10, LANES)) as outcomes:
+    async with aclosing(send_through_queues(Daybook().send, endless(), 10, QUEUES)) as outcomes:
         for at in range(50):
             await anext(outcomes)
             assert taken <= at + 12
@@ -86,21 +86,21 @@ async def test_no_command_is_taken_beyond_those_in_flight(in_flight: int) -> Non
             assert taken - given <= in_flight
             yield each
 
-    async for _ in send_in_lanes(Daybook().send, several(), in_flight, LANES):
+    async for _ in send_through_queues(Daybook().send, several(), in_flight, QUEUES):
         given += 1
     assert given == 20
 
 
 async def test_a_command_without_a_routing_key_is_an_error_for_the_consumer() -> None:
     with pytest.raises(AttributeError):
-        await collect(send_in_lanes(Daybook().send, [*renames(2), {}], 10, LANES), [])  # type: ignore[list-item]
+        await collect(send_through_queues(Daybook().send, [*renames(2), {}], 10, QUEUES), [])  # type: ignore[list-item]
 
 
 async def test_commands_after_an_unknown_outcome_are_held_back() -> None:
     daybook, asked = Daybook(), renames(2000, ORGS[:2])
     first = [each for each in asked if each.key == ORGS[0]]
     daybook.unknown = {first[10].id}
-    outcomes = [outcome async for outcome in send_in_lanes(daybook.send, asked, 100, LANES)]
+    outcomes = [outcome async for outcome in send_through_queues(daybook.send, asked, 100, QUEUES)]
     of_first = [outcome for outcome in outcomes if outcome.command.key == ORGS[0]]
     sent = daybook.sent[ORGS[0]]
     assert sent == first[: len(sent)]
@@ -116,7 +116,7 @@ async def test_an_error_reaches_the_consumer(in_flight: int) -> None:
 
     seen = list[Outcome]()
     with pytest.raises(LookupError):
-        await collect(send_in_lanes(send, renames(500), in_flight, LANES), seen)
+        await collect(send_through_queues(send, renames(500), in_flight, QUEUES), seen)
     assert seen == []
 
 
@@ -128,12 +128,12 @@ async def test_an_error_of_the_command_iterator_reaches_the_consumer_after_the_o
 
     seen = list[Outcome]()
     with pytest.raises(LookupError, match="no more"):
-        await collect(send_in_lanes(Daybook().send, two_and_an_error(), 10, LANES), seen)
+        await collect(send_through_queues(Daybook().send, two_and_an_error(), 10, QUEUES), seen)
     assert len(seen) == 2
 
 
 async def test_all_tasks_end_when_the_consumer_stops() -> None:
     before = asyncio.all_tasks()
-    async with aclosing(send_in_lanes(Daybook().send, renames(500), 100, LANES)) as outcomes:
+    async with aclosing(send_through_queues(Daybook().send, renames(500), 100, QUEUES)) as outcomes:
         await anext(outcomes)
     assert asyncio.all_tasks() == before
