@@ -155,8 +155,8 @@ async def test_the_subcommand_prints_each_refusal_on_one_line(settings: Settings
     log.add(ORG, ANN, facts.OrgRenamed(name="poison"), action="DANCE")
     await post(pool, log)
     expected = "Error: entry 0.4 (DANCE) cannot be applied: unknown action 'DANCE'; nothing was changed\n"
-    assert await run_heal(settings, ORG) == Completed(1, "", expected)
+    assert await run_heal(settings, ORG) == Completed(2, "", expected)
     assert await run_heal(settings, org(9)) == Completed(0, f"org {org(9)} is not in quarantine\n", "")
     unknown = await run_heal(settings, org(9), "--check")
-    assert unknown == Completed(1, "", f"Error: org {org(9)} has no entries in audit_log; nothing was changed\n")
+    assert unknown == Completed(2, "", f"Error: org {org(9)} has no entries in audit_log; nothing was changed\n")
     assert (await run_heal(settings, "acme")).code == 2

@@ -139,7 +139,7 @@ async def test_the_projectors_role_can_rebuild_an_org_but_lacks_a_right_to_rebui
     async with granted(settings) as roles:
         own = settings.model_copy(update={"database_url": roles.url("projector")})
         refused = await run_rebuild(own, "--from", "audit_log", "--yes")
-        assert (refused.code, refused.stdout) == (1, "")
+        assert (refused.code, refused.stdout) == (2, "")
         assert "permission denied for database" in refused.stderr
         assert (await run_rebuild(own, "--org", ORG, "--yes")).code == 0
         assert (await run_rebuild(own, "--org", OTHER_ORG, "--yes")).code == 0

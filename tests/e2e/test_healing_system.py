@@ -86,7 +86,7 @@ async def test_each_poison_entry_quarantines_its_org_and_is_named_by_healing(sys
             await wait_for_refusal(door, poisoned.rename("Later"))
             await send_and_project(door, database, healthy.rename(reason))
             healing = await run_heal(settings, poisoned.org_id)
-            assert (healing.code, healing.stdout) == (1, "")
+            assert (healing.code, healing.stdout) == (2, "")
             assert healing.stderr.startswith(f"Error: entry {position} (")
             assert reason in healing.stderr
             assert healing.stderr.count("\n") == 1

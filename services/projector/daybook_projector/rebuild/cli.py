@@ -3,7 +3,8 @@ out.
 """
 
 import sys
-from collections.abc import Coroutine, Iterable
+import traceback
+from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -13,6 +14,7 @@ import click
 from daybook_infra.operations.commands.interruptible import confirm, run_interruptibly
 from daybook_infra.operations.commands.progress import progress
 from daybook_infra.operations.server_settings import server_settings
+from daybook_infra.runtime.errors import DaybookError
 from daybook_infra.runtime.logs import configure_logging
 from daybook_infra.runtime.settings import Settings
 
@@ -20,13 +22,13 @@ if TYPE_CHECKING:
     from daybook_projector.rebuild.differences import Difference
     from daybook_projector.rebuild.jobs import Source
 
-DIFFERS, INTERRUPTED = 1, 130
+DIFFERS, NOT_DONE, INTERRUPTED = 1, 2, 130
 HEAL_NAME = "daybook-heal"
 
 
 @click.command()
 @click.option("--org", type=click.UUID, help="Rebuild only the rows of this org.")
-@click.option("--check", is_flag=True, help="Only compare. Exits with 1 if rows differ.")
+@click.option("--check", is_flag=True, help="Only compare.")
 @click.option(
     "--from",
     "source",
@@ -40,14 +42,14 @@ def rebuild(org: UUID | None, *, check: bool, source: "Source | None", yes: bool
     Daybook can keep running meanwhile. The command folds the log into separate tables, in a schema named
     daybook_rebuild_..., compares them with the live tables and prints the differences. It asks before it corrects
     anything; with --yes it does not ask. It then corrects only the rows that differ, in one transaction, so readers
-    never see rows missing. If you decline, or if it cannot ask because there is no terminal, it changes nothing and
-    exits with 1. audit_log is never changed.
+    never see rows missing. If you decline, or if it cannot ask because there is no terminal, it changes nothing.
+    audit_log is never changed.
 
     A new version of Daybook may fold entries differently from the version that wrote the tables. Such differences are
     shown like any others, before anything is corrected.
 
-    You can interrupt (Ctrl-C or SIGTERM, exit code 130) or kill the command at any time, and run it again. Only one
-    rebuild of all tables runs at a time.
+    You can interrupt (Ctrl-C or SIGTERM) or kill the command at any time, and run it again. Only one rebuild of all
+    tables runs at a time.
 
     Orgs in quarantine stay there: the entry that could not be applied, and those after it, add the org and its
     projects, but change nothing else. With --org, the command rebuilds one org's rows from all of its entries. If the
@@ -57,11 +59,12 @@ def rebuild(org: UUID | None, *, check: bool, source: "Source | None", yes: bool
     By default the command reads the topic, because it looks for new entries several times. audit_log has no index for
     that: with --from audit_log, the command scans the whole table each time, and the projector has to wait during the
     last scan. With --org, the default is audit_log, where an index finds the org's entries.
+
+    Exits with 0 if the rows agree with the log or were corrected, with 1 if they differ and were not corrected, with 2
+    if they could not be compared or corrected, and with 130 if interrupted.
     """
-    settings = server_settings()
-    configure_logging(settings, service="rebuild")
-    run = _rebuild_all if org is None else partial(_rebuild_org, str(org))
-    _exit(run(settings, source, check=check, yes=yes))
+    rebuilding = _rebuild_all if org is None else partial(_rebuild_org, str(org))
+    _run("rebuild", lambda settings: rebuilding(settings, source, check=check, yes=yes))
 
 
 @click.command()
@@ -74,28 +77,41 @@ def heal(org: UUID, *, check: bool) -> None:
     transaction, it corrects the rows that differ and releases the org. From then on, new commands to the org are
     decided. Commands that were answered with ORG_QUARANTINED are not: their senders can send them again.
 
-    If an entry still cannot be applied, the command prints the entry and the reason, changes nothing and exits with 1.
-    In that case, run the command again with a version of Daybook that can read the entry, or when the missing user
-    exists.
+    If an entry still cannot be applied, the command prints the entry and the reason, and changes nothing. In that
+    case, run the command again with a version of Daybook that can read the entry, or when the missing user exists.
 
-    You can interrupt (Ctrl-C or SIGTERM, exit code 130) or kill the command at any time, and run it again. If the org
-    is not in quarantine, the command says so and changes nothing. Otherwise it does the same as
+    You can interrupt (Ctrl-C or SIGTERM) or kill the command at any time, and run it again. If the org is not in
+    quarantine, the command says so and changes nothing. Otherwise it does the same as
     `daybook projector rebuild --org`, but does not ask.
 
-    With --check the command changes nothing, and exits with 1 if rows differ. Rows of an org in quarantine are expected
-    to differ: the entry that could not be applied, and all later ones, are not in the tables yet.
+    With --check the command changes nothing. Rows of an org in quarantine are expected to differ: the entry that could
+    not be applied, and all later ones, are not in the tables yet.
+
+    Exits with 0 if the org is released or was not in quarantine, with 2 if that could not be done, and with 130 if
+    interrupted. With --check, exits with 0 if the rows agree with the log, with 1 if they differ, and with 2 if they
+    could not be compared.
     """
-    settings = server_settings()
-    configure_logging(settings, service="heal")
-    _exit(_heal(settings, str(org), check=check))
+    _run("heal", lambda settings: _heal(settings, str(org), check=check))
 
 
-def _exit(running: Coroutine[Any, Any, int]) -> None:
+def _run(name: str, work: Callable[[Settings], Coroutine[Any, Any, int]]) -> None:
+    """Ends the process with the exit code that the work returns."""
     try:
-        sys.exit(run_interruptibly(running))
+        settings = server_settings()
+        configure_logging(settings, service=name)
+        code = run_interruptibly(work(settings))
     except KeyboardInterrupt:
         click.echo("interrupted: run the command again to start over", err=True)
-        sys.exit(INTERRUPTED)
+        code = INTERRUPTED
+    except DaybookError as error:
+        click.echo(f"Error: {error}", err=True)
+        code = NOT_DONE
+    except (click.Abort, BrokenPipeError):
+        raise
+    except Exception:  # noqa: BLE001 - a bug must not look like the exit code of rows that differ
+        traceback.print_exc()
+        code = NOT_DONE
+    sys.exit(code)
 
 
 async def _rebuild_all(settings: Settings, source: "Source | None", *, check: bool, yes: bool) -> int:
