@@ -24,7 +24,6 @@ from daybook_projector.read_api.database import ReadDatabase
 from daybook_projector.read_api.reader import Reader
 from support.door_doubles import problem_of
 from support.driving import fresh_id
-from support.publisher import token
 from support.read_scene import ReadScene
 from support.reading import ReadApi, reading
 
@@ -237,8 +236,7 @@ async def test_a_service_reads_only_the_orgs_of_its_policy(
 
 
 async def test_head_answers_with_the_headers_of_get(api: ReadApi, scene: ReadScene) -> None:
-    headers = {"Authorization": f"Bearer {token(api.settings, f'user:{scene.own.owner}')}"}
-    answer = await api.client.head(f"{scene.own.path}/members", headers=headers)
+    answer = await api.head(f"{scene.own.path}/members", f"user:{scene.own.owner}")
     assert (answer.status_code, answer.headers["daybook-position"]) == (200, "0.23")
 
 

@@ -1,10 +1,13 @@
-"""Readers that stop reading or disconnect, and large numbers of readers, do not affect other readers of streams."""
+"""Readers that stop reading, disconnect or ask only for headers, and large numbers of readers, do not affect other
+readers of streams.
+"""
 
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, contextmanager
 
+import httpx
 import pytest
 
 from daybook_infra.runtime.postgres.connections import Pool
@@ -147,3 +150,18 @@ async def test_a_stream_with_two_ids_is_refused(api: ReadApi, scene: ReadScene) 
     headers = [token, ("Last-Event-ID", "0.1"), ("Last-Event-ID", "0.2")]
     answer = await api.client.get(f"{scene.own.path}/audit-log/stream", headers=headers)
     assert problem_of(answer) == (400, "INVALID_QUERY")
+
+
+async def test_head_answers_with_the_headers_of_a_stream_and_opens_none(api: ReadApi, scene: ReadScene) -> None:
+    path, owner = f"{scene.own.path}/audit-log/stream", f"user:{scene.own.owner}"
+    async with following(api, scene.own.path, owner, after="0.10") as stream:
+        head = await api.head(path, owner, after="0.10")
+        assert (head.status_code, head.content) == (200, b"")
+        assert described(head) == described(stream.answer)
+        assert api.metric("daybook_read_streams") == 1
+    assert (await api.head(path, f"user:{scene.other.owner}")).status_code == 404
+
+
+def described(answer: httpx.Response) -> dict[str, str]:
+    """The headers, except those that say when and how this answer was sent."""
+    return {name: value for name, value in answer.headers.items() if name not in {"date", "transfer-encoding"}}

@@ -42,6 +42,10 @@ class ReadApi:
         own = {"Authorization": f"Bearer {token(self.settings, principal)}", **(headers or {})}
         return await self.client.get(path, params=params, headers=own)
 
+    async def head(self, path: str, principal: str, **params: Any) -> httpx.Response:
+        own = {"Authorization": f"Bearer {token(self.settings, principal)}"}
+        return await self.client.head(path, params=params, headers=own)
+
     async def items(self, path: str, principal: str, **params: Any) -> list[Json]:
         """The first page's items."""
         answer = await self.get(path, principal, **params)

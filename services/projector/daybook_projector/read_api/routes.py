@@ -130,13 +130,13 @@ def read_router(deps: ReadDependencies, metrics: ReadMetrics) -> APIRouter:
     )
     routes = ReadRoutes(deps)
     for resource in RESOURCES:
-        _add(router, resource.path, _page_endpoint(routes, resource), openapi.page_options(resource))
-        _add(router, resource.item_path, _item_endpoint(routes, resource), openapi.item_options(resource))
+        add_get(router, resource.path, _page_endpoint(routes, resource), openapi.page_options(resource))
+        add_get(router, resource.item_path, _item_endpoint(routes, resource), openapi.item_options(resource))
 
     async def get_position(request: Request, query: Annotated[PositionQuery, Query()]) -> Response:
         return await routes.position(request, query)
 
-    _add(router, POSITION_PATH, get_position, openapi.position_options())
+    add_get(router, POSITION_PATH, get_position, openapi.position_options())
     return router
 
 
@@ -174,7 +174,8 @@ async def invalid_query(_: Request, error: Exception) -> Response:
     return problem_response(problem(Code.INVALID_QUERY, f"{name}: {first['msg'].removeprefix('Value error, ')}"))
 
 
-def _add(router: APIRouter, path: str, endpoint: Endpoint, options: dict[str, Any]) -> None:
+def add_get(router: APIRouter, path: str, endpoint: Endpoint, options: dict[str, Any]) -> None:
+    """Adds a route for GET and HEAD."""
     router.add_api_route(path, endpoint, methods=["HEAD"], include_in_schema=False, response_class=Response)
     router.add_api_route(path, endpoint, methods=["GET"], response_class=Response, **options)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -35,10 +35,19 @@ class TokenWatch:
         return time.time() < self.token.expires_at
 
 
-class StreamResponse(Response):
-    """`catch_up` yields the events that the client missed. Before it finishes, it joins the stream to the hub."""
+class StreamHead(Response):
+    """The headers of a stream, without any event."""
 
     media_type = "text/event-stream"
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        # `X-Accel-Buffering: no` makes an nginx proxy pass events on at once.
+        super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no", **headers})
+        del self.headers["content-length"]
+
+
+class StreamResponse(StreamHead):
+    """`catch_up` yields the events that the client missed. Before it finishes, it joins the stream to the hub."""
 
     def __init__(
         self,
@@ -46,11 +55,9 @@ class StreamResponse(Response):
         catch_up: AsyncIterator[bytes],
         token: TokenWatch,
         leave: Callable[[End], None],
-        headers: dict[str, str],
+        headers: Mapping[str, str],
     ) -> None:
-        # `X-Accel-Buffering: no` makes an nginx proxy pass events on at once.
-        super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no", **headers})
-        del self.headers["content-length"]
+        super().__init__(headers)
         self._stream = stream
         self._catch_up = catch_up
         self._token = token

@@ -24,12 +24,12 @@ from daybook_projector.read_api.parameters import POSITION_PATTERN
 from daybook_projector.read_api.positions import Position, parse_position
 from daybook_projector.read_api.reader import Reader, reader_of
 from daybook_projector.read_api.resources import AUDIT_LOG
-from daybook_projector.read_api.routes import ReadDependencies, authenticator, only_header
+from daybook_projector.read_api.routes import ReadDependencies, add_get, authenticator, only_header
 from daybook_projector.read_api.stream import log_reads
 from daybook_projector.read_api.stream.events import entry_event, opening
 from daybook_projector.read_api.stream.hub import Hub, TooManyStreams
 from daybook_projector.read_api.stream.open_stream import End, OpenStream
-from daybook_projector.read_api.stream.response import StreamResponse, TokenWatch
+from daybook_projector.read_api.stream.response import StreamHead, StreamResponse, TokenWatch
 
 PATH: Final = f"{AUDIT_LOG.path}/stream"
 LAST_EVENT_ID: Final = "Last-Event-ID"
@@ -66,6 +66,10 @@ class _Opening:
     since: datetime
     position: Position | None
 
+    @property
+    def headers(self) -> dict[str, str]:
+        return {} if self.position is None else {"Daybook-Position": str(self.position)}
+
 
 class StreamRoutes:
     def __init__(self, deps: ReadDependencies, database: ReadDatabase, hub: Hub, metrics: ReadMetrics) -> None:
@@ -76,6 +80,7 @@ class StreamRoutes:
         self._catching_up = asyncio.Semaphore(CATCHING_UP)
 
     async def open(self, request: Request, query: StreamQuery) -> Response:
+        """A stream, or for HEAD only its headers."""
         reader = reader_of(request.state.token.principal, self._deps.policy)
         org_id = request.path_params["org_id"].lower()
         if not is_uuid(org_id) or not reader.may_ask_for(org_id):
@@ -83,6 +88,8 @@ class StreamRoutes:
         partition = partition_of(org_id, self._deps.settings.partitions)
         # A browser that reconnects sends its first URL again, and the id of the last event that it has seen.
         after = _parse_after(only_header(request, LAST_EVENT_ID) or query.after, partition)
+        if request.method == "HEAD":
+            return StreamHead((await self._start(reader, org_id, partition, after)).headers)
         self._reserve(reader)
         try:
             found = await self._start(reader, org_id, partition, after)
@@ -101,8 +108,7 @@ class StreamRoutes:
             self._metrics.streams_ended.labels(reason.value).inc()
 
         token = TokenWatch(request.state.token, lambda: self._deps.callers.check(authorization))
-        headers = {} if found.position is None else {"Daybook-Position": str(found.position)}
-        return StreamResponse(stream, self._catch_up(found, after), token, leave, headers)
+        return StreamResponse(stream, self._catch_up(found, after), token, leave, found.headers)
 
     def _reserve(self, reader: Reader) -> None:
         try:
@@ -164,7 +170,7 @@ def stream_router(deps: ReadDependencies, database: ReadDatabase, hub: Hub, metr
     async def stream_audit_log(request: Request, query: Annotated[StreamQuery, Query()]) -> Response:
         return await routes.open(request, query)
 
-    router.add_api_route(PATH, stream_audit_log, methods=["GET"], response_class=Response, **_options())
+    add_get(router, PATH, stream_audit_log, _options())
     return router
 
 

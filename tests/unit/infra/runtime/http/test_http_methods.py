@@ -20,6 +20,7 @@ from daybook_infra.runtime.settings import Settings
 from daybook_projector.http.app import create_app
 from daybook_projector.main import open_app
 from daybook_projector.read_api.resources import RESOURCES
+from daybook_projector.read_api.stream.routes import PATH as STREAM
 from support.door_doubles import ORG, SECRET, DoorAlone, problem_of
 
 DATABASE = SecretStr("postgresql://nobody:x@localhost:1/none")
@@ -28,8 +29,8 @@ OUTCOME = f"/v1/orgs/{ORG}/commands/{ORG}"
 
 
 def read_paths() -> list[str]:
-    """The paths of all collections and items, with an id in place of each parameter."""
-    paths = [path for each in RESOURCES for path in (each.path, each.item_path)]
+    """The paths of all collections, all items and the stream, with an id in place of each parameter."""
+    paths = [STREAM, *(path for each in RESOURCES for path in (each.path, each.item_path))]
     return ["/".join(ORG if part.startswith("{") else part for part in path.split("/")) for path in paths]
 
 
@@ -61,6 +62,21 @@ async def test_health_and_metrics_answer_head(service: str) -> None:
         for path in ("/livez", "/readyz", "/metrics"):
             got, headed = await client.get(path), await client.head(path)
             assert (headed.status_code, headed.headers["content-type"]) == (200, got.headers["content-type"])
+
+
+@pytest.mark.parametrize("service", SERVICES[:-1])
+async def test_head_reaches_the_same_route_as_get(service: str) -> None:
+    async with client_of(service) as client:
+        routes = [*routes_of(app_of(client).router)]
+    assert routes
+    for path in {route.path for route in routes}:
+        assert first_match(routes, path, "HEAD") == first_match(routes, path, "GET")
+
+
+def first_match(routes: list[Route], path: str, method: str) -> str | None:
+    """The path of the first route that answers this method there."""
+    scope = {"type": "http", "path": path, "method": method, "headers": []}
+    return next((route.path for route in routes if route.matches(scope)[0] is Match.FULL), None)
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -98,11 +114,15 @@ async def test_a_refused_method_of_the_command_routes_is_answered_with_post() ->
 @pytest.mark.parametrize("service", SERVICES[:-1])
 async def test_all_methods_of_the_routes_are_tried_for_a_refusal(service: str) -> None:
     async with client_of(service) as client:
-        assert isinstance(client._transport, httpx.ASGITransport)
-        app = client._transport.app
-        assert isinstance(app, FastAPI)
-        methods = {method for route in routes_of(app.router) for method in route.methods or ()}
+        methods = {method for route in routes_of(app_of(client).router) for method in route.methods or ()}
     assert methods == {*METHODS}
+
+
+def app_of(client: httpx.AsyncClient) -> FastAPI:
+    assert isinstance(client._transport, httpx.ASGITransport)
+    app = client._transport.app
+    assert isinstance(app, FastAPI)
+    return app
 
 
 def routes_of(router: APIRouter) -> Iterator[Route]:
