@@ -93,11 +93,14 @@ async def test_dead_letters_are_retried_in_order_of_their_retry_count(settings: 
     assert [each["data"]["filter"]["max_retry_count"] for each in given.taken] == [0, 0, 0, 1, 1, 1]
 
 
-async def test_an_interrupted_run_reports_its_progress_and_a_repeated_run_continues(settings: Settings) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_an_interrupted_run_reports_its_progress_and_a_repeated_run_continues(
+    settings: Settings, number: signal.Signals
+) -> None:
     async with hub(settings, answers=2) as given:
         running = await start(settings, "dlq", *RETRY)
         await until(lambda: len(given.taken) >= 3, "three commands are sent")
-        running.send_signal(signal.SIGINT)
+        running.send_signal(number)
         interrupted = await finish(running)
         given.answers = 1000
         repeated = await dlq(settings, *RETRY)

@@ -153,7 +153,10 @@ async def test_without_topics_there_is_one_clear_error(settings: Settings) -> No
     assert done == Completed(1, "", "Error: topic none.commands does not exist: run `daybook init`\n")
 
 
-async def test_ctrl_c_ends_the_command_with_an_exit_code_of_its_own(settings: Settings) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_an_interruption_ends_the_command_with_an_exit_code_of_its_own(
+    settings: Settings, number: signal.Signals
+) -> None:
     async def accept_the_first(record: Record) -> Result | None:
         return await accept(record) if id_of(record) == command(1)["id"] else None
 
@@ -163,7 +166,7 @@ async def test_ctrl_c_ends_the_command_with_an_exit_code_of_its_own(settings: Se
         assert running.stdout is not None
         running.stdin.write(lines(command(1), command(2)) + b"\n")
         first = await asyncio.wait_for(running.stdout.readline(), 60)
-        running.send_signal(signal.SIGINT)
+        running.send_signal(number)
         done = await finish(running)
     assert json.loads(first)["command_id"] == command(1)["id"]
     assert done == Completed(130, "", f"{INTERRUPTED_TEXT}\n")

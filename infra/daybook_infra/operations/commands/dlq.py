@@ -2,7 +2,6 @@
 after another.
 """
 
-import asyncio
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from daybook_contracts.limits import RETRY_COUNT
 from daybook_contracts.senders.principals import InvalidPrincipal, Service, parse_publisher
 from daybook_contracts.senders.signer import Signer
 from daybook_infra.operations.bulk import BulkAction, Progress, Resolve, Retry, command_data, command_type, plan_passes
+from daybook_infra.operations.commands.interruptible import run_interruptibly
 from daybook_infra.operations.commands.numbers import Number
 from daybook_infra.operations.commands.progress import progress
 from daybook_infra.operations.server_settings import server_settings
@@ -119,8 +119,9 @@ def retry(options: DlqOptions, max_retry_count: int) -> None:
     first those never retried, then those retried at most once, up to those retried at most N times. At the end each has
     been retried more than N times. With N = 0, the default, each one that was never retried is retried once.
 
-    You can interrupt this (Ctrl-C, exit code 130) and run it again: it continues where it stopped. Running it again
-    after it is done changes nothing. If dead letters arrive meanwhile, some may be left over; the output says how many.
+    You can interrupt this (Ctrl-C or SIGTERM, exit code 130) and run it again: it continues where it stopped. Running
+    it again after it is done changes nothing. If dead letters arrive meanwhile, some may be left over; the output says
+    how many.
 
     Exits with 1 if a command was rejected, and with 3 if the outcome of a command is unknown. After 3, run it again.
     """
@@ -140,8 +141,8 @@ def retry(options: DlqOptions, max_retry_count: int) -> None:
 def resolve(options: DlqOptions, resolution: str, reason: str | None, max_retry_count: int | None) -> None:
     """Resolve all pending dead letters of a connection.
 
-    You can interrupt this (Ctrl-C, exit code 130) and run it again: it continues where it stopped. If dead letters
-    arrive meanwhile, some may be left over; the output says how many.
+    You can interrupt this (Ctrl-C or SIGTERM, exit code 130) and run it again: it continues where it stopped. If dead
+    letters arrive meanwhile, some may be left over; the output says how many.
 
     Exits with 1 if a command was rejected, and with 3 if the outcome of a command is unknown. After 3, run it again.
     """
@@ -155,7 +156,7 @@ def _execute_all(options: DlqOptions, action: BulkAction) -> None:
 
     bulk = Progress(())
     try:
-        asyncio.run(_plan_and_execute(server_settings(), options, action, bulk))
+        run_interruptibly(_plan_and_execute(server_settings(), options, action, bulk))
     except KeyboardInterrupt:
         click.echo(
             f"interrupted, {_done_text(action, bulk)}: run it again, and it continues where it stopped", err=True

@@ -1,6 +1,5 @@
 """`daybook send`: publishes commands from JSON lines and prints an outcome line for each, in the same order."""
 
-import asyncio
 import sys
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import click
 from daybook_contracts.results import Accepted, Pending, Result, encode_item, encode_record
 from daybook_contracts.senders.principals import InvalidPrincipal, parse_publisher
 from daybook_contracts.senders.signer import Signer
+from daybook_infra.operations.commands.interruptible import run_interruptibly
 from daybook_infra.operations.commands.numbers import Number
 from daybook_infra.operations.server_settings import server_settings
 from daybook_infra.operations.service_key import service_key
@@ -52,8 +52,8 @@ def send(file: BinaryIO, principal: str, key_file: Path | None, seconds: float, 
 
     Exits with 0 if all commands were accepted, with 1 if any was rejected, and with 3 if any has no known outcome: it
     was not decided in time (status 202), or Kafka did not acknowledge it (503). Exits with 130 if it was interrupted
-    (Ctrl-C): commands whose outcomes were not printed may still be decided. Sending any of them again with its id is
-    safe.
+    (Ctrl-C or SIGTERM): commands whose outcomes were not printed may still be decided. Sending any of them again with
+    its id is safe.
     """
     try:
         sender = parse_publisher(principal.encode())
@@ -62,7 +62,7 @@ def send(file: BinaryIO, principal: str, key_file: Path | None, seconds: float, 
     settings = server_settings()
     signer = Signer(sender, service_key(settings, key_file))
     try:
-        tally = asyncio.run(_send(settings, file, signer, seconds))
+        tally = run_interruptibly(_send(settings, file, signer, seconds))
     except KeyboardInterrupt:
         click.echo(INTERRUPTED_TEXT, err=True)
         sys.exit(INTERRUPTED)
