@@ -65,11 +65,11 @@ _DENIALS = (asyncpg.InsufficientPrivilegeError, asyncpg.InvalidSchemaNameError, 
 
 
 @contextmanager
-def translated(where: str = "PostgreSQL") -> Iterator[None]:
+def translated(where: str = "PostgreSQL", setting: str = "database_url") -> Iterator[None]:
     """Raises `DatabaseAway`, with its cause, if the connection or the server fails, if the server lacks resources, or
     if the statement takes too long or conflicts with another one. Raises `DatabaseRefuses`, which is a `DatabaseAway`
-    too, if the server refuses the login or no longer permits the statement, and SettingsError if asyncpg cannot use the
-    URL. Other errors, such as a violated constraint, pass unchanged.
+    too, if the server refuses the login or no longer permits the statement, and SettingsError, naming `setting`, if
+    asyncpg cannot use the URL. Other errors, such as a violated constraint, pass unchanged.
     """
     try:
         yield
@@ -82,7 +82,7 @@ def translated(where: str = "PostgreSQL") -> Iterator[None]:
     except _DENIALS as error:
         raise DatabaseRefuses(f"{where} refuses a statement: {_first_line(error)}") from error
     except asyncpg.ClientConfigurationError as error:
-        raise SettingsError(f"{env_name('database_url')}: {_first_line(error)}") from error
+        raise SettingsError(f"{env_name(setting)}: {_first_line(error)}") from error
     except asyncpg.InterfaceError as error:
         # asyncpg raises the same class for a lost connection and for misuse of its API, which is a bug.
         if not _is_of_lost_connection(error):
@@ -95,7 +95,7 @@ async def connect(
     settings: Settings, application: str, *, statement_seconds: float = STATEMENT_SECONDS
 ) -> AsyncIterator[OwnConnection]:
     """One connection to the primary. Errors of the body are `translated`. `statement_seconds=0` sets no limit."""
-    with translated(_server_name(settings)):
+    with translated(_server_name(settings), _setting_of_address(settings)):
         connection = await asyncpg.connect(**_connection_options(settings, application, statement_seconds))
         try:
             yield connection
@@ -116,7 +116,7 @@ async def open_pool(
     of asyncpg's pool; without them, the pool keeps one connection open. Raises `DatabaseAway`. Wrap uses of the pool in
     `translated`.
     """
-    with translated(_server_name(settings)):
+    with translated(_server_name(settings), _setting_of_address(settings)):
         options = _connection_options(settings, application, statement_seconds)
         options["server_settings"] |= session or {}
         return await asyncpg.create_pool(**{**options, "min_size": 1, "max_size": max_size, **more})
@@ -154,9 +154,14 @@ def _server_name(settings: Settings) -> str:
     return f"PostgreSQL at {address(settings)}"
 
 
+def _setting_of_address(settings: Settings) -> str:
+    """The setting that the database's address comes from: see `as_administrator`."""
+    return "admin_database_url" if settings.database_url == settings.admin_database_url else "database_url"
+
+
 def _connection_options(settings: Settings, application: str, statement_seconds: float) -> dict[str, Any]:
     url = require_database(settings)
-    _check_files(url, "admin_database_url" if url == settings.admin_database_url.get_secret_value() else "database_url")
+    _check_files(url, _setting_of_address(settings))
     return {
         "dsn": url,
         "timeout": CONNECT_SECONDS,

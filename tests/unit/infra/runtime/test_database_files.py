@@ -1,4 +1,6 @@
-"""The files of a database's address are checked before the first connection that needs them, and never again."""
+"""Which faults of a database's address are refused, and when. Its files are checked before the first connection that
+needs them, and never again.
+"""
 
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -48,6 +50,18 @@ async def test_a_file_of_the_administrators_address_is_refused_only_where_it_is_
         await attempt(settings)
     with pytest.raises(SettingsError, match=r"^DAYBOOK_ADMIN_DATABASE_URL: sslkey names a file"):
         await attempt(as_administrator(settings))
+
+
+@pytest.mark.parametrize("pooled", [False, True])
+@pytest.mark.parametrize("setting", ["DAYBOOK_DATABASE_URL", "DAYBOOK_ADMIN_DATABASE_URL"])
+async def test_an_option_with_a_wrong_value_is_refused_under_the_name_of_its_setting(
+    setting: str, *, pooled: bool
+) -> None:
+    addresses = dict.fromkeys(["DAYBOOK_DATABASE_URL", setting], "postgresql://daybook:hush@127.0.0.1:1/daybook")
+    addresses[setting] += "?sslmode=no"
+    settings = load_with(**addresses)
+    with pytest.raises(SettingsError, match=f"^{setting}: `sslmode` parameter must be one of"):
+        await attempt(as_administrator(settings), pooled=pooled)
 
 
 @pytest.mark.parametrize("option", OPTIONS)
