@@ -205,7 +205,7 @@ async def test_the_diff_shows_the_first_changes_and_counts_the_rest(
         *(("--drop", *other) for other in (("--diff",), ("--replace",), ("--limit", "20"), ("--from", "topic"))),
         ("--diff", "--as-of", "0.0", "--replace"),
         ("--diff", "--as-of", "0.0", "--schema", "x"),
-        ("--as-of", "0.0", "--json"),
+        *(("--as-of", "0.0", "--from", "audit_log", *other) for other in (("--json",), ("--limit", "20"))),
         ("--as-of", "0.0", "--from", "tables"),
         ("--as-of", "0.0", "--org", "x"),
         ("--as-of", "yesterday"),

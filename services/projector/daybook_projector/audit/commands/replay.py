@@ -98,8 +98,6 @@ def replay(  # noqa: PLR0913 - one for each option
     Exits with 0 when done, with 2 if it cannot be done, and with 130 if interrupted, which leaves nothing behind.
     """
     _check_usage(as_of, drop=drop, diff=diff, makes=replace or schema is not None)
-    if as_json and not diff:
-        raise click.UsageError("--json needs --diff")
     org_id = None if org is None else str(org)
     options = Options(as_of, org_id, log, DEFAULT_SCHEMA if schema is None else schema, replace, limit, as_json)
     _run(_drop(options.schema) if drop else _diff(options) if diff else _replay(options))
@@ -117,12 +115,16 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
 
 
 def _check_usage(as_of: tuple[str, ...], *, drop: bool, diff: bool, makes: bool) -> None:
-    if drop and not _given_options() <= {"drop", "schema"}:
+    given = _given_options()
+    if drop and not given <= {"drop", "schema"}:
         raise click.UsageError("--drop allows no other option than --schema")
     if not drop and not as_of:
         raise click.UsageError("give --as-of with a time or a position, or give --drop")
     if diff and makes:
         raise click.UsageError("--diff makes no schema: leave out --schema and --replace")
+    for name, option in {"limit": "--limit", "as_json": "--json"}.items():
+        if name in given and not diff:
+            raise click.UsageError(f"{option} needs --diff")
 
 
 def _given_options() -> set[str]:
