@@ -92,6 +92,13 @@ async def test_a_file_that_is_no_certificate_is_refused(settings: Settings, tmp_
         assert "is not a certificate" in done.stderr
 
 
+async def test_tables_are_not_compared_since_a_certificate(settings: Settings, tmp_path: Path) -> None:
+    (earlier := tmp_path / "earlier.json").touch()
+    refused = await run_daybook(settings, "audit", "verify", "--since", str(earlier), "--scope", "tables")
+    assert (refused.code, refused.stdout) == (2, "")
+    assert "--since compares no tables" in refused.stderr
+
+
 async def test_no_certificate_is_written_for_one_org(settings: Settings) -> None:
     assert (await run_daybook(settings, "audit", "verify", "--org", ORG)).code == 0
     refused = await run_daybook(settings, "audit", "verify", "--org", project(1), "--json")

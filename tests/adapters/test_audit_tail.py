@@ -233,6 +233,7 @@ async def test_only_the_entries_of_an_org_are_shown(settings: Settings, pool: Po
     [
         (("--after", "3"), "'3' is not PARTITION.POSITION"),
         (("--after", "3.4"), "partition 3 is not one of the log's 2"),
+        (("--after", "1.4", "--after", "1.5"), "partition 1 has a position already, 4"),
         (("--org", HERE, "--after", "1.4"), f"partition 1 is not that of org {HERE}"),
     ],
 )

@@ -25,9 +25,12 @@ def token(user: str | None, service: str | None, hours: float) -> None:
     It is signed with DAYBOOK_JWT_SECRET, or with the local stack's secret in .daybook/jwt-secret. A service's token is
     signed with DAYBOOK_SERVICE_JWT_SECRET if that is set.
     """
-    from daybook_infra.operations.tokens import principal_of, sign, signing_secret
+    from daybook_infra.operations.tokens import TokenError, principal_of, sign, signing_secret
 
+    try:
+        principal = principal_of(user, service)
+    except TokenError as error:
+        raise click.UsageError(str(error)) from error
     settings = load_settings()
-    principal = principal_of(user, service)
     secret = signing_secret(settings, principal, local_jwt_secret())
     click.echo(sign(settings, secret, principal, datetime.now(UTC), timedelta(hours=hours)))

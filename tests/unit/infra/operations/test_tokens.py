@@ -60,6 +60,15 @@ def test_a_token_is_valid_for_more_than_no_time_and_at_most_a_year(hours: str) -
     assert "'--hours'" in shown.stderr
 
 
+@pytest.mark.parametrize(
+    "options", [[], ["--user", USER, "--service", "billing"], ["--user", "me"], ["--service", "No Service"]]
+)
+def test_a_wrong_principal_is_a_usage_error(options: list[str]) -> None:
+    shown = CliRunner().invoke(main, ["token", *options], env={"DAYBOOK_JWT_SECRET": SECRET})
+    assert (shown.exit_code, shown.stdout) == (2, "")
+    assert shown.stderr.startswith("Usage: ")
+
+
 def test_the_secret_in_the_settings_takes_precedence_over_the_local_stack(tmp_path: Path) -> None:
     file = tmp_path / "jwt-secret"
     file.write_text("f" * 32 + "\n", encoding="utf-8")

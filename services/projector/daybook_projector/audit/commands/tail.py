@@ -27,12 +27,15 @@ _POSITION = re.compile(r"(\d{1,9})\.(-1|\d{1,15})", re.ASCII)
 
 def _positions(_ctx: click.Context, _param: click.Parameter, given: tuple[str, ...]) -> dict[int, int]:
     """The position given for each partition."""
-    found = {}
+    found: dict[int, int] = {}
     for text in given:
         position = _POSITION.fullmatch(text)
         if position is None:
             raise click.BadParameter(f"{text!r} is not PARTITION.POSITION, such as 3.1042")
-        found[int(position[1])] = int(position[2])
+        partition = int(position[1])
+        if partition in found:
+            raise click.BadParameter(f"{text}: partition {partition} has a position already, {found[partition]}")
+        found[partition] = int(position[2])
     return found
 
 

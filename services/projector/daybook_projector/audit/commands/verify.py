@@ -80,8 +80,8 @@ def verify(
         raise click.UsageError("--org gives no certificate: use it without --since, --certificate and --json")
     if folder is not None and (scopes or org is not None):
         raise click.UsageError("--export is verified as it is: use it without --scope and --org")
-    if certificate_file is not None and not _can_write(certificate_file):
-        raise click.UsageError(f"--certificate: no file can be made in {certificate_file.parent}")
+    _check_scopes(scopes, since)
+    _require_writable(certificate_file)
     try:
         if folder is None:
             code = _verify(scopes, None if org is None else str(org), since, certificate_file, as_json=as_json)
@@ -134,8 +134,14 @@ def _verify_export(folder: Path, since: Path | None, certificate_file: Path | No
     return VALID if is_written else UNCHECKED
 
 
-def _can_write(file: Path) -> bool:
-    return file.exists() or os.access(file.parent, os.W_OK)
+def _check_scopes(scopes: tuple[str, ...], since: Path | None) -> None:
+    if since is not None and "tables" in scopes:
+        raise click.UsageError("--since compares no tables: use it without --scope tables")
+
+
+def _require_writable(file: Path | None) -> None:
+    if file is not None and not (file.exists() or os.access(file.parent, os.W_OK)):
+        raise click.UsageError(f"--certificate: no file can be made in {file.parent}")
 
 
 def _write(file: Path, certificate: bytes) -> bool:
