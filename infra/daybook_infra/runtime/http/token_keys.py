@@ -92,7 +92,7 @@ class PublishedKeys:
             try:
                 async with asyncio.timeout(2 * FETCH_SECONDS):
                     self._keys = _signing_keys(await asyncio.to_thread(self._client.fetch_data))
-            except (PyJWKClientError, PyJWKSetError, OSError, TimeoutError, *MALFORMED) as error:
+            except (PyJWKClientError, OSError, TimeoutError, *MALFORMED) as error:
                 log.warning("keys_not_fetched", reason=repr(error))
             else:
                 self._fetched_at = self._clock()
@@ -127,6 +127,15 @@ class TokenKeys:
 
 
 def _signing_keys(published: Any) -> list[PyJWK]:
-    if not isinstance(published, dict):
+    """The keys that verify signatures. A set without any is valid too: a provider may withdraw its last key."""
+    keys = published.get("keys") if isinstance(published, dict) else None
+    if not isinstance(keys, list):
         raise ValueError("the published document is not a key set")  # noqa: TRY004 - bad data, not a bug
-    return [key for key in PyJWKSet.from_dict(published).keys if key.public_key_use in {"sig", None}]
+    try:
+        usable = PyJWKSet(keys).keys
+    except PyJWKSetError:
+        usable = []
+    signing = [key for key in usable if key.public_key_use in {"sig", None}]
+    if not signing:
+        log.warning("no_keys_published", keys=len(keys))
+    return signing

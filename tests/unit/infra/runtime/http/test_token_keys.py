@@ -99,7 +99,24 @@ async def test_trust_in_a_revoked_key_ends(by_keys: Authenticator, keys: KeyServ
     assert await status(by_keys, cached) == 401
 
 
-@pytest.mark.parametrize("body", [None, b"", b"[]", b'{"keys": []}', b"not json"])
+@pytest.mark.parametrize(
+    "published",
+    [[], [public_jwk("RS256", "mine", use="enc")], [{"kty": "OKP", "crv": "X25519", "kid": "mine", "x": "AAAA"}]],
+    ids=["no key", "an encryption key", "an unsupported key"],
+)
+async def test_trust_ends_when_the_last_key_is_withdrawn(
+    by_keys: Authenticator, keys: KeyServer, clock: Clock, published: list[dict[str, Any]]
+) -> None:
+    assert await status(by_keys, mine("at first")) == 200
+    keys.publish(*published)
+    clock.now += FRESH_SECONDS
+    assert await status(by_keys, mine("later")) == 401
+    keys.publish(public_jwk("ES256", "mine"))
+    clock.now += THROTTLE_SECONDS
+    assert await status(by_keys, mine("published again")) == 200
+
+
+@pytest.mark.parametrize("body", [None, b"", b"[]", b"{}", b'{"keys": {}}', b"not json"])
 async def test_without_any_keys_tokens_get_503(by_keys: Authenticator, keys: KeyServer, body: bytes | None) -> None:
     keys.body = body
     refused = await refusal(by_keys, f"Bearer {mine()}")
