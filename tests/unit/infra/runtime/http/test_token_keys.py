@@ -48,13 +48,20 @@ async def test_keys_and_secrets_do_not_mix(by_secret: Authenticator, by_keys: Au
     assert await status(by_secret, signed_token(claims(), "RS256", "mine")) == 401
 
 
-def hs256(payload: dict[str, Any], key: bytes, key_id: str) -> str:
+async def test_a_token_must_be_signed_by_its_keys_own_algorithm(by_keys: Authenticator, keys: KeyServer) -> None:
+    """A published symmetric key must not verify a token that claims RS256 and has an HMAC of that key."""
+    keys.publish({"kty": "oct", "kid": "shared", "k": "c2VjcmV0" * 8}, public_jwk("RS256", "other", alg="RS512"))
+    assert await status(by_keys, hs256(claims(), b"secret" * 8, "shared", claimed="RS256")) == 401
+    assert await status(by_keys, signed_token(claims(), "RS256", "other")) == 401
+
+
+def hs256(payload: dict[str, Any], key: bytes, key_id: str, claimed: str = "HS256") -> str:
     """Signs as an attacker would. PyJWT cannot be used, because it refuses to sign with a public key."""
 
     def part(value: bytes) -> bytes:
         return base64.urlsafe_b64encode(value).rstrip(b"=")
 
-    head = part(json.dumps({"alg": "HS256", "kid": key_id}).encode()) + b"." + part(json.dumps(payload).encode())
+    head = part(json.dumps({"alg": claimed, "kid": key_id}).encode()) + b"." + part(json.dumps(payload).encode())
     return (head + b"." + part(hmac.new(key, head, hashlib.sha256).digest())).decode()
 
 
