@@ -22,10 +22,12 @@ def check_signing_key(text: str) -> str:
 
 
 def check_keys_url(text: str) -> str:
-    """A URL of published keys. Raises ValueError if another server could answer in its place."""
+    """A URL of published keys. Raises ValueError if another server could answer in its place, or if it has a login."""
     parts = _split_url(text)
     if parts is None or not (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname))):
         raise ValueError("must be https, or http on loopback: whoever answers there decides whose tokens are valid")
+    if "@" in parts.netloc:
+        raise ValueError("must have no user name or password: published keys are public, so none is sent")
     return text
 
 

@@ -88,6 +88,17 @@ def test_a_key_url_that_can_be_spoofed_is_refused(field: str, url: str) -> None:
         Settings.model_validate({field: url})
 
 
+@pytest.mark.parametrize("field", ["jwks_url", "service_jwks_url"])
+@pytest.mark.parametrize(
+    "url", ["https://reader:hunter2@login.example.org/keys", "http://hunter2@localhost/keys", "https://@idp/keys"]
+)
+def test_a_key_url_with_a_login_is_refused(field: str, url: str) -> None:
+    """No login is ever sent, and a fetch that fails would log the password."""
+    with pytest.raises(ValidationError, match="must have no user name or password") as error:
+        Settings.model_validate({field: url})
+    assert "hunter2" not in error.value.errors()[0]["msg"]
+
+
 @pytest.mark.parametrize(
     "url",
     ["https://login.example.org/keys", "http://localhost:54321/keys", "http://127.0.0.9/keys", "http://[::1]:8/keys"],
