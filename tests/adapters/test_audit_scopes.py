@@ -6,10 +6,7 @@ import pytest
 
 from daybook_contracts.entries import facts
 from daybook_contracts.log.head import Head
-from daybook_contracts.topics import Topics
 from daybook_infra.runtime.errors import DaybookError
-from daybook_infra.runtime.kafka.clients import admin
-from daybook_infra.runtime.kafka.topics import ensure_topics
 from daybook_infra.runtime.postgres.connections import Pool
 from daybook_infra.runtime.settings import Settings
 from daybook_projector.audit.reports.certificate import CertificateFile, certificate_bytes, certify, read_certificate
@@ -18,7 +15,7 @@ from daybook_projector.audit.verify.report import Verified
 from daybook_projector.audit.verify.run import Request, verify
 from support.auditing import silent, unguarded
 from support.logbook import Logbook, log_with, org, project, user
-from support.projecting import projecting, publish, until_projected
+from support.projecting import projecting, publish, recreate_log, until_projected
 
 ORG, OTHER, ANN = org(1), org(2), user(1)
 
@@ -197,19 +194,9 @@ async def test_a_forged_entry_that_extends_the_topic_is_found(settings: Settings
     assert first(found) == ("id", "topic", forged[0].position)
 
 
-async def replace_topic(settings: Settings, records: list[bytes | None]) -> None:
-    topic = Topics(settings.topic_prefix).audit_log
-    async with admin(settings) as kafka:
-        await kafka.delete_topics([topic])
-    await ensure_topics(settings)
-    replaced = Logbook()
-    replaced.records = [records]
-    await publish(settings, replaced)
-
-
 async def test_the_last_entries_of_a_topic_that_was_cut_are_missing(settings: Settings, log: Logbook) -> None:
     records = log.records[0][:-10]
-    await replace_topic(settings, records)
+    await recreate_log(settings, records)
     found = await verified(settings)
     assert first(found) == ("missing", "topic", sum(value != b"garbage" for value in records))
     assert all(each.place == "topic" for each in found.findings if each.partition == 0)
@@ -219,7 +206,7 @@ async def test_a_broken_topics_void_records_are_counted_once(settings: Settings,
     records, altered = log.records[0], log.records[0][7]
     assert altered is not None
     records[7] = altered.replace(b'"success"', b'"failure"')
-    await replace_topic(settings, records)
+    await recreate_log(settings, records)
     found = await verified(settings, "topic")
     assert [each.check for each in found.findings] == ["hash"]
     assert (found.partitions[0].entries, found.partitions[0].voids) == (24, 10)

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
@@ -13,6 +13,7 @@ from daybook_contracts.log.head import NOTHING_PROJECTED
 from daybook_contracts.topics import Topics
 from daybook_infra.runtime.health import Health
 from daybook_infra.runtime.kafka import clients as kafka
+from daybook_infra.runtime.kafka.topics import ensure_topics
 from daybook_infra.runtime.postgres.connections import Connection, Pool, close_pool, open_pool
 from daybook_infra.runtime.settings import Settings
 from daybook_projector.engine.report import ProjectorReport
@@ -94,6 +95,16 @@ async def publish(settings: Settings, log: Logbook) -> None:
         log.published = [len(values) for values in log.records]
     finally:
         await kafka.close_quietly(producer)
+
+
+async def recreate_log(settings: Settings, *records: Sequence[bytes | None]) -> None:
+    """Deletes the log's topic, and makes it again with these records of each partition."""
+    async with kafka.admin(settings) as client:
+        await client.delete_topics([Topics(settings.topic_prefix).audit_log])
+    await ensure_topics(settings)
+    log = Logbook(settings.partitions)
+    log.records = [[*each] for each in records]
+    await publish(settings, log)
 
 
 async def until(

@@ -29,6 +29,12 @@ def check_start(log_start: int) -> None:
         raise LogChanged(f"the log starts at offset {log_start}, not at 0")
 
 
+def check_end(log_end: int, ended_at: int) -> None:
+    """Raises LogChanged if the log ends before `ended_at`, where it ended when the partition was taken over."""
+    if log_end < ended_at:
+        raise LogChanged(f"the log ends at offset {log_end}, but ended at {ended_at} when the partition was taken over")
+
+
 def check_head(head: Head, head_offset: int, partition: int, value: bytes | None) -> None:
     """Raises LogChanged if `value`, the record that is now at `head_offset`, is not the entry of `head`."""
     if head_of(partition, value) != head:

@@ -79,7 +79,7 @@ class EffectRunner:
     async def read_log(self, partition: int, opened: LogOpened, give: Callable[[LogOpened | LogRead], bool]) -> None:
         """Gives `give` one slice of the log after another, until it returns False. Reads the log of one partition at a
         time. Between retries, other partitions can be read. Each slice waits for its turn. If a read has failed and the
-        log has lost its beginning, gives the log's new bounds instead of further slices.
+        log has lost its beginning or its end, gives the log's new bounds instead of further slices.
         """
         position, retrying = opened.checkpoint.first_to_read, False
 
@@ -88,8 +88,8 @@ class EffectRunner:
             async with self._takeover_lock:
                 if retrying:
                     log_start, log_end = await self._reader.read_bounds(partition)
-                    if log_start > 0:
-                        give(LogOpened(opened.checkpoint, log_start, log_end))
+                    if log_start > 0 or log_end < opened.log_end:
+                        give(LogOpened(opened.checkpoint, log_start, log_end, ended_at=opened.log_end))
                         return
                 retrying = True  # if this is called again
                 while position < opened.log_end:

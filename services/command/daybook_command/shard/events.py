@@ -11,13 +11,14 @@ from daybook_contracts.log.head import Checkpoint
 
 class LogOpened(Struct, frozen=True, gc=False):
     """The checkpoint, and the log's bounds. Slices (`LogRead`) from the checkpoint's `first_to_read` up to `log_end`
-    follow, as long as the shard is taking over. If the log loses its beginning meanwhile, a second `LogOpened` may
-    come instead of further slices.
+    follow, as long as the shard is taking over. If the log loses its beginning or its end meanwhile, a second
+    `LogOpened` may come instead of further slices. Its `ended_at` is the `log_end` of the first one.
     """
 
     checkpoint: Checkpoint
     log_start: int
     log_end: int
+    ended_at: int = 0
 
 
 class LogRead(Struct, frozen=True, gc=False):

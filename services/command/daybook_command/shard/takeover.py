@@ -7,7 +7,7 @@ from daybook_command.shard.events import LogOpened, LogRead
 from daybook_command.shard.memory import Memory, stamped_at
 from daybook_command.shard.org_cache import OrgCache
 from daybook_command.shard.tail import TailLimit
-from daybook_contracts.log.continuity import check_bounds, check_head
+from daybook_contracts.log.continuity import check_bounds, check_end, check_head
 from daybook_contracts.log.head import NOTHING_PROJECTED, Checkpoint
 
 
@@ -71,6 +71,7 @@ class Takeover:
     def _begin(self, opened: LogOpened) -> None:
         checkpoint = self.checkpoint = opened.checkpoint
         check_bounds(checkpoint.next_offset, opened.log_start, opened.log_end)
+        check_end(opened.log_end, opened.ended_at)
         self.read_to, self.log_end = checkpoint.first_to_read, opened.log_end
         memory = self.drop_memory()
         memory.head, memory.head_offset, memory.end = checkpoint.head, checkpoint.head_offset, checkpoint.next_offset

@@ -10,7 +10,7 @@ from functools import partial
 from time import perf_counter
 from typing import TypeVar
 
-from daybook_contracts.log.continuity import LogChanged, check_bounds
+from daybook_contracts.log.continuity import LogChanged, check_bounds, check_end
 from daybook_contracts.log.head import Checkpoint
 from daybook_infra.runtime.errors import DatabaseAway, KafkaAway
 from daybook_infra.runtime.failpoints import failpoint
@@ -57,6 +57,7 @@ class Worker:
         self.partition = partition
         self.feed = feed
         self.projected_to: int | None = None
+        self._ended_at = 0
         self._context = context
         self._report = context.report
 
@@ -80,7 +81,7 @@ class Worker:
         self._context.users.forget()
         checkpoint = await self._retry(lambda: self._context.writer.checkpoint(self.partition))
         failpoint("amid-takeover")
-        await self._verify_bounds(checkpoint)
+        self._ended_at = await self._verify_bounds(checkpoint)
         self.projected_to = checkpoint.next_offset
         self.feed.open_at(checkpoint.first_to_read)
         self._report.taken_over(self.partition, checkpoint)
@@ -90,6 +91,7 @@ class Worker:
         while (records := await self.feed.take(SLICE_RECORDS, IDLE_SECONDS)) is not None:
             if not records:
                 await self._verify_checkpoint(log)
+                await self._verify_end(log)
             taken = 0
             while records:
                 self._report.voids(self.partition, log.take(records))
@@ -102,10 +104,20 @@ class Worker:
                 log.has_gap = False
             await self._project(log)
 
-    async def _verify_bounds(self, checkpoint: Checkpoint) -> None:
-        """Raises `LogChanged` if the log no longer begins at offset 0, or ends before the checkpoint."""
+    async def _verify_bounds(self, checkpoint: Checkpoint) -> int:
+        """Returns where the log ends. Raises `LogChanged` if it no longer begins at offset 0, or ends before the
+        checkpoint.
+        """
         bounds = await self._retry(lambda: self._context.bounds.read_bounds(self.partition))
         check_bounds(checkpoint.next_offset, *bounds)
+        return bounds[1]
+
+    async def _verify_end(self, log: PartitionLog) -> None:
+        """If no record comes although the log had more when it was taken over, asks whether they are lost: the consumer
+        waits at the end of a log that has become shorter. Raises `LogChanged`.
+        """
+        if log.next_to_read < self._ended_at:
+            check_end(await self._verify_bounds(log.checkpoint), self._ended_at)
 
     async def _verify_checkpoint(self, log: PartitionLog) -> None:
         """Raises `CheckpointLost` if the stored checkpoint has changed, as the next write would."""

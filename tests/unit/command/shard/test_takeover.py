@@ -2,11 +2,12 @@
 
 from functools import cache
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from daybook_command.shard.effects import Hold, TakeOver
+from daybook_command.shard.effects import Hold, Stop, TakeOver
 from daybook_command.shard.events import Acknowledged, LogOpened, LogRead, Tick
 from daybook_command.shard.machine import Shard
 from daybook_command.shard.records import LogRecord
@@ -113,3 +114,21 @@ def test_a_slice_that_arrives_while_the_shard_waits_is_ignored() -> None:
     read(shard, records, NOTHING, {6})
     assert shard.handle(LogRead(records[6:], COMMANDS)) == []
     assert shard.phase is ShardPhase.BEHIND
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "reason"),
+    [
+        (1, COMMANDS, "the log starts at offset 1, not at 0"),
+        (0, 4, "the log ends at offset 4, before the checkpoint's 5"),
+        (0, 6, f"the log ends at offset 6, but ended at {COMMANDS} when the partition was taken over"),
+    ],
+)
+def test_a_log_that_loses_records_while_it_is_read_stops_the_partition(start: int, end: int, reason: str) -> None:
+    records = [LogRecord(offset, value) for offset, value in enumerate(entries())]
+    shard, checkpoint = starting_shard(), checkpoint_at(records, 5)
+    shard.handle(LogOpened(checkpoint, 0, COMMANDS))
+    shard.handle(LogRead(records[4:6], 6))
+    stopped = shard.handle(LogOpened(checkpoint, start, end, ended_at=COMMANDS))
+    assert only_effect(stopped, Stop).reason == reason
+    assert shard.phase is ShardPhase.STOPPED
