@@ -1,12 +1,13 @@
-"""The server's answers to clients that exceed a limit: raw bytes to send, and an ASGI app for overload."""
+"""The server's answers to clients that exceed a limit: raw bytes to send, and ASGI apps."""
 
 from typing import Final
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from daybook_contracts.codes import Code
 from daybook_contracts.results import encode_body, problem
 from daybook_infra.runtime.http.headers import SECURITY
+from daybook_infra.runtime.http.limits import PARAMETERS
 from daybook_infra.runtime.http.problems import PROBLEM_JSON, RETRY_SECONDS
 
 _Headers = list[tuple[bytes, bytes]]
@@ -39,11 +40,18 @@ HEAD_TOO_LARGE: Final = _raw_answer(
     b"Request Header Fields Too Large",
 )
 
-_BUSY, _BUSY_HEADERS = _body_and_headers(
-    Code.UNAVAILABLE, "Too many requests are under way here; nothing was done.", 503
+
+def _refusing(code: Code, detail: str, status: int) -> ASGIApp:
+    body, headers = _body_and_headers(code, detail, status)
+
+    async def refuse(_: Scope, __: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    return refuse
+
+
+overloaded: Final = _refusing(Code.UNAVAILABLE, "Too many requests are under way here; nothing was done.", 503)
+too_many_parameters: Final = _refusing(
+    Code.INVALID_QUERY, f"A request has at most {PARAMETERS} query parameters; nothing was done.", 400
 )
-
-
-async def overloaded(_: Scope, __: Receive, send: Send) -> None:
-    await send({"type": "http.response.start", "status": 503, "headers": _BUSY_HEADERS})
-    await send({"type": "http.response.body", "body": _BUSY})

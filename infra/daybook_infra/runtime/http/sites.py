@@ -9,7 +9,8 @@ from daybook_infra.runtime.http import problems
 from daybook_infra.runtime.http.connections import Connections, HttpMetrics
 from daybook_infra.runtime.http.headers import with_cors_of, with_security_headers, without_cookies
 from daybook_infra.runtime.http.limits import ADMIN_CONNECTIONS, HttpLimits, main_limits
-from daybook_infra.runtime.http.refusals import overloaded
+from daybook_infra.runtime.http.query_limit import with_few_parameters
+from daybook_infra.runtime.http.refusals import overloaded, too_many_parameters
 from daybook_infra.runtime.http.serving import Site
 from daybook_infra.runtime.settings import Settings, env_name
 
@@ -35,7 +36,8 @@ def sites(
 
 
 def _hardened(app: ASGIApp) -> ASGIApp:
-    return with_security_headers(without_cookies(app))
+    bounded = with_few_parameters(app, with_cors_of(app, too_many_parameters))
+    return with_security_headers(without_cookies(bounded))
 
 
 def _admin_app(health: Health, registry: CollectorRegistry) -> FastAPI:
