@@ -50,10 +50,10 @@ def send(file: BinaryIO, principal: str, key_file: Path | None, seconds: float, 
     the input. A line that is not JSON, or has no id or no routing key, is not published; its outcome is
     INVALID_COMMAND.
 
-    Exits with 0 if all commands were accepted, with 1 if any was rejected, and with 3 if any has no known outcome: it
-    was not decided in time (status 202), or Kafka did not acknowledge it (503). Exits with 130 if it was interrupted
-    (Ctrl-C or SIGTERM): commands whose outcomes were not printed may still be decided. Sending any of them again with
-    its id is safe.
+    Exits with 0 if all commands were accepted, with 1 if any was rejected or if Kafka cannot be reached at the start,
+    and with 3 if any has no known outcome: it was not decided in time (status 202), or Kafka did not acknowledge it
+    (503). Exits with 130 if it was interrupted (Ctrl-C or SIGTERM): commands whose outcomes were not printed may still
+    be decided. Sending any of them again with its id is safe.
     """
     try:
         sender = parse_publisher(principal.encode())

@@ -63,6 +63,8 @@ def rebuild(org: UUID | None, *, check: bool, source: "Source | None", yes: bool
     Exits with 0 if the rows agree with the log or were corrected, with 1 if they differ and were not corrected, with 2
     if they could not be compared or corrected, and with 130 if interrupted.
     """
+    if check and yes:
+        raise click.UsageError("--check corrects nothing: leave out --yes")
     rebuilding = _rebuild_all if org is None else partial(_rebuild_org, str(org))
     _run("rebuild", lambda settings: rebuilding(settings, source, check=check, yes=yes))
 

@@ -23,6 +23,10 @@ def below(group: click.Group, path: str = "") -> Iterator[tuple[str, click.Comma
 
 
 SUBCOMMANDS = dict(below(main))
+NO_SERVERS = {
+    "DAYBOOK_KAFKA_BOOTSTRAP": "127.0.0.1:1",
+    "DAYBOOK_DATABASE_URL": "postgresql://daybook:x@127.0.0.1:1/none",
+}
 
 
 @click.group(cls=Subcommands)
@@ -59,6 +63,19 @@ def test_a_timeout_is_a_number(command: list[str]) -> None:
     result = CliRunner().invoke(main, [*command, "--timeout", "nan"])
     assert result.exit_code == 2
     assert "Invalid value for '--timeout': nan is not a number." in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        ("projector rebuild --check --yes", "--check corrects nothing"),
+        ("audit export DIR --since 2026-01-02T00:00:00Z --until 2026-01-01T00:00:00Z", "--until is before --since"),
+    ],
+)
+def test_contradictory_options_are_refused(arguments: str, fault: str) -> None:
+    result = CliRunner().invoke(main, arguments.split(), env=NO_SERVERS)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert fault in result.stderr
 
 
 def test_an_unknown_subcommand_is_an_error() -> None:

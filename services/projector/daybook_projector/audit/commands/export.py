@@ -79,6 +79,8 @@ def export(
 
     Exits with 0 if everything was copied, with 1 if anything could not be, and with 130 if interrupted.
     """
+    if since is not None and until is not None and until < since:
+        raise click.UsageError("--until is before --since: no entry could be copied")
     chosen = EntryFilter(
         None if org is None else str(org), since, until, frozenset(several["actions"]), frozenset(several["results"])
     )
