@@ -101,7 +101,7 @@ async def with_newer_activity(reader: SnapshotReader, snapshot: Snapshot) -> Sna
     pairs = {(org_id, id_) for org_id, org in snapshot.orgs.items() for id_ in org.children.activities}
     asked, rows = ChildIds(activities=frozenset(pairs)), ChildRows()
     (found,) = await reader._pool.fetch(child_sql.CHILDREN, *asked.arguments())
-    rows.add(asked, found)
+    await rows.add(asked, found)
     orgs = {
         org_id: replace(org, children=replace(org.children, activities=rows.activities.get(org_id, {})))
         for org_id, org in snapshot.orgs.items()

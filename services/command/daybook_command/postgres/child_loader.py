@@ -49,7 +49,7 @@ async def load_children(
     """The children of each org, by org id. Adds to `rows` what is still missing there."""
     while missing := children_to_read(needs, fresh, rows) - rows.asked:
         (found,) = await connection.fetch(sql.CHILDREN, *missing.arguments())
-        rows.add(missing, found)
+        await rows.add(missing, found)
     return {need.org_id: rows.children_of(need.org_id) for need in needs}
 
 

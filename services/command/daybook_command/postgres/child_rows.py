@@ -1,5 +1,7 @@
 """The rows of runs, dead letters, alerts and activities that were read for a batch, as children grouped by org."""
 
+import asyncio
+import time
 from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -17,6 +19,9 @@ from daybook_command.domain.syncs import Run
 from daybook_command.postgres.child_sql import FILTERS
 from daybook_contracts.json.canonical import canonical_bytes, parse_as_ecmascript
 from daybook_contracts.limits import BULK_IDS
+
+# Other tasks get a turn after this time, while activities are added. Hashing the config of one takes up to 20 ms.
+SLICE_SECONDS: Final = 0.005
 
 Pair = tuple[str, str]
 """An org's id, and the id of something that must belong to this org."""
@@ -74,7 +79,7 @@ class ChildRows:
     activities: ByOrg[Activity] = field(default_factory=dict)
     unread_matches: dict[str, int] = field(default_factory=dict)
 
-    def add(self, asked: ChildIds, found: Record) -> None:
+    async def add(self, asked: ChildIds, found: Record) -> None:
         """`found` has the columns of `child_sql.child_columns`, and perhaps those of `child_sql.FILTERS`. A row is left
         out if it belongs to another org.
         """
@@ -82,7 +87,12 @@ class ChildRows:
         _add_rows(self.runs, asked.runs, found["runs"], _run)
         _add_rows(self.dead_letters, asked.dead_letters, found["dead_letters"], _dead_letter)
         _add_rows(self.alerts, asked.alerts, found["alerts"], _alert)
-        _add_rows(self.activities, asked.activities, found["activities"], _activity)
+        until = time.monotonic() + SLICE_SECONDS
+        for row in found["activities"]:
+            _add_rows(self.activities, asked.activities, (row,), _activity)
+            if time.monotonic() > until:
+                await asyncio.sleep(0)
+                until = time.monotonic() + SLICE_SECONDS
         for name in FILTERS:
             for row in found.get(name, ()):
                 org_id, id_, *_, matching = row

@@ -84,13 +84,14 @@ async def find_known(
     )
     if row is None or row["standby"]:
         raise DatabaseAway("PostgreSQL is away: this is a standby, and decisions need the primary")
-    children.add(asked, row)
+    read_at = time.monotonic()
+    await children.add(asked, row)
     holders: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
     for table, id_, org_id in row.get("holders", ()):
         holders[table, id_].add(org_id)
     return Known(
         now_us=row["now_us"],
-        read_at=time.monotonic(),
+        read_at=read_at,
         checkpoints=checkpoints_of(row["checkpoints"]),
         entry_ids=frozenset(row["entry_ids"]),
         users=frozenset(row["users"]),
