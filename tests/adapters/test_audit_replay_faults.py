@@ -1,5 +1,8 @@
 """Replays of unusual logs: orgs in quarantine, shared ids, redacted and altered entries, external users."""
 
+import asyncio
+from functools import partial
+
 import pytest
 
 from daybook_contracts.entries import facts
@@ -11,7 +14,7 @@ from daybook_projector.audit.explain.run import explain_row
 from daybook_projector.audit.log.source import LOGS
 from daybook_projector.audit.log.topic import LogBroken
 from daybook_projector.audit.replay.past import Redacted
-from daybook_projector.audit.replay.schema import DEFAULT_SCHEMA
+from daybook_projector.audit.replay.schema import DEFAULT_SCHEMA, SchemaRefused, create_schema
 from support.auditing import silent
 from support.logbook import Logbook, Place, project
 from support.poison import (
@@ -25,7 +28,7 @@ from support.poison import (
     busy,
     founded,
 )
-from support.projecting import database, entries_of, post, publish, quarantine
+from support.projecting import database, entries_of, is_lock_awaited, post, publish, quarantine, until
 from support.recounted import ACTIVITY
 from support.replaying import past_tables, replay, replayed_tables
 from support.second_fold import FOLDED, SecondFold
@@ -202,3 +205,15 @@ async def test_users_of_an_identity_provider_are_replayed_if_an_entry_names_them
     assert (await replayed_tables(settings))["auth.users"] == {(ANN,): (None,), (BOB,): (None,)}
     await replay(settings, f"0.{log.heads[0].position}", org_id=ORG)
     assert (await replayed_tables(settings))["auth.users"] == {(ANN,): (None,)}
+
+
+async def test_a_schema_that_somebody_else_makes_at_the_same_time_is_refused(settings: Settings, pool: Pool) -> None:
+    async with connect(settings, "first") as first, connect(settings, "second") as second:
+        transaction = first.transaction()
+        await transaction.start()
+        await create_schema(first, DEFAULT_SCHEMA, "the first")
+        other = asyncio.create_task(create_schema(second, DEFAULT_SCHEMA, "the second"))
+        await until(partial(is_lock_awaited, pool), "the second waits for the first")
+        await transaction.commit()
+        with pytest.raises(SchemaRefused, match="was made by somebody else meanwhile: try again"):
+            await other

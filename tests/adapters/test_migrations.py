@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
@@ -137,3 +138,14 @@ async def test_external_users_without_a_primary_key_are_a_clear_error(fresh_sett
     await run(url_of(external), "CREATE SCHEMA auth; CREATE TABLE auth.users (id uuid);")
     with pytest.raises(MigrationMismatch, match=r"^0003_known_users\.sql: there is no primary key"):
         await migrate(external)
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+async def test_a_database_that_cannot_store_all_texts_is_refused(empty: Settings, encoding: str) -> None:
+    url = urlsplit(url_of(empty))
+    name, others = url.path[1:], urlunsplit(url._replace(path="/postgres"))
+    await run(others, f'DROP DATABASE "{name}"')
+    await run(others, f"CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'")
+    for refused in (migrate, verify_migrations):
+        with pytest.raises(MigrationMismatch, match=f"^the database's encoding is {encoding}, which cannot store all"):
+            await refused(empty)

@@ -15,7 +15,7 @@ from daybook_infra.runtime.settings import Settings
 from daybook_projector.projections.orgs import ORGS
 from daybook_projector.rebuild import sessions
 from daybook_projector.rebuild.differences import Difference
-from daybook_projector.rebuild.jobs import read_back
+from daybook_projector.rebuild.jobs import NAME, read_back
 from daybook_projector.rebuild.refusal import RebuildRefused
 from daybook_projector.rebuild.shadow_fold import require_same
 from daybook_projector.rebuild.whole_rebuild import open_whole_rebuild
@@ -86,6 +86,24 @@ async def test_a_rebuild_is_refused_if_an_org_was_healed_meanwhile(settings: Set
             await rebuilding.apply()
     await rebuild(settings)
     await check_fold(pool, log)
+
+
+async def test_a_rebuild_is_refused_if_an_org_was_healed_and_went_into_quarantine_again(
+    settings: Settings, pool: Pool
+) -> None:
+    log = full()
+    assert len(await post(pool, log, kind=older_than(facts.OrgRenamed))) == 1
+    async with open_whole_rebuild(settings, "audit_log", silent) as rebuilding:
+        async with pool.acquire() as connection, connection.transaction():
+            await connection.execute(f"LOCK TABLE {rebuilding.work.schema}.shadow_orgs")
+            comparing = asyncio.create_task(rebuilding.compare())
+            await wait_until_blocked(pool, NAME)
+            assert (await heal(settings, ORG)).released
+            log.add(ORG, ANN, facts.OrgRenamed(name="poison"), action="DANCE")
+            await post_rest(pool, log)
+            assert len(await quarantine(pool)) == 1
+        with pytest.raises(RebuildRefused, match=f"^org {ORG} was healed meanwhile"):
+            await comparing
 
 
 async def test_quarantined_orgs_stay_as_quarantine_left_them(settings: Settings, pool: Pool) -> None:

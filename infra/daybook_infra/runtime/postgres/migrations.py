@@ -80,6 +80,7 @@ async def verify_migrations(settings: Settings) -> None:
     the schema only grows, and old instances keep running while new ones start.
     """
     async with connect(settings, "daybook-init") as connection:
+        await _check_encoding(connection)
         missing = _find_missing(read_migrations(), await _read_applied(connection), settings.users)
     if missing:
         names = ", ".join(migration.name for migration in missing)
@@ -124,6 +125,7 @@ def _find_missing(known: Sequence[Migration], applied: dict[int, tuple[str, str]
 
 
 async def _verify(connection: Connection, known: Sequence[Migration], settings: Settings) -> None:
+    await _check_encoding(connection)
     await act_as_owner(connection)
     await _check_privileges(connection, known, settings)
     await _check_users_table(connection, settings)
@@ -136,6 +138,15 @@ async def _check_privileges(connection: Connection, known: Sequence[Migration], 
         await connection.fetchval(ROLE),
         await find_missing_migration_privileges(connection, settings.users, pending=pending),
     )
+
+
+async def _check_encoding(connection: Connection) -> None:
+    encoding = await connection.fetchval("SHOW server_encoding")
+    if encoding != "UTF8":
+        raise MigrationMismatch(
+            f"the database's encoding is {encoding}, which cannot store all texts: create it with ENCODING 'UTF8' "
+            "TEMPLATE template0"
+        )
 
 
 async def _check_users_table(connection: Connection, settings: Settings) -> None:

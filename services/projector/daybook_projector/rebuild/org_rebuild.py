@@ -3,11 +3,9 @@ differences, and then the corrected rows, out. Meanwhile the services keep runni
 the end.
 """
 
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from daybook_contracts.log.head import NOTHING_PROJECTED
@@ -16,6 +14,7 @@ from daybook_infra.runtime.failpoints import failpoint
 from daybook_infra.runtime.postgres.checkpoints import load_checkpoint
 from daybook_infra.runtime.postgres.connections import connect
 from daybook_infra.runtime.settings import Settings
+from daybook_projector.audit.fold.scratch import scratch_folder
 from daybook_projector.audit.log.topic import open_topic
 from daybook_projector.audit.verify.snapshot import NO_LIMITS
 from daybook_projector.projections.auth_users import AUTH_USERS
@@ -145,7 +144,7 @@ async def open_org_rebuild(
 ) -> AsyncIterator[OrgRebuild]:
     """`name`: the session's application name in PostgreSQL. The shadow tables are temporary tables."""
     async with AsyncExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="daybook-rebuild-")))
+        folder = stack.enter_context(scratch_folder("daybook-rebuild-"))
         connection = await stack.enter_async_context(connect(settings, name, statement_seconds=0))
         entries: LogEntries = OrgEntries(connection, org_id, settings.partitions)
         if source == "topic":

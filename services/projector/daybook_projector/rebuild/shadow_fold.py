@@ -86,7 +86,7 @@ class ShadowFold:
             found = poison_positions(each for each in now if each.partition == partition)
             passed = self.folded[partition].head.position
             for org_id in known.keys() | found.keys():
-                if known.get(org_id) != found.get(org_id) and not found.get(org_id, -1) > passed:
+                if known.get(org_id) != found.get(org_id) and (org_id in known or found[org_id] <= passed):
                     raise RebuildRefused(f"org {org_id} was healed meanwhile: run the command again")
             self.frozen[partition] = found
 

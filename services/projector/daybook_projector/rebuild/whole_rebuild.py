@@ -1,12 +1,10 @@
 """Rebuilds all tables: settings and the log's source in; the differences, and then the corrected tables, out."""
 
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from itertools import chain
-from pathlib import Path
 from typing import Final
 
 import asyncpg
@@ -16,6 +14,7 @@ from daybook_contracts.routing import partition_of
 from daybook_infra.runtime.failpoints import failpoint
 from daybook_infra.runtime.postgres.connections import OwnConnection, connect
 from daybook_infra.runtime.settings import Settings
+from daybook_projector.audit.fold.scratch import scratch_folder
 from daybook_projector.audit.log.topic import open_topic
 from daybook_projector.audit.verify.snapshot import NO_LIMITS, open_snapshot
 from daybook_projector.audit.verify.workers import open_workers
@@ -107,7 +106,7 @@ async def _drop(connection: OwnConnection, shadows: ShadowTables) -> None:
 async def open_whole_rebuild(settings: Settings, source: Source, progress: ShowProgress) -> AsyncIterator[WholeRebuild]:
     """Raises `RebuildRefused` if another rebuild of all tables is running. Drops the shadow tables at the end."""
     async with AsyncExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="daybook-rebuild-")))
+        folder = stack.enter_context(scratch_folder("daybook-rebuild-"))
         connection = await stack.enter_async_context(connect(settings, NAME, statement_seconds=0))
         await begin_session(connection)
         if not await connection.fetchval(ALONE):

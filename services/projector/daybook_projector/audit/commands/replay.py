@@ -2,11 +2,9 @@
 
 import json
 import sys
-import tempfile
 from collections.abc import Coroutine
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -133,6 +131,7 @@ def _given_options() -> set[str]:
 
 
 async def _replay(options: Options) -> None:
+    from daybook_projector.audit.fold.scratch import scratch_folder
     from daybook_projector.audit.replay.filling import make_schema
     from daybook_projector.audit.replay.past_rows import PastRows
     from daybook_projector.audit.replay.run import described, find_past
@@ -142,11 +141,11 @@ async def _replay(options: Options) -> None:
     settings = server_settings()
     request, what = _request(settings, options), described(_request(settings, options))
     require_name(options.schema)
-    with tempfile.TemporaryDirectory(prefix="daybook-replay-") as name:
+    with scratch_folder("daybook-replay-") as folder:
         async with open_snapshot(settings) as snapshot:
             await require_free(snapshot.connection, options.schema, replace=options.replace)
-            found = await find_past(settings, snapshot, request, Path(name), progress)
-        with closing(PastRows(Path(name), found.partitions)) as past, progress(past.entries, "entries written") as done:
+            found = await find_past(settings, snapshot, request, folder, progress)
+        with closing(PastRows(folder, found.partitions)) as past, progress(past.entries, "entries written") as done:
             counts = await make_schema(settings, options.schema, what, past, done, replace=options.replace)
     _say(found)
     click.echo(f"schema {options.schema}: {what}")
@@ -155,6 +154,7 @@ async def _replay(options: Options) -> None:
 
 
 async def _diff(options: Options) -> None:
+    from daybook_projector.audit.fold.scratch import scratch_folder
     from daybook_projector.audit.replay.diff import diff_since
     from daybook_projector.audit.replay.past_rows import PastRows
     from daybook_projector.audit.replay.run import described, find_past
@@ -163,10 +163,10 @@ async def _diff(options: Options) -> None:
 
     settings = server_settings()
     request = _request(settings, options)
-    with tempfile.TemporaryDirectory(prefix="daybook-replay-") as name:
+    with scratch_folder("daybook-replay-") as folder:
         async with open_snapshot(settings) as snapshot:
-            found = await find_past(settings, snapshot, request, Path(name), progress)
-            with closing(PastRows(Path(name), found.partitions)) as past:
+            found = await find_past(settings, snapshot, request, folder, progress)
+            with closing(PastRows(folder, found.partitions)) as past:
                 diffs = await diff_since(
                     snapshot, past, options.org_id, options.limit, managed_users=settings.users == "managed"
                 )

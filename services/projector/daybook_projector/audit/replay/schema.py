@@ -106,8 +106,8 @@ async def drop_schema(connection: Connection, schema: str) -> bool:
 
 async def create_schema(connection: Connection, schema: str, description: str) -> None:
     """Makes the schema with tables that have no keys yet."""
-    with _refusals(schema):
-        await connection.execute(f"CREATE SCHEMA {schema}")
+    await _make(connection, schema)
+    with _refusals():
         for (other,) in await connection.fetch(_OTHERS, schema):
             await connection.execute(f"REVOKE ALL ON SCHEMA {schema} FROM {other}")
         # COMMENT takes no parameters.
@@ -115,6 +115,14 @@ async def create_schema(connection: Connection, schema: str, description: str) -
         await connection.execute(f"COMMENT ON SCHEMA {schema} IS {comment}")
         for table in REPLAYED:
             await connection.execute(f"CREATE TABLE {schema}.{replay_name(table)} ({_columns(table)})")
+
+
+async def _make(connection: Connection, schema: str) -> None:
+    """Raises `SchemaRefused` if somebody else makes it at the same time."""
+    try:
+        await connection.execute(f"CREATE SCHEMA {schema}")
+    except (asyncpg.DuplicateSchemaError, asyncpg.UniqueViolationError) as error:  # the latter from pg_namespace
+        raise SchemaRefused(f"schema {schema} was made by somebody else meanwhile: try again") from error
 
 
 async def add_keys(connection: Connection, schema: str, tables: Sequence[Table], *, references: bool) -> None:
@@ -125,7 +133,7 @@ async def add_keys(connection: Connection, schema: str, tables: Sequence[Table],
     names = [replay_name(table) for table in tables]
     if AUTH_USERS in tables and not references:
         await connection.execute(f"ALTER TABLE {schema}.auth_users ADD CONSTRAINT auth_users_pkey PRIMARY KEY (id)")
-    with _refusals(schema):
+    with _refusals():
         for table, name, definition, is_reference in await connection.fetch(_KEYS, names):
             if is_reference == references:
                 own = _in_schema(definition, schema)
@@ -155,11 +163,9 @@ def _in_schema(definition: str, schema: str) -> str:
 
 
 @contextmanager
-def _refusals(schema: str) -> Iterator[None]:
+def _refusals() -> Iterator[None]:
     try:
         yield
-    except asyncpg.DuplicateSchemaError as error:
-        raise SchemaRefused(f"schema {schema} was made by somebody else meanwhile: try again") from error
     except asyncpg.ForeignKeyViolationError as error:
         raise SchemaRefused(
             f"the entries up to the given moment violate {error.constraint_name}: run `daybook audit verify`"

@@ -2,12 +2,10 @@
 snapshot.
 """
 
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 from daybook_contracts.log.head import NOTHING_PROJECTED
@@ -23,6 +21,7 @@ from daybook_infra.runtime.errors import (
 from daybook_infra.runtime.settings import Settings
 from daybook_projector.audit.checks import digest
 from daybook_projector.audit.checks.finding import Finding, Findings
+from daybook_projector.audit.fold.scratch import scratch_folder
 from daybook_projector.audit.log.table import TableLog
 from daybook_projector.audit.log.topic import open_topic
 from daybook_projector.audit.verify import jobs
@@ -103,7 +102,7 @@ async def _find_sources(settings: Settings, request: Request, stack: AsyncExitSt
         raise DaybookError("; ".join(_described(left_out)))
     folder = None
     if snapshot is not None and request.wants("tables") and request.starts is None:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="daybook-audit-")))
+        folder = stack.enter_context(scratch_folder("daybook-audit-"))
     sources = Sources(
         settings=settings,
         topic=ends is not None,
