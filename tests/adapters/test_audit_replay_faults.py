@@ -14,7 +14,7 @@ from daybook_projector.audit.explain.run import explain_row
 from daybook_projector.audit.log.source import LOGS
 from daybook_projector.audit.log.topic import LogBroken
 from daybook_projector.audit.replay.past import Redacted
-from daybook_projector.audit.replay.schema import DEFAULT_SCHEMA, SchemaRefused, create_schema
+from daybook_projector.audit.replay.schema import DEFAULT_SCHEMA, SchemaRefused, create_schema, drop_schema
 from support.auditing import silent
 from support.logbook import Logbook, Place, project
 from support.poison import (
@@ -211,9 +211,10 @@ async def test_a_schema_that_somebody_else_makes_at_the_same_time_is_refused(set
     async with connect(settings, "first") as first, connect(settings, "second") as second:
         transaction = first.transaction()
         await transaction.start()
-        await create_schema(first, DEFAULT_SCHEMA, "the first")
-        other = asyncio.create_task(create_schema(second, DEFAULT_SCHEMA, "the second"))
+        await create_schema(first, "made_twice", "the first")
+        other = asyncio.create_task(create_schema(second, "made_twice", "the second"))
         await until(partial(is_lock_awaited, pool), "the second waits for the first")
         await transaction.commit()
         with pytest.raises(SchemaRefused, match="was made by somebody else meanwhile: try again"):
             await other
+        await drop_schema(first, "made_twice")

@@ -42,8 +42,9 @@ class Assignment:
     """The partition's commands are taken after `started` is set and until `leaving` is set.
 
     `expected_offset`: the offset of the next command. `sought_offset`: the last offset to which the consumer went back
-    because of a gap. `retakes`: how often the partition was taken over again since the last finished batch. `wakes`:
-    whether the shard is about to look at its local commands.
+    because of a gap. `seen_to`: the last offset that has arrived behind this gap. `retakes`: how often the partition
+    was taken over again since the last finished batch. `wakes`: whether the shard is about to look at its local
+    commands.
     """
 
     shard: Shard
@@ -56,6 +57,7 @@ class Assignment:
     paused: bool = True
     expected_offset: int = 0
     sought_offset: int = -1
+    seen_to: int = -1
     retakes: int = 0
     wakes: bool = False
     partition: int = field(init=False)
@@ -82,19 +84,25 @@ class Assignment:
         return fill >= (0.5 if self.paused else 1)
 
     def next_in_order(self, records: Sequence[CommandRecord], consumer: CommandConsumer) -> Sequence[CommandRecord]:
-        """The records from the expected offset on. If there is a gap before them, returns none and seeks back once; if
-        the gap is still there then, it is accepted.
+        """The records from the expected offset on. If there is a gap before them, returns none and seeks back. The gap
+        is accepted if it is still there when the records after it are read again: some offsets have no record, such as
+        those of the markers that end transactions.
 
-        Records that were fetched before a rebalance can arrive after it. If a shard took records ahead of earlier ones,
-        committing their offsets would lose the earlier ones.
+        Records that were fetched before a rebalance, or before a seek, can arrive after it. If a shard took records
+        ahead of earlier ones, committing their offsets would lose the earlier ones. Records arrive in the order in
+        which they were fetched, so what was fetched before the seek begins after all that has been seen.
         """
         expected = self.expected_offset
         following = [record for record in records if record.offset >= expected]
-        if following and following[0].first_offset > expected != self.sought_offset:
-            self.sought_offset = expected
-            consumer.seek(self.partition, expected)
-            return []
-        return following
+        if not following or following[0].first_offset <= expected:
+            return following
+        if self.sought_offset != expected:
+            self.sought_offset, self.seen_to = expected, expected
+        if following[0].first_offset <= self.seen_to:
+            return following
+        self.seen_to = following[-1].offset
+        consumer.seek(self.partition, expected)
+        return []
 
 
 def retake_pause(retakes: int) -> float:

@@ -2,11 +2,20 @@
 
 import asyncio
 import time
+from bisect import insort
 from collections import deque
+from itertools import count
 from typing import Final
+
+from msgspec import Struct
 
 # In one iteration of the loop, no shard begins after this time. A shard that has begun by then may take as long again.
 TURN_SECONDS: Final = 0.010
+
+
+class _Waiter(Struct, order=True):
+    number: int
+    turn: "asyncio.Future[None]"
 
 
 class Turns:
@@ -14,15 +23,19 @@ class Turns:
 
     def __init__(self) -> None:
         self._until: float | None = None
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._numbers = count()
+        self._waiting: deque[_Waiter] = deque()
         self._woken = 0
 
     async def wait(self) -> None:
         """Returns at once, or in a later iteration of the event loop if the shards have used enough of this one."""
-        begins = not (self._waiting or self._woken) and self._may_begin()
+        if not (self._waiting or self._woken) and self._may_begin():
+            return
+        number = next(self._numbers)
+        begins = False
         while not begins:
             turn = asyncio.get_running_loop().create_future()
-            self._waiting.append(turn)
+            insort(self._waiting, _Waiter(number, turn))  # others may have come since it was woken
             try:
                 await turn
             finally:
@@ -39,7 +52,7 @@ class Turns:
     def _start_iteration(self) -> None:
         self._until = None
         while self._waiting:
-            turn = self._waiting.popleft()
+            turn = self._waiting.popleft().turn
             if not turn.done():
                 turn.set_result(None)
                 self._woken += 1

@@ -21,7 +21,9 @@ from daybook_command.shard.records import DoorRecord
 UNKNOWN_OFFSET = sys.maxsize
 """The offset of a command if it is not known whether, or where, the command was published."""
 KEYS_KEPT = 1_000
-"""When a partition has this many keys in `published_to`, those whose commands are decided are dropped."""
+"""When a partition has this many keys in `published_to`, and whenever their number has doubled, those whose commands
+are decided are dropped.
+"""
 
 
 class OwnShards(Protocol):
@@ -66,7 +68,8 @@ class LocalCommand(Struct, eq=False):
 class ShortWay:
     """`held`: the unanswered commands that shards hold, by ticket. `tickets`: by key, in order of arrival.
     `publishing`: by key, how many calls that publish its commands are not finished. `published_to`: by
-    partition and key, the offset of the last published command that may be undecided.
+    partition and key, the offset of the last published command that may be undecided. `prune_at`: by partition, the
+    number of these keys at which they are pruned next.
     """
 
     shards: OwnShards
@@ -74,6 +77,7 @@ class ShortWay:
     tickets: defaultdict[str, dict[bytes, None]] = field(default_factory=lambda: defaultdict(dict))
     publishing: Counter[str] = field(default_factory=Counter)
     published_to: defaultdict[int, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
+    prune_at: dict[int, int] = field(default_factory=dict)
 
     def is_open(self, partition: int, key: str) -> bool:
         if key in self.publishing or not self.shards.takes_local(partition):
@@ -133,18 +137,23 @@ class ShortWay:
         self.publishing[key] -= 1
         if not self.publishing[key]:
             del self.publishing[key]
-        if not offsets or self.shards.decided_to(partition) is None:
+        if not offsets:
+            return
+        decided_to = self.shards.decided_to(partition)
+        if decided_to is None:
             return  # after a takeover, the way opens only when the topic's commands are decided
         keys = self.published_to[partition]
-        if len(keys) >= KEYS_KEPT and key not in keys:
-            for each in [each for each, offset in keys.items() if self._is_decided(partition, offset)]:
-                del keys[each]
+        if len(keys) >= self.prune_at.get(partition, KEYS_KEPT):
+            keys = {each: offset for each, offset in keys.items() if offset >= decided_to}
+            self.published_to[partition] = keys
+            self.prune_at[partition] = max(KEYS_KEPT, 2 * len(keys))
         before = keys.get(key, -1)
         keys[key] = max([*offsets, *([] if before == UNKNOWN_OFFSET else [before])])
 
     def leave(self, partition: int) -> None:
         """The partition was given away."""
         self.published_to.pop(partition, None)
+        self.prune_at.pop(partition, None)
 
     def _is_decided(self, partition: int, offset: int) -> bool:
         decided_to = self.shards.decided_to(partition)

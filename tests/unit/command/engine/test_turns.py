@@ -1,6 +1,7 @@
 """Shards share each iteration of the event loop with other tasks."""
 
 import asyncio
+from random import Random
 
 import pytest
 
@@ -35,17 +36,18 @@ async def test_a_shard_waits_when_the_time_of_an_iteration_is_used_up(monkeypatc
 
 async def test_waiters_keep_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turns, "TURN_SECONDS", 0.0)
-    shared, order = Turns(), list[int]()
+    shared, order, draw = Turns(), list[int](), Random(1)
 
     async def wait(number: int) -> None:
         await shared.wait()
         order.append(number)
 
     async with asyncio.TaskGroup() as group:
-        for number in range(6):
+        for number in range(100):
             group.create_task(wait(number))
-            await asyncio.sleep(0)
-    assert order == sorted(order)
+            for _ in range(draw.randrange(3)):  # several, one or no waiter in one iteration
+                await asyncio.sleep(0)
+    assert order == list(range(100))
 
 
 async def test_a_cancelled_waiter_does_not_delay_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
