@@ -13,8 +13,9 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from daybook_command.engine.assignment import MAX_QUEUED, MAX_QUEUED_BYTES
-from daybook_command.http.body_budget import MAX_BYTES, SHARES
+from daybook_command.http.body_budget import MAX_BYTES
 from daybook_contracts.limits import BATCH_BYTES
+from daybook_infra.runtime.http.byte_budget import SHARES
 from daybook_infra.runtime.kafka.options import MIB
 from daybook_infra.runtime.settings import Settings
 from support.chain import partition_of

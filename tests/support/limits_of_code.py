@@ -7,12 +7,12 @@ from daybook_command.engine import assignment
 from daybook_command.http import body_budget, command_sender, time_slices
 from daybook_command.postgres import outcomes
 from daybook_contracts import limits
-from daybook_infra.runtime.http import auth, rate, token_keys
+from daybook_infra.runtime.http import auth, byte_budget, rate, token_keys
 from daybook_infra.runtime.http import limits as http
 from daybook_infra.runtime.kafka import decompression, fair_fetching
 from daybook_infra.runtime.postgres import connections as postgres
 from daybook_infra.runtime.settings import Settings, env_name
-from daybook_projector.read_api import database, page_sql, parameters
+from daybook_projector.read_api import answers, database, page_sql, parameters
 from daybook_projector.read_api.stream import hub, open_stream
 
 FIXED: Final = "fixed"
@@ -42,7 +42,10 @@ def _connections() -> list[Row]:
         ),
         ("chunk framing and trailers of a body", f"the body's size, plus {_size(OF_HTTP.head_bytes)}"),
         ("an idle connection", _seconds(OF_HTTP.idle_seconds)),
-        ("time to read an answer", _seconds(OF_HTTP.answer_seconds)),
+        (
+            f"time to read an answer, or the next {_size(answers.PIECE_BYTES)} of a page; to read a whole page",
+            f"{_seconds(OF_HTTP.answer_seconds)}; {_seconds(answers.WRITE_SECONDS)}",
+        ),
         (
             "a body sent after its request was refused",
             f"{_seconds(OF_HTTP.discard_seconds)}, {_size(OF_HTTP.discard_bytes)}",
@@ -70,7 +73,7 @@ def _commands() -> list[Row]:
 
 def _door() -> list[Row]:
     held = (
-        f"{_size(body_budget.MAX_BYTES)}; {_size(body_budget.MAX_BYTES // body_budget.SHARES)} of one user or service"
+        f"{_size(body_budget.MAX_BYTES)}; {_size(body_budget.MAX_BYTES // byte_budget.SHARES)} of one user or service"
     )
     connections = inspect.signature(postgres.open_pool).parameters["max_size"].default
     return [
@@ -119,6 +122,10 @@ def _records() -> list[Row]:
 def _reading() -> list[Row]:
     return [
         ("a page of the read API", f"{parameters.MAX_LIMIT} items, {_size(database.MAX_PAGE_BYTES)}"),
+        (
+            f"answers of more than {_size(answers.PIECE_BYTES)} that are not read yet, per instance",
+            f"{_size(answers.MAX_BYTES)}; {_size(answers.MAX_BYTES // byte_budget.SHARES)} of one user or service",
+        ),
         ("rows scanned for one page whose filter has no index", f"{page_sql.SCANNED_ROWS:,}"),
         (
             "look-ups of the read API, per instance",

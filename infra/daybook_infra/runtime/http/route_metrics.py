@@ -22,23 +22,26 @@ def measured_route(seconds: Histogram) -> type[APIRoute]:
 
 
 def with_metrics(route: str, app: ASGIApp, seconds: Histogram) -> ASGIApp:
-    """The app with metrics. `route` is the path's pattern, not the path, so that the metric has few labels."""
+    """The app with metrics. `route` is the path's pattern, not the path, so that the metric has few labels. The time
+    that a client takes to read the answer does not count.
+    """
     labelled = cache(seconds.labels)
 
     async def app_with_metrics(scope: Scope, receive: Receive, send: Send) -> None:
         started = time.monotonic()
         # If the app raises an exception, an outer layer answers with a 500.
         status = HTTPStatus.INTERNAL_SERVER_ERROR.value
+        answered: float | None = None
 
         async def send_and_note_status(message: Message) -> None:
-            nonlocal status
+            nonlocal status, answered
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, answered = message["status"], time.monotonic()
             await send(message)
 
         try:
             await app(scope, receive, send_and_note_status)
         finally:
-            labelled(route, status).observe(time.monotonic() - started)
+            labelled(route, status).observe((answered or time.monotonic()) - started)
 
     return app_with_metrics

@@ -12,13 +12,12 @@ from starlette.requests import ClientDisconnect, Request
 
 from daybook_command.metrics import DOOR_HELD
 from daybook_contracts.codes import TOO_LARGE_STATUS, Code
+from daybook_infra.runtime.http.byte_budget import ByteBudget
 from daybook_infra.runtime.http.problems import RequestRefused, refusal
 from daybook_infra.runtime.http.protocol import BODY_ARRIVED
 
 # Counts bodies only. The objects made from them take several times as much memory until the answer.
 MAX_BYTES: Final = 64 * 1024 * 1024
-# One principal gets at most one share, so it leaves room for at least three others.
-SHARES: Final = 4
 # Counted for each command in addition to its body, because many tiny commands also take memory.
 COMMAND_BYTES: Final = 4 * 1024
 READ_SECONDS: Final = 30.0
@@ -30,34 +29,14 @@ SHARE_FULL: Final = (
 )
 
 
-class BodyBudget:
+class BodyBudget(ByteBudget):
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
-        self._free = max_bytes
-        self._share = max_bytes // SHARES
-        self._held: dict[Hashable, int] = {}  # by principal; only principals with reserved bytes
-        DOOR_HELD.set_function(lambda: max_bytes - self._free)
+        super().__init__(max_bytes, full=FULL, share_full=SHARE_FULL)
+        DOOR_HELD.set_function(lambda: self.held)
 
     def reserve(self, principal: Hashable) -> "Reservation":
         """The reservation of one request: enter it, and leave it when the request is answered."""
         return Reservation(self, principal)
-
-    def take(self, principal: Hashable, size: int) -> None:
-        """Raises RequestRefused (503) if the total or the principal's share is used up."""
-        if size > self._free:
-            raise refusal(Code.UNAVAILABLE, FULL)
-        held = self._held.get(principal, 0) + size
-        if held > self._share:
-            raise refusal(Code.UNAVAILABLE, SHARE_FULL)
-        self._free -= size
-        self._held[principal] = held
-
-    def release(self, principal: Hashable, size: int) -> None:
-        self._free += size
-        left = self._held.get(principal, 0) - size
-        if left > 0:
-            self._held[principal] = left
-        else:
-            self._held.pop(principal, None)
 
 
 class Reservation:

@@ -20,7 +20,7 @@ from daybook_infra.runtime.http.route_metrics import measured_route
 from daybook_infra.runtime.settings import Settings
 from daybook_projector.metrics import ReadMetrics
 from daybook_projector.read_api import openapi
-from daybook_projector.read_api.answers import reading_response
+from daybook_projector.read_api.answers import Answers
 from daybook_projector.read_api.pages import Pages, not_found
 from daybook_projector.read_api.pages import Query as PageQuery
 from daybook_projector.read_api.parameters import (
@@ -64,6 +64,7 @@ class ReadDependencies:
 class ReadRoutes:
     def __init__(self, deps: ReadDependencies) -> None:
         self._deps = deps
+        self._answers = Answers()
 
     async def page(self, request: Request, resource: Resource, query: BaseModel) -> Response:
         reader, ids = self._identify(request)
@@ -71,7 +72,7 @@ class ReadRoutes:
         waited = await self._wait(request, given.pop("after", None))
         limit, cursor = given.pop("limit", DEFAULT_LIMIT), given.pop("cursor", None)
         asked = PageQuery(given, cursor, limit, waited)
-        return reading_response(request, await self._deps.pages.page(resource, reader, ids, asked))
+        return self._answers.response(request, await self._deps.pages.page(resource, reader, ids, asked))
 
     async def item(self, request: Request, resource: Resource, query: ItemQuery) -> Response:
         reader, ids = self._identify(request)
@@ -79,7 +80,7 @@ class ReadRoutes:
         item_id = ids[resource.item_id]
         scope = {name: id_ for name, id_ in ids.items() if name != resource.item_id}
         reading = await self._deps.pages.item(resource, reader, scope, item_id, waited=waited)
-        return reading_response(request, reading)
+        return self._answers.response(request, reading)
 
     async def position(self, request: Request, query: PositionQuery) -> Response:
         position = self._parse(request.path_params["position"], "position")

@@ -10,7 +10,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
 
 from daybook_command.http import body_budget
-from daybook_command.http.body_budget import COMMAND_BYTES, SHARES, BodyBudget, read_body
+from daybook_command.http.body_budget import COMMAND_BYTES, BodyBudget, read_body
+from daybook_infra.runtime.http.byte_budget import SHARES
 from daybook_infra.runtime.http.problems import RequestRefused
 from support.door_doubles import OTHER, DoorAlone, rename
 from support.door_served import served
