@@ -27,7 +27,8 @@ TAKEOVER_SECONDS = Histogram("daybook_command_takeover_seconds", "Time from a pa
 VOIDS = Counter("daybook_command_voids_total", "Records on the log that do not extend it.", ["partition"])
 REPORTS = Counter(
     "daybook_command_reports_total",
-    "Unusual events of a shard: void, poison, lost, unknown, retake, refused, decide_failed, user_gone.",
+    "Unusual events of a shard: "
+    "void, poison, lost, unknown, retake, refused, look_up_refused, decide_failed, user_gone.",
     ["kind"],
 )
 DEAD_LETTERS = Counter("daybook_command_dead_letters_total", "Commands written to the dead-letter topic.", ["code"])

@@ -15,7 +15,8 @@ from daybook_command.kafka.answer_publisher import AnswerPublisher
 from daybook_command.kafka.log_reader import LogReader
 from daybook_command.kafka.log_writer import LogWriter
 from daybook_command.postgres.overdue_runs import OverdueRuns
-from daybook_command.postgres.snapshot_reader import SnapshotReader
+from daybook_command.postgres.snapshot_reader import SnapshotReader, SnapshotRefused
+from daybook_command.shard import events
 from daybook_command.shard.effects import Answer, Append, LoadSnapshot, Pin, ReadGap, Reply
 from daybook_command.shard.events import Event, GapRead, LogOpened, LogRead, Pinned, RunsOverdue, SnapshotLoaded
 from daybook_command.shard.snapshot import Snapshot
@@ -167,14 +168,33 @@ class EffectRunner:
         loads, self._loads = self._loads, {}
         self._round_is_due = False
         self._rounds_running += 1
+        await self._serve(loads)
+        self._rounds_running -= 1
+        self._begin_round()
+
+    async def _serve(self, loads: Loads) -> None:
+        """One look-up for all loads. If PostgreSQL refuses it, one for each half of them."""
         needs = {partition: load.needs for partition, (load, _) in loads.items()}
         started = time.perf_counter()
-        snapshots = await self.retry("postgres", partial(self._snapshots.read, needs))
+        try:
+            snapshots = await self.retry("postgres", partial(self._snapshots.read, needs))
+        except SnapshotRefused as refused:
+            await self._serve_less(loads, str(refused))
+            return
         metrics.LOOKUP_SECONDS.observe(time.perf_counter() - started)
         async with self._deciding:
             await self._decide(loads, snapshots)
-        self._rounds_running -= 1
-        self._begin_round()
+
+    async def _serve_less(self, loads: Loads, reason: str) -> None:
+        middle = len(loads) // 2
+        if middle:
+            each = list(loads.items())
+            await self._serve(dict(each[:middle]))
+            await self._serve(dict(each[middle:]))
+            return
+        await self.turns.wait()
+        for _, deliver in loads.values():
+            deliver(events.LookUpRefused(reason))
 
     async def _decide(self, loads: Loads, snapshots: Mapping[int, Snapshot]) -> None:
         """The batches that are decided on a snapshot are appended together, so that Kafka gets them in one request."""

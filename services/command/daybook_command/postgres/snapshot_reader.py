@@ -1,8 +1,9 @@
 """Reads from PostgreSQL what shards need in order to decide. All rows are of the same moment."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import asyncpg
@@ -17,6 +18,25 @@ from daybook_contracts.log.head import NOTHING_PROJECTED, Checkpoint
 from daybook_infra.runtime.errors import DatabaseAway
 from daybook_infra.runtime.postgres.checkpoints import load_checkpoint
 from daybook_infra.runtime.postgres.connections import Connection, Pool, translated
+
+
+class SnapshotRefused(Exception):
+    """PostgreSQL refuses a look-up because of its size or its values, and would refuse it again. It may accept one for
+    fewer commands.
+    """
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
+    except (asyncpg.ProgramLimitExceededError, asyncpg.DataError) as error:
+        raise SnapshotRefused(f"PostgreSQL refuses a look-up: {error}") from error
+    except asyncpg.InternalServerError as error:
+        # PostgreSQL has no code of its own for a value of more than 1 GiB, and never translates this message.
+        if "invalid memory alloc request size" not in str(error):
+            raise
+        raise SnapshotRefused(f"PostgreSQL refuses a look-up: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +64,8 @@ class SnapshotReader:
             return await load_checkpoint(self._pool, partition)
 
     async def read(self, needs: Mapping[int, Needs]) -> dict[int, Snapshot]:
-        """A snapshot for each partition; all of them are of the same moment."""
-        with translated():
+        """A snapshot for each partition; all of them are of the same moment. Raises SnapshotRefused."""
+        with translated(), _refusals():
             async with self._pool.acquire() as connection:
                 await self._reserve_ids(connection, needs)
                 return await self._read(connection, needs)

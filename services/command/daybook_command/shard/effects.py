@@ -17,7 +17,9 @@ class TakeOver(Struct, frozen=True, gc=False):
 
 
 class LoadSnapshot(Struct, frozen=True, gc=False):
-    """Load what `needs` lists. Answer with `SnapshotLoaded`, with a salt for each of `commands` commands."""
+    """Load what `needs` lists. Answer with `SnapshotLoaded`, with a salt for each of `commands` commands, or with
+    `LookUpRefused`.
+    """
 
     needs: Needs
     commands: int

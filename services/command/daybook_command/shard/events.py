@@ -64,6 +64,14 @@ class SnapshotLoaded(Struct, frozen=True, gc=False):
     salts: bytes
 
 
+class LookUpRefused(Struct, frozen=True, gc=False):
+    """PostgreSQL refuses to load the snapshot, because of the size or the values of the look-up, and would refuse it
+    again.
+    """
+
+    reason: str
+
+
 class Pinned(Struct, frozen=True, gc=False):
     """The users can no longer be deleted, except those in `gone`, who are deleted already."""
 
@@ -130,6 +138,7 @@ Event = (
     | LocalArrived
     | TopicRead
     | SnapshotLoaded
+    | LookUpRefused
     | Pinned
     | Acknowledged
     | AppendUnknown

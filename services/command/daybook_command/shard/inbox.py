@@ -43,7 +43,8 @@ class Inbox:
     `aside`: commands that choose ids, and later commands with the same keys (`keys_aside`), while reservations cannot
     be trusted. `deferred`: what was read from deferred records, by number, so that the next batch need not parse them
     again. `read_to`: the offset after the last record that arrived. `decided_to`: the offset after the last handled
-    record. `abandoned_from`: the first offset that is left to the partition's next owner.
+    record. `abandoned_from`: the first offset that is left to the partition's next owner. `most_overdue`: how many
+    overdue runs the next batch may take.
     """
 
     partition: int
@@ -57,6 +58,7 @@ class Inbox:
     numbers: Iterator[int] = field(default_factory=count)
     read_to: int = 0
     overdue: dict[str, OverdueRun] = field(default_factory=dict)
+    most_overdue: int = MAX_OVERDUE
     suspects: set[int] = field(default_factory=set)
     doomed: set[int] = field(default_factory=set)
     aside: deque[Arrival] = field(default_factory=deque)
@@ -134,7 +136,7 @@ class Inbox:
 
     def take_overdue(self) -> list[TakenCommand]:
         """A batch of the shard's own commands. They are never put back: the next look-up finds the runs again."""
-        runs = [self.overdue.pop(run_id) for run_id in list(self.overdue)[:MAX_OVERDUE]]
+        runs = [self.overdue.pop(run_id) for run_id in list(self.overdue)[: self.most_overdue]]
         return [command_to_time_out(run) for run in runs]
 
     def take(
@@ -232,8 +234,14 @@ class Inbox:
         (self.doomed if number in self.suspects else self.suspects).add(number)
 
     def mark_refused(self, arrivals: Sequence[Arrival]) -> None:
-        """Kafka refused the batch. Each command is tried alone next; if there was only one, it will be refused."""
+        """Kafka refused the batch, or PostgreSQL its look-up. Each command is tried alone next; if there was only one,
+        it will be refused.
+        """
         (self.doomed if len(arrivals) == 1 else self.suspects).update(each.number for each in arrivals)
+
+    def doomed_places(self, arrivals: Sequence[Arrival]) -> set[int]:
+        """The places in the batch of the commands that will be refused."""
+        return {place for place, each in enumerate(arrivals) if each.number in self.doomed}
 
     def clear_marks(self, arrivals: Iterable[Arrival]) -> None:
         numbers = {each.number for each in arrivals}

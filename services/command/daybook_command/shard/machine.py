@@ -103,8 +103,8 @@ class Shard:
                 return self._gap_read(event)
             case events.AppendUnknown():
                 return self._take_over_again("unknown", "the append was not acknowledged in time")
-            case events.AppendRefused():
-                return self._refused(event.reason)
+            case events.AppendRefused() | events.LookUpRefused():
+                return self._refused(event)
             case events.Answered():
                 return [] if event.next_offset is None else [effects.Commit(event.next_offset)]
             case events.Tick():
@@ -153,7 +153,8 @@ class Shard:
             )
             if not self.in_flight.arrivals:
                 return self._look_up_progress() if self.inbox.queue or self.inbox.local.line else []
-        self.in_flight.needs = needs_of(self.in_flight.taken, self.memory)
+        doomed = self.inbox.doomed_places(self.in_flight.arrivals)
+        self.in_flight.needs = needs_of(self.in_flight.taken, self.memory, doomed)
         self.phase = ShardPhase.LOADING
         return [effects.LoadSnapshot(self.in_flight.needs, len(self.in_flight.taken))]
 
@@ -201,6 +202,21 @@ class Shard:
             return self._resume()
         return self._decide(event)
 
+    def _look_up_less(self, reason: str) -> list[effects.Effect]:
+        """Ask for less: each command of the batch is tried alone, and refused if its look-up is refused even then. If
+        there is nothing to leave out any more, wait.
+        """
+        arrivals, own = self.in_flight.arrivals, len(self.in_flight.taken) - len(self.in_flight.arrivals)
+        self.phase = ShardPhase.READY
+        if not own and len(self.inbox.doomed_places(arrivals)) == len(arrivals):
+            self._requeue()
+            return self._hold(reason)
+        if own:
+            self.inbox.most_overdue = max(1, own // 2)
+        self.inbox.mark_refused(arrivals)
+        self._requeue()
+        return [effects.Report("look_up_refused", reason), *self._start_batch()]
+
     def _resume(self) -> list[effects.Effect]:
         """After a look-up without commands: drop the projected entries, and continue if the shard waited for this."""
         self.memory.settle(self.in_flight.projected)
@@ -222,7 +238,7 @@ class Shard:
             Moment(event.now_us, event.salts),
             Answers(self.partition),
             self.config.managed_users,
-            {place for place, each in enumerate(in_flight.arrivals) if each.number in self.inbox.doomed},
+            self.inbox.doomed_places(in_flight.arrivals),
         )
         deciding.run(in_flight.taken)
         reports = self._put_back_undecided(deciding)
@@ -298,9 +314,11 @@ class Shard:
         answers: list[effects.Effect] = [] if in_flight.answer is None else [in_flight.answer]
         return [*local, *answers, *self._start_batch()]
 
-    def _refused(self, reason: str) -> list[effects.Effect]:
+    def _refused(self, event: events.AppendRefused | events.LookUpRefused) -> list[effects.Effect]:
+        if isinstance(event, events.LookUpRefused):
+            return self._look_up_less(event.reason)
         self.inbox.mark_refused(self.in_flight.arrivals)
-        return self._take_over_again("refused", reason)
+        return self._take_over_again("refused", event.reason)
 
     def _take_over_again(self, kind: str, detail: str) -> list[effects.Effect]:
         """Drop the whole memory (head, offsets, tail, cached orgs), and put the batch's records back to the front. Hand

@@ -6,6 +6,7 @@ be missing until every partition is projected up to its end at the shard's takeo
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 from daybook_command.domain.references import ChildKind, ChildRef, ChosenId, with_alerts
 from daybook_command.domain.state import Org
@@ -16,16 +17,20 @@ from daybook_contracts.entries.identity import Identity
 from daybook_contracts.senders.principals import Service
 
 
-def needs_of(taken: Sequence[TakenCommand], memory: Memory) -> Needs:
-    """Every id, org, child and user that the decisions on these commands may need."""
+def needs_of(taken: Sequence[TakenCommand], memory: Memory, doomed: AbstractSet[int] = frozenset()) -> Needs:
+    """Every id, org, child and user that the decisions on these commands may need. Of the commands at the places
+    `doomed`, which will be refused, only earlier entries are needed.
+    """
     by_org: defaultdict[str, list[SentCommand | OwnCommand]] = defaultdict(list)
     identities: list[Identity] = []
     users: set[str] = set()
     chosen: list[tuple[str, str, str]] = []
-    for item in taken:
+    for place, item in enumerate(taken):
         if not isinstance(item, SentCommand | OwnCommand):
             continue
         identities += item.identities
+        if place in doomed:
+            continue
         if item.command.org_id is not None:
             by_org[item.command.org_id].append(item)
         if item.command.actor_user_id is not None:

@@ -17,6 +17,7 @@ from daybook_command.shard.events import (
     GapRead,
     LogOpened,
     LogRead,
+    LookUpRefused,
     Pinned,
     SnapshotLoaded,
 )
@@ -67,6 +68,7 @@ EXPECTED_PHASE: Final[dict[type[Event], ShardPhase]] = {
     LogOpened: ShardPhase.TAKING_OVER,
     LogRead: ShardPhase.TAKING_OVER,
     SnapshotLoaded: ShardPhase.LOADING,
+    LookUpRefused: ShardPhase.LOADING,
     Pinned: ShardPhase.PINNING,
     Acknowledged: ShardPhase.APPENDING,
     AppendUnknown: ShardPhase.APPENDING,

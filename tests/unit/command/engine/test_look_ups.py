@@ -6,31 +6,40 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import cast
 
+import pytest
+
 from daybook_command.engine.effect_runner import SECOND_ROUND_COMMANDS, EffectRunner
 from daybook_command.kafka.answer_publisher import AnswerPublisher
 from daybook_command.kafka.log_reader import LogReader
 from daybook_command.kafka.log_writer import LogWriter
 from daybook_command.postgres.overdue_runs import OverdueRuns
-from daybook_command.postgres.snapshot_reader import SnapshotReader
+from daybook_command.postgres.snapshot_reader import SnapshotReader, SnapshotRefused
 from daybook_command.shard.effects import LoadSnapshot
 from daybook_command.shard.events import Event
 from daybook_command.shard.snapshot import Needs, Snapshot
 from daybook_contracts.log.head import NOTHING_PROJECTED
 from daybook_infra.runtime.health import Health
 
+LOADED = "SnapshotLoaded"
 EMPTY = Snapshot(NOTHING_PROJECTED, 0, {}, {}, frozenset(), frozenset())
 
 
 @dataclass
 class Postgres:
-    """Answers after `released` is set. `reads`: the partitions of each look-up that has begun."""
+    """Answers after `released` is set. `reads`: the partitions of each look-up that has begun. `most`: of how many
+    partitions one look-up may be. `refused`: the partition of which none may be.
+    """
 
     reads: asyncio.Queue[list[int]] = field(default_factory=asyncio.Queue)
     released: asyncio.Event = field(default_factory=asyncio.Event)
+    most: int = 10
+    refused: int | None = None
 
     async def read(self, needs: Mapping[int, Needs]) -> dict[int, Snapshot]:
         self.reads.put_nowait(list(needs))
         await self.released.wait()
+        if len(needs) > self.most or self.refused in needs:
+            raise SnapshotRefused
         return dict.fromkeys(needs, EMPTY)
 
 
@@ -104,3 +113,20 @@ async def test_at_most_two_look_ups_are_in_progress() -> None:
         queue(runner, 3, SECOND_ROUND_COMMANDS)
         postgres.released.set()
         assert await next_read(postgres) == [2, 3]
+
+
+async def deliveries(runner: EffectRunner, partitions: int) -> list[str]:
+    """Queues a load for each partition, and returns what they get."""
+    delivered = [asyncio.get_running_loop().create_future() for _ in range(partitions)]
+    for partition, each in enumerate(delivered):
+        runner.queue_load(partition, LoadSnapshot(Needs(), 1), each.set_result)
+    return [type(await asyncio.wait_for(each, 10)).__name__ for each in delivered]
+
+
+@pytest.mark.parametrize("most", [1, 10])
+async def test_a_look_up_that_postgresql_refuses_is_halved_until_it_is_of_one_partition(most: int) -> None:
+    postgres = Postgres(most=most, refused=2)
+    postgres.released.set()
+    async with running(postgres) as runner:
+        assert await deliveries(runner, 5) == [LOADED, LOADED, "LookUpRefused", LOADED, LOADED]
+        assert await deliveries(runner, 1) == [LOADED]
