@@ -16,6 +16,14 @@ Schema = dict[str, Any]
 
 REF: Final = "#/components/schemas/{}"
 SECURED: Final[Schema] = {"security": [{"token": []}]}
+# What each operation that needs a token may answer, besides its own codes.
+_FOR_ANY_CALLER: Final = (
+    Code.UNAUTHENTICATED,
+    Code.FORBIDDEN,
+    Code.TOO_MANY_REQUESTS,
+    Code.UNAVAILABLE,
+    Code.INTERNAL,
+)
 
 
 def describe_routes(app: FastAPI, description: str) -> Schema:
@@ -45,6 +53,20 @@ def problems(*codes: Code) -> dict[int | str, Schema]:
         str(status): problem_answer(", ".join(found), {code.value: _example(code) for code in found})
         for status, found in sorted(by_status.items())
     }
+
+
+def secured_problems(*codes: Code) -> dict[int | str, Schema]:
+    """The refusals of an operation that needs a token: its own codes, any caller's codes, and the server's limits."""
+    responses = problems(*dict.fromkeys((*codes, *_FOR_ANY_CALLER)))
+    late = invalid_answer("the request did not arrive in time", 408)
+    large = invalid_answer("the request line and the headers are too large", 431)
+    return {**responses, "408": late, "431": large}
+
+
+def invalid_answer(detail: str, status: int) -> Schema:
+    """The response INVALID_COMMAND with a status of its own."""
+    rejected = problem(Code.INVALID_COMMAND, detail, status=status)
+    return problem_answer(f"INVALID_COMMAND: {detail}.", {"INVALID_COMMAND": rejected})
 
 
 def problem_answer(description: str, examples: dict[str, Rejected]) -> Schema:

@@ -12,8 +12,16 @@ from daybook_command.http import examples
 from daybook_contracts.codes import TOO_LARGE_STATUS, Code
 from daybook_contracts.commands.registry import COMMANDS, AnyCommand
 from daybook_contracts.limits import BATCH_ITEMS, IDEMPOTENCY_KEY_LENGTH
-from daybook_contracts.results import Accepted, Pending, problem
-from daybook_infra.runtime.http.openapi import REF, SECURED, Schema, answer, describe_routes, problem_answer, problems
+from daybook_contracts.results import Accepted, Pending
+from daybook_infra.runtime.http.openapi import (
+    REF,
+    SECURED,
+    Schema,
+    answer,
+    describe_routes,
+    invalid_answer,
+    secured_problems,
+)
 from daybook_infra.runtime.http.problems import PROBLEM_JSON
 
 # Codes of look-ups and of the read API.
@@ -89,7 +97,7 @@ def _single() -> Schema:
                 "headers": {"Location": {"description": "The path of the outcome.", "schema": {"type": "string"}}},
             },
             **_problems_of_a_command(),
-            "413": _too_large("the body is over 256 KiB"),
+            "413": invalid_answer("the body is over 256 KiB", TOO_LARGE_STATUS),
         },
     }
 
@@ -105,8 +113,8 @@ def _batch() -> Schema:
         "responses": {
             "200": _answers("Each item's own answer.", items, [examples.OUTCOME, examples.REJECTED]),
             "202": _answers("As 200, but without waiting for the decisions.", items, [examples.PENDING] * 2),
-            **problems(Code.INVALID_COMMAND, Code.UNAUTHENTICATED, Code.FORBIDDEN, Code.TOO_MANY_REQUESTS),
-            "413": _too_large("the body is over 4 MiB"),
+            **secured_problems(Code.INVALID_COMMAND),
+            "413": invalid_answer("the body is over 4 MiB", TOO_LARGE_STATUS),
         },
     }
 
@@ -134,11 +142,6 @@ def _body(schema: Schema, named: Schema) -> Schema:
 
 def _problems_of_a_command() -> dict[int | str, Schema]:
     """The 409 response has one more example: a rejection with an entry. No other example has an entry in the log."""
-    responses = problems(*(code for code in Code if code not in _NEVER_FOR_A_COMMAND))
+    responses = secured_problems(*(code for code in Code if code not in _NEVER_FOR_A_COMMAND))
     responses["409"]["content"][PROBLEM_JSON]["examples"][Code.ALREADY_MEMBER.value] = {"value": examples.REJECTED}
     return responses
-
-
-def _too_large(detail: str) -> Schema:
-    too_large = problem(Code.INVALID_COMMAND, detail, status=TOO_LARGE_STATUS)
-    return problem_answer(f"INVALID_COMMAND: {detail}.", {"INVALID_COMMAND": too_large})

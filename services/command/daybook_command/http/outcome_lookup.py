@@ -16,7 +16,7 @@ from daybook_contracts.senders.policy import ServicePolicy
 from daybook_contracts.senders.principals import Principal, Service, User
 from daybook_contracts.text import is_uuid
 from daybook_infra.runtime.http.callers import Callers
-from daybook_infra.runtime.http.openapi import REF, SECURED, answer, problems
+from daybook_infra.runtime.http.openapi import REF, SECURED, answer, secured_problems
 from daybook_infra.runtime.http.problems import RequestRefused, refusal
 from daybook_infra.runtime.http.route_metrics import measured_route
 
@@ -41,7 +41,7 @@ def outcome_router(deps: DoorDependencies, callers: Callers) -> APIRouter:
         response_class=Response,
         responses={
             200: answer("Accepted or rejected.", REF.format("Item"), examples.OUTCOME),
-            **problems(Code.UNAUTHENTICATED, Code.FORBIDDEN, Code.NOT_FOUND, Code.UNAVAILABLE),
+            **secured_problems(Code.INVALID_QUERY, Code.NOT_FOUND),
         },
         openapi_extra=SECURED,
     )

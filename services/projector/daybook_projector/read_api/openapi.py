@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from daybook_contracts.codes import Code
-from daybook_infra.runtime.http.openapi import REF, SECURED, Schema, problems
+from daybook_infra.runtime.http.openapi import REF, SECURED, Schema, secured_problems
 from daybook_projector.read_api.parameters import POSITION_PATTERN
 from daybook_projector.read_api.resource import Resource
 
@@ -34,16 +34,7 @@ ANSWER_HEADERS: Final[Schema] = {
     "ETag": {"description": "Identifies the body, for `If-None-Match`.", "schema": {"type": "string"}, "example": ETAG},
 }
 NEVER_WITHOUT_AN_ORG: Final = frozenset({Code.NOT_FOUND, Code.ORG_QUARANTINED})
-REFUSALS: Final = (
-    Code.INVALID_QUERY,
-    Code.UNAUTHENTICATED,
-    Code.FORBIDDEN,
-    Code.NOT_FOUND,
-    Code.TOO_MANY_REQUESTS,
-    Code.ORG_QUARANTINED,
-    Code.UNAVAILABLE,
-    Code.NOT_PROJECTED,
-)
+REFUSALS: Final = (Code.INVALID_QUERY, Code.NOT_FOUND, Code.ORG_QUARANTINED, Code.NOT_PROJECTED)
 
 
 def page_options(resource: Resource) -> dict[str, Any]:
@@ -96,7 +87,7 @@ def position_options() -> dict[str, Any]:
         "description": "Answers 204 as soon as the position is in the tables, so that you can wait for your command"
         " before you read. Answers 504 if the position is not there after `wait` seconds.",
         "status_code": 204,
-        "responses": {204: {"description": "The position is in the tables."}, **problems(*refused)},
+        "responses": {204: {"description": "The position is in the tables."}, **secured_problems(*refused)},
         "openapi_extra": {**SECURED, "parameters": [parameter]},
     }
 
@@ -139,7 +130,7 @@ def _answers(description: str, schema: Schema, example: Schema, refused: Iterabl
         "content": {"application/json": {"schema": schema, "example": example}},
     }
     unchanged = {"description": "The answer still has the ETag in `If-None-Match`."}
-    return {"responses": {200: found, 304: unchanged, **problems(*refused)}}
+    return {"responses": {200: found, 304: unchanged, **secured_problems(*refused)}}
 
 
 def _parameters(path: str) -> Schema:

@@ -5,31 +5,39 @@ import re
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+import httpx
 import pytest
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
-from pydantic import SecretStr
 
 from daybook_infra.runtime.health import Health
 from daybook_infra.runtime.settings import Settings
 from daybook_projector.main import open_app
 from daybook_projector.read_api.resources import RESOURCES
 from support.chain import Json
-from support.door_doubles import SECRET
+from support.documented_refusals import SETTINGS, undocumented_refusals
 from support.tables import SCHEMA
 
 Operation = dict[str, Any]
 
 
 @pytest.fixture
-async def document() -> AsyncIterator[Json]:
+async def app() -> AsyncIterator[FastAPI]:
     """Needs no server: the app opens connections only at the first request."""
-    settings = Settings.model_validate(
-        {"jwt_secret": SecretStr(SECRET), "database_url": SecretStr("postgresql://nobody:x@localhost:1/none")}
-    )
+    settings = Settings.model_validate({**SETTINGS, "database_url": "postgresql://nobody:x@localhost:1/none"})
     async with open_app(settings, Health(), CollectorRegistry(), asyncio.Event()) as app:
         assert isinstance(app, FastAPI)
-        yield app.openapi()
+        yield app
+
+
+@pytest.fixture
+def document(app: FastAPI) -> Json:
+    return app.openapi()
+
+
+async def test_refusals_of_any_caller_are_documented(app: FastAPI) -> None:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://projector") as client:
+        assert await undocumented_refusals(client, "/v1/orgs/none") == set()
 
 
 @pytest.mark.parametrize("resource", RESOURCES, ids=lambda each: each.table)

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from daybook_contracts.codes import Code
 from daybook_contracts.routing import partition_of
 from daybook_contracts.text import is_uuid
-from daybook_infra.runtime.http.openapi import SECURED, Schema, problems
+from daybook_infra.runtime.http.openapi import SECURED, Schema, secured_problems
 from daybook_infra.runtime.http.problems import refusal
 from daybook_projector.metrics import ReadMetrics
 from daybook_projector.read_api.database import ReadDatabase
@@ -199,14 +199,6 @@ def _options() -> dict[str, Any]:
         " entry's position.",
         "content": {"text/event-stream": {"schema": {"type": "string"}, "example": example}},
     }
-    refused = (
-        Code.INVALID_QUERY,
-        Code.UNAUTHENTICATED,
-        Code.FORBIDDEN,
-        Code.NOT_FOUND,
-        Code.TOO_MANY_REQUESTS,
-        Code.UNAVAILABLE,
-    )
     return {
         "operation_id": "stream_audit_log",
         "summary": "Follow an org's log",
@@ -214,6 +206,6 @@ def _options() -> dict[str, Any]:
         " it first sends the entries after that position, without gaps or repeats. While there are no entries, a"
         " comment is sent each second. The stream ends when the token expires or when you may no longer read the log."
         " Answers 404 if the org does not exist, or if you may not read its log.",
-        "responses": {200: found, **problems(*refused)},
+        "responses": {200: found, **secured_problems(Code.INVALID_QUERY, Code.NOT_FOUND)},
         "openapi_extra": {**SECURED, "parameters": [*path_parameters(PATH), header]},
     }
