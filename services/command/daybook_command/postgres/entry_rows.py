@@ -14,7 +14,8 @@ from daybook_contracts.entries.identity import Identity
 from daybook_infra.runtime.postgres.connections import Connection, Pool
 
 FoundEntries = dict[Identity, Entry | None]
-"""None for an entry that this version cannot read. An entry's `id` is always its first id, and `created_at` is empty.
+"""None for an entry that this version cannot read. An entry's `id` is always its first id, `created_at` is empty, and
+`data` has only the actor that the command named.
 """
 
 _METADATA: Final = msgspec.json.Decoder(Metadata)

@@ -27,10 +27,13 @@ PINNED_USERS: Final = "SELECT user_id::text FROM daybook.known_users WHERE user_
 
 CLOCK: Final = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 
-# `claimed_actor`: the actor that the command named, if the tables had no such user.
+# `claimed_actor`: the actor that the command named, if the tables had no such user. An answer needs nothing else of an
+# entry's `data`, which may be large.
 ENTRIES: Final = """
     SELECT id::text, org_id::text, project_id::text, actor_user_id::text, action, entity_type, entity_id::text,
-           result, metadata_json, metadata_json ->> 'scope' AS scope, metadata_json ->> 'key' AS key,
+           result, jsonb_set(metadata_json, '{data}',
+               jsonb_build_object('actor_user_id', metadata_json #>> '{data,actor_user_id}'), false) AS metadata_json,
+           metadata_json ->> 'scope' AS scope, metadata_json ->> 'key' AS key,
            metadata_json ->> 'command_id' AS command_id, metadata_json ->> 'ordinal' AS ordinal,
            metadata_json #>> '{data,actor_user_id}' AS claimed_actor
     FROM public.audit_log WHERE id = ANY($1::uuid[])
