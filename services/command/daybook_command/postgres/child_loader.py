@@ -50,6 +50,8 @@ async def load_children(
     while missing := children_to_read(needs, fresh, rows) - rows.asked:
         (found,) = await connection.fetch(sql.CHILDREN, *missing.arguments())
         await rows.add(missing, found)
+    for row in rows.take_unhashed():
+        rows.add_activity(row, await connection.fetchval(sql.CONFIG, row[1]))
     return {need.org_id: rows.children_of(need.org_id) for need in needs}
 
 

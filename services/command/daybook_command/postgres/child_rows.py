@@ -69,7 +69,8 @@ class ChildIds:
 @dataclass(slots=True)
 class ChildRows:
     """`asked`: the children that were looked up. Those that do not exist have no row. `unread_matches`: by org id, how
-    many dead letters its filter matches besides those that were read.
+    many dead letters its filter matches besides those that were read. `unhashed`: the rows of activities whose configs
+    were too large for the statement.
     """
 
     asked: ChildIds = field(default_factory=ChildIds)
@@ -78,6 +79,7 @@ class ChildRows:
     alerts: ByOrg[Alert] = field(default_factory=dict)
     activities: ByOrg[Activity] = field(default_factory=dict)
     unread_matches: dict[str, int] = field(default_factory=dict)
+    unhashed: list[Record] = field(default_factory=list)
 
     async def add(self, asked: ChildIds, found: Record) -> None:
         """`found` has the columns of `child_sql.child_columns`, and perhaps those of `child_sql.FILTERS`. A row is left
@@ -89,7 +91,11 @@ class ChildRows:
         _add_rows(self.alerts, asked.alerts, found["alerts"], _alert)
         until = time.monotonic() + SLICE_SECONDS
         for row in found["activities"]:
-            _add_rows(self.activities, asked.activities, (row,), _activity)
+            if (row[0], row[1]) in asked.activities:
+                if row[2] is None:
+                    self.unhashed.append(row)
+                else:
+                    self.add_activity(row, row[2])
             if time.monotonic() > until:
                 await asyncio.sleep(0)
                 until = time.monotonic() + SLICE_SECONDS
@@ -98,6 +104,15 @@ class ChildRows:
                 org_id, id_, *_, matching = row
                 self.dead_letters.setdefault(org_id, {})[id_] = _dead_letter(row)
                 self.unread_matches[org_id] = max(0, matching - BULK_IDS)
+
+    def take_unhashed(self) -> list[Record]:
+        taken, self.unhashed = self.unhashed, []
+        return taken
+
+    def add_activity(self, row: Record, config_json: str) -> None:
+        org_id, id_, _, running, failures, pending = row
+        config = sha256(canonical_bytes(parse_as_ecmascript(config_json))).digest()
+        self.activities.setdefault(org_id, {})[id_] = Activity(config, running, failures, pending)
 
     def children_of(self, org_id: str) -> Children:
         return Children(
@@ -130,9 +145,3 @@ def _dead_letter(row: Record) -> DeadLetter:
 def _alert(row: Record) -> Alert:
     _, _, project_id, severity = row
     return Alert(project_id, severity)
-
-
-def _activity(row: Record) -> Activity:
-    _, _, config_json, running, failures, pending = row
-    config = sha256(canonical_bytes(parse_as_ecmascript(config_json))).digest()
-    return Activity(config, running, failures, pending)

@@ -39,13 +39,21 @@ ALERTS: Final = """
     WHERE a.id = ANY($1::uuid[])
 """
 
-# The activities of the connections $1. A connection without a row in connection_activity is left out.
-ACTIVITIES: Final = """
-    SELECT c.org_id::text, c.id::text, c.config_json::text, a.running_run_id::text AS running,
-        a.failed_in_a_row AS failures, a.pending
+# A longer config is read by a statement of its own: all rows of a look-up come in one array, which may have 1 GiB. As
+# PostgreSQL's text, a config has up to 3 MiB, because 5e-324 is written in full.
+MAX_CONFIG_BYTES: Final = 8 * 1024
+
+# The activities of the connections $1. A connection without a row in connection_activity is left out. OFFSET keeps
+# PostgreSQL from making each text twice.
+ACTIVITIES: Final = f"""
+    SELECT c.org_id::text, c.id::text,
+        CASE WHEN octet_length(t.config) <= {MAX_CONFIG_BYTES} THEN t.config END AS config,
+        a.running_run_id::text AS running, a.failed_in_a_row AS failures, a.pending
     FROM public.source_connections c JOIN daybook.connection_activity a ON a.connection_id = c.id
+    CROSS JOIN LATERAL (SELECT c.config_json::text AS config OFFSET 0) AS t
     WHERE c.id = ANY($1::uuid[])
-"""
+"""  # noqa: S608 - a number
+CONFIG: Final = "SELECT config_json::text FROM public.source_connections WHERE id = $1::uuid"
 
 
 def array_of(name: str, rows: str, first: int) -> str:

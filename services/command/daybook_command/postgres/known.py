@@ -44,8 +44,11 @@ class Known:
         return copies_are_valid and not self.entry_ids
 
     def lacks_children(self, orgs: Sequence[OrgNeeds]) -> bool:
-        """Whether the runs and dead letters that were found belong to connections whose children were not read."""
-        return bool(children_to_read(orgs, frozenset(), self.children) - self.children.asked)
+        """Whether the runs and dead letters that were found belong to connections whose children were not read, or
+        configs are too large for this statement.
+        """
+        missing = children_to_read(orgs, frozenset(), self.children) - self.children.asked
+        return bool(missing or self.children.unhashed)
 
     def standing(self, org_id: str) -> tuple[int, bool]:
         """The org's generation (0 if `daybook.quarantine` has no row of it), and whether it is in quarantine now."""
