@@ -7,7 +7,7 @@ import pytest
 from daybook_contracts.entries import facts
 from daybook_contracts.log.admission import Admitted
 from daybook_contracts.log.head import Head
-from daybook_projector.audit.exports.tail_line import show_json, show_text
+from daybook_projector.audit.exports.tail_line import show_json, show_json_on_terminal, show_text
 from support.logbook import Logbook, log_with, org, user
 
 ORG, ANN = org(1), user(1)
@@ -42,6 +42,16 @@ def test_a_user_who_is_both_sender_and_actor_is_shown_once() -> None:
 def test_json_is_the_entry_itself() -> None:
     log = log_with(ORG)
     assert show_json(last_of(log)) == last_of(log).value + b"\n"
+
+
+def test_json_on_a_terminal_has_no_raw_control_characters() -> None:
+    name = "a\x7f\x9b2J\u202e\u2028\U000e0001é€\n"
+    log = log_with(ORG)
+    log.add(ORG, ANN, facts.OrgRenamed(name=name))
+    line = show_json_on_terminal(last_of(log)).decode()
+    assert line.rstrip("\n").isprintable()
+    assert "é€" in line
+    assert json.loads(line) == json.loads(last_of(log).value)
 
 
 @pytest.mark.parametrize(

@@ -69,9 +69,10 @@ def tail(org: UUID | None, positions: dict[int, int], *, as_json: bool) -> None:
         if partition not in partitions:
             where = f"that of org {org}" if org else f"one of the log's {settings.partitions}"
             raise click.UsageError(f"--after: partition {partition} is not {where}")
-    from daybook_projector.audit.exports.tail_line import show_json, show_text
+    from daybook_projector.audit.exports.tail_line import show_json, show_json_on_terminal, show_text
 
-    session = _Session(settings, partitions, None if org is None else str(org), show_json if as_json else show_text)
+    show_as_json = show_json_on_terminal if sys.stdout.isatty() else show_json
+    session = _Session(settings, partitions, None if org is None else str(org), show_as_json if as_json else show_text)
     with suppress(BrokenPipeError):
         asyncio.run(session.run_until_signal(positions))
     session.say_where_to_go_on()

@@ -1,6 +1,9 @@
 """One entry as a line of `daybook audit tail`: an admitted entry in, bytes with a line feed out. Pure."""
 
+import json
+import unicodedata
 from collections.abc import Callable
+from typing import Final
 
 import msgspec
 
@@ -9,6 +12,9 @@ from daybook_contracts.log.admission import Admitted
 from daybook_infra.operations.commands.listing import one_line
 
 ShowLine = Callable[[Admitted], bytes]
+
+# A terminal may obey these. They are only in strings, since the rest of JSON is ASCII.
+_UNSAFE: Final = frozenset({"Cc", "Cf", "Zl", "Zp"})
 
 
 class _Code(msgspec.Struct, gc=False):
@@ -32,6 +38,14 @@ def show_json(admitted: Admitted) -> bytes:
     return b"%b\n" % admitted.value
 
 
+def show_json_on_terminal(admitted: Admitted) -> bytes:
+    """The same JSON value, with control and formatting characters as escapes."""
+    if admitted.value.isascii() and b"\x7f" not in admitted.value:
+        return show_json(admitted)
+    text = admitted.value.decode(errors="replace")
+    return f"{''.join(_escaped(char) if unicodedata.category(char) in _UNSAFE else char for char in text)}\n".encode()
+
+
 def show_text(admitted: Admitted) -> bytes:
     """Time, position, result or code, action, entity, org and who acted, with blanks between."""
     entry, metadata = loose_entry(admitted.value), _metadata(admitted.value)
@@ -52,6 +66,10 @@ def show_text(admitted: Admitted) -> bytes:
     if entry.actor_user_id is not None and parts[-1] != f"by user:{entry.actor_user_id}":
         parts.append(f"for {entry.actor_user_id}")
     return f"{one_line(' '.join(parts))}\n".encode()
+
+
+def _escaped(char: str) -> str:
+    return json.dumps(char)[1:-1] if char > "\x7f" else f"\\u{ord(char):04x}"
 
 
 def _metadata(value: bytes) -> _Metadata | None:
