@@ -57,7 +57,7 @@ _OF_A_COMMAND: Final = {
     SIGNATURE: _text(
         f"HMAC-SHA256, in hex, of the principal, a newline, the header `{DOOR}` (empty if absent), a newline and the "
         "record's value. Required with a service policy, otherwise ignored.",
-        pattern="^[0-9a-f]{64}$",
+        pattern="^[0-9A-Fa-f]{64}$",
     ),
     DOOR: _text("Set by the HTTP door alone.", enum=[DOOR_HTTP.decode()]),
     REPLY_PARTITION: _text(
