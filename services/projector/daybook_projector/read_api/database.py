@@ -23,7 +23,10 @@ CALLER_CONNECTIONS: Final = CONNECTIONS // 2
 # take.
 ACQUIRE_SECONDS: Final = 5.0
 STATEMENT_SECONDS: Final = 5.0
-# Large rows are fetched in pieces of this many, until the page is full or has MAX_PAGE_BYTES.
+# Rows that may be large are fetched in pieces, until the page is full or has MAX_PAGE_BYTES. The first piece has
+# FIRST_ROWS. A later one has as many as fit if they are as large as the largest row so far, but at most PIECE_ROWS. A
+# row may have 3 MiB: numbers that are short as JSON, such as 5e-324, are long as PostgreSQL's text.
+FIRST_ROWS: Final = 8
 PIECE_ROWS: Final = 64
 MAX_PAGE_BYTES: Final = 4 * 1024 * 1024
 
@@ -72,23 +75,26 @@ class ReadSnapshot:
         return await self.connection.fetch(statement.sql, *statement.values)
 
     async def fetch_bounded(
-        self, statement: Statement, most_bytes: int | None = None, piece_rows: int = PIECE_ROWS
+        self, statement: Statement, most_bytes: int | None = None
     ) -> tuple[list[asyncpg.Record], bool]:
         """The first rows, up to `most_bytes` (by default MAX_PAGE_BYTES) of text but at least one row; and whether rows
         were left out.
         """
         most = MAX_PAGE_BYTES if most_bytes is None else most_bytes
         found: list[asyncpg.Record] = []
-        size = 0
+        size = largest = 0
+        rows = FIRST_ROWS
         cursor = await self.connection.cursor(statement.sql, *statement.values)
-        while piece := await cursor.fetch(piece_rows):
+        while piece := await cursor.fetch(rows):
             for row in piece:
-                size += _size(row)
+                of_row = _size(row)
+                size, largest = size + of_row, max(largest, of_row)
                 if found and size > most:
                     return found, True
                 found.append(row)
-            if len(piece) < piece_rows:
+            if len(piece) < rows:
                 break
+            rows = min(PIECE_ROWS, max(most - size, 0) // max(largest, 1) + 1)
         return found, False
 
     async def sees(self, sql: str, *values: Any) -> bool:
