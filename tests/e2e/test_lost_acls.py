@@ -43,11 +43,39 @@ async def prepare(guarded: GuardedKafka, settings: Settings) -> Topics:
     return topics
 
 
-async def test_removed_acls_are_an_outage(guarded: GuardedKafka, fresh_settings: FreshSettings, tmp_path: Path) -> None:
+def settings_of(guarded: GuardedKafka, fresh_settings: FreshSettings) -> Settings:
     fresh = fresh_settings(init=False)
-    settings = guarded.settings(
+    return guarded.settings(
         database_url=fresh.database_url, jwt_secret=fresh.jwt_secret, topic_prefix=fresh.topic_prefix, wait_seconds=2
     )
+
+
+@pytest.mark.parametrize("kind", [Resource.GROUP, Resource.TOPIC])
+async def test_commands_are_read_again_when_the_right_to_read_them_is_back(
+    guarded: GuardedKafka, fresh_settings: FreshSettings, tmp_path: Path, kind: Resource
+) -> None:
+    settings = settings_of(guarded, fresh_settings)
+    topics = await prepare(guarded, settings)
+    name = topics.command_group if kind is Resource.GROUP else topics.commands
+    system = System(settings, tmp_path)
+    command = system.start("command")
+    system.start("projector")
+    try:
+        await until_ready(system)
+        async with doors(settings, command.url) as (door,):
+            await guarded.forbid(kind, name, Operation.READ)
+            await until_unready("kafka", f"user hub is not authorised for {kind.name.lower()} {name}", command)
+            send = registration(fresh_id(), fresh_id())
+            assert (await door.send(send, Prefer="respond-async")).status_code == 202
+            await guarded.allow(kind, name, Operation.READ)
+            assert await eventually(lambda: are_projected(door, [send]), 60)
+            await until_ready(system)
+    finally:
+        await asyncio.to_thread(system.stop)
+
+
+async def test_removed_acls_are_an_outage(guarded: GuardedKafka, fresh_settings: FreshSettings, tmp_path: Path) -> None:
+    settings = settings_of(guarded, fresh_settings)
     topics = await prepare(guarded, settings)
     system = System(settings, tmp_path)
     command, projector = system.start("command"), system.start("projector")

@@ -111,6 +111,7 @@ async def open_service(settings: Settings, policy: ServicePolicy | None) -> Asyn
         health.watch("replies", lambda: replies.fault)
         health.watch("publisher", lambda: publisher.fault)
         subscriber = CommandSubscriber(settings, topics)
+        health.watch("kafka", lambda: subscriber.fault)
         effects = _effect_runner(settings, topics, pool, replies, health, closing)
         engine = Engine(_config(settings, policy), effects, subscriber, health)
         deliveries = Deliveries(publisher, engine.local)

@@ -13,6 +13,7 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.kafka.message import FAKE_CONSUMER
 
+from daybook_client.kafka.refusals import describe_error
 from daybook_command.kafka.topic_ends import TopicEnds
 from daybook_command.kafka.waiting_consumer import WaitingConsumer
 from daybook_command.shard.records import CommandRecord
@@ -21,7 +22,7 @@ from daybook_contracts.topics import Topics
 from daybook_infra.runtime.errors import KafkaAway
 from daybook_infra.runtime.kafka import clients as kafka
 from daybook_infra.runtime.kafka.lost_batch import LostBatch
-from daybook_infra.runtime.kafka.options import connection_options, fetch_options
+from daybook_infra.runtime.kafka.options import connection_of, connection_options, fetch_options
 from daybook_infra.runtime.kafka.outages import translated
 from daybook_infra.runtime.logs import get_logger
 from daybook_infra.runtime.settings import Settings
@@ -70,6 +71,13 @@ class CommandSubscriber(ConsumerRebalanceListener):
             max_partition_fetch_bytes=FETCH["max_partition_fetch_bytes"],
         )
         self._subscriber(self._hand_over)
+
+    @property
+    def fault(self) -> str | None:
+        """Why no commands could be read lately."""
+        consumer = self._consumer
+        failure = consumer.failure if isinstance(consumer, WaitingConsumer) else None
+        return None if failure is None else describe_error(connection_of(self._settings), failure)
 
     async def start(self, shards: Shards) -> None:
         """Raises KafkaAway if Kafka cannot be reached."""

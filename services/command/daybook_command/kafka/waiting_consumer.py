@@ -1,12 +1,20 @@
-"""A consumer whose `getmany` waits until there are records."""
+"""A consumer whose `getmany` waits until there are records, also while Kafka refuses them."""
 
+import asyncio
+import time
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import GroupAuthorizationFailedError, KafkaError
+
+from daybook_client.kafka.refusals import DENIALS
 
 # If records are left over because another consumer has used up the portion (`fair_fetching`), nothing wakes `getmany`.
 # It looks again after this time.
 LONGEST_WAIT_MS: Final = 100
+DENIED_PAUSE_SECONDS: Final = 1.0
+# How long `failure` reports an error. While an ACL is missing, aiokafka meets the error again every second or so.
+FAILURE_SECONDS: Final = 5.0
 
 
 class WaitingConsumer(AIOKafkaConsumer):
@@ -14,14 +22,33 @@ class WaitingConsumer(AIOKafkaConsumer):
     meanwhile wait, and an idle service polls all the time. With this consumer, a poll ends when records arrive.
     """
 
+    _failure: KafkaError | None = None
+    _failed_at = 0.0
+
+    @property
+    def failure(self) -> KafkaError | None:
+        """Why no records could be fetched, if that was the case lately."""
+        return self._failure if time.monotonic() - self._failed_at < FAILURE_SECONDS else None
+
     async def getmany(
         self,
         *partitions: Any,
         timeout_ms: int = 0,  # noqa: ARG002 - waits as long as it takes
         max_records: int | None = None,
     ) -> dict[Any, Any]:
-        """Never returns without records. Raises `ConsumerStoppedError` when the consumer is stopped."""
+        """Never returns without records. Raises `ConsumerStoppedError` when the consumer is stopped, and `KafkaError`
+        for all errors but missing ACLs. When an ACL is granted, the consumer recovers.
+        """
         found: dict[Any, Any] = {}
         while not found:
-            found = await super().getmany(*partitions, timeout_ms=LONGEST_WAIT_MS, max_records=max_records)
+            try:
+                found = await super().getmany(*partitions, timeout_ms=LONGEST_WAIT_MS, max_records=max_records)
+            except KafkaError as error:
+                self._failure, self._failed_at = error, time.monotonic()
+                if not isinstance(error, DENIALS):
+                    raise
+                if isinstance(error, GroupAuthorizationFailedError) and self._coordinator is not None:
+                    # The error has ended aiokafka's heartbeats, and only a member that joins again begins new ones.
+                    self._coordinator.request_rejoin()
+                await asyncio.sleep(DENIED_PAUSE_SECONDS)
         return found
