@@ -26,7 +26,7 @@ FULL: Final = "The answers that are being read here take too much memory. Ask ag
 SHARE_FULL: Final = "Your answers that you have not read yet take too much memory. Read them, then ask again."
 
 
-class Answers:
+class BoundedResponses:
     """The responses of one instance."""
 
     def __init__(self) -> None:

@@ -20,7 +20,7 @@ from daybook_infra.runtime.http.route_metrics import measured_route
 from daybook_infra.runtime.settings import Settings
 from daybook_projector.metrics import ReadMetrics
 from daybook_projector.read_api import openapi
-from daybook_projector.read_api.answers import Answers
+from daybook_projector.read_api.answers import BoundedResponses
 from daybook_projector.read_api.pages import Pages, not_found
 from daybook_projector.read_api.pages import Query as PageQuery
 from daybook_projector.read_api.parameters import (
@@ -64,7 +64,7 @@ class ReadDependencies:
 class ReadRoutes:
     def __init__(self, deps: ReadDependencies) -> None:
         self._deps = deps
-        self._answers = Answers()
+        self._answers = BoundedResponses()
 
     async def page(self, request: Request, resource: Resource, query: BaseModel) -> Response:
         reader, ids = self._identify(request)
