@@ -6,6 +6,7 @@ import random
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from daybook_contracts.limits import RECORD_HEADERS
 from support.deadletters import dead_letter
 from support.driving import fresh_id, over_kafka
 from support.malformed import INVALID
@@ -50,6 +51,20 @@ async def check_partition_continues(publisher: Publisher) -> None:
 async def test_a_command_with_an_odd_header_is_decided(publisher: Publisher, header: tuple[str, bytes | None]) -> None:
     send = registration_in(PARTITION, publisher.settings.partitions)
     await publisher.publish_raw(send.key, send.body, [*REPLY, header])
+    await check_partition_continues(publisher)
+    entries_by_command = by_command(entries_of(await read_log(publisher.settings)))
+    assert len(entries_by_command[PARTITION, send.command["id"]]) == 1
+
+
+async def test_a_command_with_too_many_headers_becomes_a_dead_letter(publisher: Publisher) -> None:
+    send = registration_in(PARTITION, publisher.settings.partitions)
+    headers = [(f"x-{number}", b"v") for number in range(RECORD_HEADERS)]
+    partition, offset = await publisher.publish_raw(send.key, send.body, [*headers, ("x", b"v")])
+    letter = await dead_letter(publisher.settings, partition, offset)
+    assert (letter.key, letter.value) == (send.key.encode(), send.body)
+    assert letter.reason == f"{INVALID}: the record has more than 100 headers, and none of them was read"
+    assert set(letter.headers) == {"daybook-reason", "daybook-origin"}
+    await publisher.publish_raw(send.key, send.body, headers)
     await check_partition_continues(publisher)
     entries_by_command = by_command(entries_of(await read_log(publisher.settings)))
     assert len(entries_by_command[PARTITION, send.command["id"]]) == 1

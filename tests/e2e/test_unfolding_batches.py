@@ -9,7 +9,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from support.bombs import MIB, bomb, send_raw
+from support.bombs import MIB, bomb, header_bomb, send_raw
 from support.deadletters import DeadLetter, dead_letter
 from support.driving import check_tables, fresh_id, new_tenant, open_database, over_kafka, send_and_project
 from support.processes import Service, System, Systems
@@ -68,6 +68,21 @@ async def test_each_bomb_becomes_one_dead_letter_and_later_commands_are_answered
             assert letter.reason.startswith("INVALID_COMMAND: the record batch unfolds to more than 64 MiB")
             assert parts_of(letter) == (None, b"", f"{topic}/1/{first + batch.records - 1}")
     assert await metric(command, "daybook_command_lost_total") == sum(batch.records for batch in BOMBS.values())
+
+
+async def test_millions_of_headers_in_a_small_batch_cost_little(system: System) -> None:
+    settings = system.settings
+    topic = settings.topic_prefix + "commands"
+    batches = [header_bomb(headers, b"{}") for headers in (500_000, 33_000_000)]
+    for batch in batches:
+        assert batch.size() < 4_096
+    sent = await send_raw(settings.kafka_bootstrap, topic, 1, *batches * 5)
+    async with Publisher(settings) as publisher:
+        assert (await over_kafka(publisher, SECONDS)(registration_in(1, 2)))["status"] == 200
+    for offset in sent:
+        letter = await dead_letter(settings, 1, offset)
+        assert letter.reason.startswith("INVALID_COMMAND: the record has more than 100 headers")
+        assert letter.value == b"{}"
 
 
 async def test_many_batches_around_the_limit_do_not_delay_others_for_long(system: System) -> None:

@@ -45,7 +45,16 @@ class RawBatch:
 
 def bomb(codec: str, records: int, value_bytes: int, value: bytes = b"\0") -> RawBatch:
     """A batch of records without keys. Each record's value repeats `value` up to `value_bytes` bytes."""
-    compressed = _CODECS[codec](_pieces(records, value_bytes, value))
+    return _batch(codec, records, _pieces(records, value_bytes, value))
+
+
+def header_bomb(headers: int, value: bytes) -> RawBatch:
+    """A batch of one record with this number of headers, whose names and values are empty."""
+    return _batch("zstd", 1, _pieces_of_headers(headers, value))
+
+
+def _batch(codec: str, records: int, pieces: Iterator[bytes]) -> RawBatch:
+    compressed = _CODECS[codec](pieces)
     now_ms = int(time.time() * 1000)
     attributes = getattr(DefaultRecordBase, f"CODEC_{codec.upper()}")
     after = struct.pack(_AFTER_CRC, attributes, records - 1, now_ms, now_ms, -1, -1, -1, records) + compressed
@@ -73,6 +82,19 @@ def _pieces(records: int, value_bytes: int, value: bytes) -> Iterator[bytes]:
             size = min(MIB, value_bytes - start)
             yield (value * (size // len(value) + 1))[:size]
         yield b"\0"  # no headers
+
+
+def _pieces_of_headers(headers: int, value: bytes) -> Iterator[bytes]:
+    head = bytearray(b"\0\0\0")  # no attributes; the same timestamp and offset as the batch
+    encode_varint(-1, head.append)
+    encode_varint(len(value), head.append)
+    head += value
+    encode_varint(headers, head.append)
+    length = bytearray()
+    encode_varint(len(head) + 2 * headers, length.append)
+    yield bytes(length + head)
+    for start in range(0, headers, MIB):
+        yield b"\0\0" * min(MIB, headers - start)
 
 
 def _gzip(pieces: Iterator[bytes]) -> bytes:

@@ -108,7 +108,9 @@ def _records() -> list[Row]:
         ("a Kafka record batch, unpacked", _size(decompression.MAX_DECOMPRESSED_BYTES)),
         ("data unpacked per poll", f"{_size(fair_fetching.PORTION_BYTES)}; the last batch may exceed this"),
         ("a record's value in a dead letter", _size(limits.ENVELOPE_BYTES)),
-        ("a record's header value in a dead letter or an answer", _size(limits.DEAD_LETTER_BYTES)),
+        ("headers of a Kafka record", f"{limits.RECORD_HEADERS}"),
+        ("a record's key, and each of its headers, in a dead letter", _size(limits.DEAD_LETTER_BYTES)),
+        ("a correlation id that is returned", _size(limits.CORRELATION_ID_BYTES)),
         ("commands queued in memory, per partition", waiting),
         (
             "unprojected entries in memory, and [their orgs](operations.md#the-projector-is-away-or-slow), per process",

@@ -12,6 +12,7 @@ from daybook_contracts.log.head import Checkpoint
 
 READ_SECONDS = 10.0
 POLL_MS = 200
+POLL_RECORDS = 1_000
 
 Bounds = Mapping[int, tuple[int, int]]
 
@@ -52,7 +53,7 @@ async def _read_values(reader: AIOKafkaConsumer, topic: str, offsets: Mapping[in
         reader.seek(place, offset)
     async with asyncio.timeout(READ_SECONDS):
         while left:
-            for place, records in (await reader.getmany(*left, timeout_ms=POLL_MS)).items():
+            for place, records in (await reader.getmany(*left, timeout_ms=POLL_MS, max_records=POLL_RECORDS)).items():
                 if records[0].offset == left[place]:
                     values[place.partition] = records[0].value
             for place in [place for place, offset in left.items() if await reader.position(place) > offset]:

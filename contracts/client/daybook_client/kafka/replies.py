@@ -17,6 +17,7 @@ from daybook_contracts.topics import CORRELATION_ID, REPLY_PARTITION, Headers
 
 START_SECONDS = 30.0
 POLL_MS = 1_000
+POLL_RECORDS = 2_000
 PAUSE_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
@@ -102,7 +103,7 @@ class Replies:
         while True:
             try:
                 async with translated(self._connection, "the results topic cannot be read"):
-                    polled = await consumer.getmany(self._place, timeout_ms=POLL_MS)
+                    polled = await consumer.getmany(self._place, timeout_ms=POLL_MS, max_records=POLL_RECORDS)
             except KafkaAway as away:
                 self._read_fault = str(away)
                 log.warning("replies_interrupted", extra={"reason": str(away)})

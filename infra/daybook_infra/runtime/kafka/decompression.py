@@ -1,5 +1,6 @@
 """Decompresses record batches up to a bound: a batch's compressed bytes in, its records' bytes out, or BatchTooLarge.
-The size that a batch declares for itself is ignored.
+A batch of more than 1 MiB is left to the reader in Python (`LargeBatch`). The size that a batch declares for itself is
+ignored.
 """
 
 import sys
@@ -16,6 +17,11 @@ from aiokafka.record import default_records, legacy_records
 
 MAX_DECOMPRESSED_BYTES: Final = 64 * 1024 * 1024
 """The limit of one batch. Daybook's own batches have at most about 1 MiB, and no topic accepts more than 5 MiB."""
+
+MAX_FAST_BYTES: Final = 1024 * 1024
+"""The largest batch, decompressed, that aiokafka's compiled reader may read: it makes an object of 150 bytes for each
+header of a record, and a header may have as few as two bytes.
+"""
 
 # Batches of JSON decompress to 3 to 6 times their size. A batch that needs more than the first guess is decompressed
 # again into a larger buffer.
@@ -46,6 +52,14 @@ class BatchTooLarge(Exception):
     """The batch decompresses to more than `MAX_DECOMPRESSED_BYTES`."""
 
 
+class LargeBatch(Exception):
+    """The batch has decompressed to more than `MAX_FAST_BYTES`."""
+
+    def __init__(self, records: bytearray) -> None:
+        super().__init__("the batch is too large for the compiled reader")
+        self.records = records
+
+
 def install() -> None:
     """Affects every consumer of this process. aiokafka imports its decoders by name into each module, compiled or not,
     that reads batches.
@@ -54,7 +68,20 @@ def install() -> None:
     for module in _modules_that_read_batches():
         for name, decode in decoders.items():
             if hasattr(module, f"{name}_decode"):
-                setattr(module, f"{name}_decode", _with_counting(decode))
+                counting = _with_counting(decode)
+                has_headers = not hasattr(module, "LegacyRecordBatch")
+                setattr(module, f"{name}_decode", _refusing_large(counting) if has_headers else counting)
+
+
+def _refusing_large(decode: _Decode) -> _Decode:
+    @wraps(decode)
+    def refusing(payload: Any) -> bytearray:
+        decompressed = decode(payload)
+        if len(decompressed) > MAX_FAST_BYTES:
+            raise LargeBatch(decompressed)
+        return decompressed
+
+    return refusing
 
 
 def _with_counting(decode: _Decode) -> _Decode:

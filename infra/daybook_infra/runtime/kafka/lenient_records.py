@@ -1,6 +1,7 @@
-"""Reads what Kafka accepts and aiokafka cannot read: header names that are not UTF-8, and batches that decompress to
-gigabytes. aiokafka alone would stop a partition at such a record. Here, U+FFFD replaces the unreadable bytes of a name,
-and a `LostBatch` record replaces a batch that is too large.
+"""Reads what Kafka accepts and aiokafka cannot read: header names that are not UTF-8, millions of headers, and batches
+that decompress to gigabytes. aiokafka alone would stop a partition, or the process, at such a record. Here, U+FFFD
+replaces the unreadable bytes of a name, too many headers are not read, and a `LostBatch` replaces a batch that is too
+large.
 """
 
 from collections.abc import Iterator
@@ -10,10 +11,16 @@ from typing import Any, SupportsIndex
 
 from aiokafka.consumer import fetcher
 from aiokafka.record.default_records import _DefaultRecordBatchPy
-from aiokafka.record.memory_records import MemoryRecords, _MemoryRecordsPy
+from aiokafka.record.memory_records import MemoryRecords
 
+from daybook_contracts.limits import RECORD_HEADERS
 from daybook_infra.runtime.kafka import decompression, fair_fetching
+from daybook_infra.runtime.kafka.bare_records import BareRecord, frame_at
 from daybook_infra.runtime.kafka.lost_batch import LostBatch
+
+# Where a batch has its length, which counts the bytes after it, and the version of its format.
+_LENGTH_AT, _LENGTH_ENDS, _MAGIC_AT = 8, 12, 16
+_CURRENT_FORMAT = 2
 
 
 class _LenientBuffer(bytearray):
@@ -29,9 +36,28 @@ class _LenientBuffer(bytearray):
 
 class _LenientBatch(_DefaultRecordBatchPy):  # type: ignore[misc]  # final in its annotations only
     def _maybe_uncompress(self) -> None:
-        super()._maybe_uncompress()
-        if not isinstance(self._buffer, _LenientBuffer):
-            self._buffer = _LenientBuffer(self._buffer)
+        try:
+            super()._maybe_uncompress()
+        except decompression.LargeBatch as large:
+            self.put_records(large.records)
+
+    def put_records(self, decompressed: bytearray) -> None:
+        self._buffer, self._pos, self._decompressed = decompressed, 0, True
+
+    def _read_msg(self, *_: Any) -> Any:
+        buffer, start = self._buffer, self._pos
+        frame = frame_at(buffer, start)
+        if frame.headers > RECORD_HEADERS:
+            self._pos = frame.end
+            return frame.read(buffer, self)
+        try:
+            return super()._read_msg()
+        except UnicodeDecodeError:
+            self._buffer, self._pos = _LenientBuffer(buffer[start : frame.end]), 0
+            try:
+                return super()._read_msg()
+            finally:
+                self._buffer, self._pos = buffer, frame.end
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,42 +74,45 @@ class _LostRecord:
 
 
 class _Batch:
-    """A record batch for aiokafka's fetcher. Falls back to the slow reader for header names that the fast reader cannot
-    decode.
+    """A record batch for aiokafka's fetcher. Uses the slow reader for header names that the fast reader cannot decode,
+    and for large batches.
     """
 
-    def __init__(self, batch: Any, data: bytes, number: int) -> None:
+    def __init__(self, batch: Any, data: memoryview) -> None:
         self._batch = batch
         self._data = data
-        self._number = number
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._batch, name)
 
     def __iter__(self) -> Iterator[Any]:
+        if self._is_large():
+            yield from _LenientBatch(self._data)
+            return
         read = 0
         try:
             for record in self._batch:
-                yield record
+                yield record if len(record.headers) <= RECORD_HEADERS else BareRecord.of(record)
                 read += 1
         except UnicodeDecodeError:
-            yield from islice(self._reread(), read, None)
-        except decompression.BatchTooLarge:  # before any record was read
+            yield from islice(_LenientBatch(self._data), read, None)
+        except decompression.LargeBatch as large:  # before any record was read, as below
+            batch = _LenientBatch(self._data)
+            batch.put_records(large.records)
+            yield from batch
+        except decompression.BatchTooLarge:
             yield self._make_lost_record()
+
+    def _is_large(self) -> bool:
+        """Whether it is a large batch without compression. Only a batch of the current format has headers."""
+        is_current = self._data[_MAGIC_AT] >= _CURRENT_FORMAT
+        return is_current and self._batch.compression_type == 0 and len(self._data) > decompression.MAX_FAST_BYTES
 
     def _make_lost_record(self) -> _LostRecord:
         batch = self._batch
         last_offset = batch.next_offset - 1
         lost = LostBatch.of(batch.base_offset, last_offset)
         return _LostRecord(last_offset, batch.max_timestamp, batch.timestamp_type, lost)
-
-    def _reread(self) -> Iterator[Any]:
-        batches = _MemoryRecordsPy(self._data)
-        for _ in range(self._number):
-            batches.next_batch()
-        # aiokafka has no public access to a batch's bytes. They are not None, because the fast reader has already read
-        # this batch.
-        return iter(_LenientBatch(batches._next_slice or b""))  # noqa: SLF001 - as said above
 
 
 class LenientRecords:
@@ -93,15 +122,15 @@ class LenientRecords:
         records = MemoryRecords(data)
         self.has_next, self.size_in_bytes = records.has_next, records.size_in_bytes
         self._next_batch = records.next_batch
-        self._data = data
-        self._batches_read = 0
+        self._rest = memoryview(data)
 
     def next_batch(self) -> _Batch | None:
         batch = self._next_batch()
         if batch is None:
             return None
-        self._batches_read += 1
-        return _Batch(batch, self._data, self._batches_read - 1)
+        size = _LENGTH_ENDS + int.from_bytes(self._rest[_LENGTH_AT:_LENGTH_ENDS], "big")
+        data, self._rest = self._rest[:size], self._rest[size:]
+        return _Batch(batch, data)
 
 
 def install() -> None:

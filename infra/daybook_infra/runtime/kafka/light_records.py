@@ -58,7 +58,7 @@ class LightRecords(fetcher.PartitionRecords):
             ]
             if len(found) != most:
                 # In a compacted topic, the next offset after a batch may not be the one after its last record.
-                self.next_fetch_offset, self._batch = self._batch.next_offset, None
+                self.next_fetch_offset, self._batch, self._unread = self._batch.next_offset, None, iter(())
             elif records:
                 self.next_fetch_offset = records[-1].offset + 1
             if records:

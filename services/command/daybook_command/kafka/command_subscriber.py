@@ -21,6 +21,7 @@ from daybook_contracts.limits import DEAD_LETTER_BYTES, ENVELOPE_BYTES
 from daybook_contracts.topics import Topics
 from daybook_infra.runtime.errors import KafkaAway
 from daybook_infra.runtime.kafka import clients as kafka
+from daybook_infra.runtime.kafka.bare_records import UNREAD_HEADERS
 from daybook_infra.runtime.kafka.lost_batch import LostBatch
 from daybook_infra.runtime.kafka.options import connection_of, connection_options, fetch_options
 from daybook_infra.runtime.kafka.outages import translated
@@ -199,15 +200,20 @@ def _broker(settings: Settings) -> KafkaBroker:
 
 
 def command_record(record: ConsumerRecord[bytes, bytes]) -> CommandRecord:
-    # Ignores headers without a value, which Kafka allows although aiokafka's types do not. Also ignores headers that
-    # are too large to be repeated in an answer: one fetch may have hundreds of records with 64 MiB of headers each.
-    headers: Iterable[tuple[str, bytes | None]] = record.headers
-    given = tuple((name, value) for name, value in headers if value is not None and len(value) <= DEAD_LETTER_BYTES)
+    # Ignores headers without a value, which Kafka allows although aiokafka's types do not. Also ignores a key and
+    # headers that are too large to be repeated in an answer: one fetch may have hundreds of records with 64 MiB of
+    # them.
+    is_bare = record.headers is UNREAD_HEADERS
+    headers: Iterable[tuple[str, bytes | None]] = () if is_bare else record.headers
+    given = tuple(
+        (name, value) for name, value in headers if value is not None and len(name) + len(value) <= DEAD_LETTER_BYTES
+    )
+    key = record.key if len(record.key or b"") <= DEAD_LETTER_BYTES else None
     value: bytes | None = record.value
     lost_from = value.first_offset if isinstance(value, LostBatch) else None
     if value is not None and len(value) > ENVELOPE_BYTES:
         value = value[: ENVELOPE_BYTES + 1]  # still too long, so the command is refused for its size
-    return CommandRecord(record.offset, record.key, value, given, record.timestamp, lost_from)
+    return CommandRecord(record.offset, key, value, given, record.timestamp, lost_from, is_bare)
 
 
 async def _parse(records: tuple[ConsumerRecord[bytes, bytes], ...]) -> KafkaMessage:

@@ -9,14 +9,16 @@ from msgspec import Struct
 from daybook_command.shard.intake import SentCommand
 from daybook_command.shard.records import CommandRecord, DoorRecord
 
+USUAL_BYTES = 4096
+HEADER_OBJECT_BYTES = 150  # of one header's objects, without its text
+
 
 class Arrival(Struct, frozen=True, gc=False, order=True, kw_only=True):
     """Ordered by its place in the queue: the turn of a local command (see `LocalQueue`; 0 for a record), then `number`:
     the shard counts its arrivals, from 0.
 
-    `content`: a record that is not read yet, or a command from the door (a *local* command). `size`: the bytes of the
-    value and the headers. `offset`: of a record; None for a local command. `key`: the routing key of a local command;
-    empty for a record.
+    `content`: a record that is not read yet, or a command from the door (a *local* command). `size`: see `size_of`.
+    `offset`: of a record; None for a local command. `key`: the routing key of a local command; empty for a record.
     """
 
     turn: int = 0
@@ -37,7 +39,12 @@ class Arrival(Struct, frozen=True, gc=False, order=True, kw_only=True):
 
 
 def size_of(record: CommandRecord | DoorRecord) -> int:
-    return len(record.value or b"") + sum([len(value) for _, value in record.headers])
+    """The bytes of the value and of the headers' values, which take time to read. Also the memory of the key and the
+    headers, beyond what is usual.
+    """
+    headers = record.headers
+    extra = len(record.key or b"") + sum([len(name) for name, _ in headers]) + HEADER_OBJECT_BYTES * len(headers)
+    return len(record.value or b"") + sum([len(value) for _, value in headers]) + max(0, extra - USUAL_BYTES)
 
 
 def offsets_of(arrivals: Iterable[Arrival]) -> list[int]:

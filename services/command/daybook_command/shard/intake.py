@@ -16,7 +16,7 @@ from daybook_contracts.commands.parse import parse_command
 from daybook_contracts.commands.registry import Command
 from daybook_contracts.commands.syncs import FailSync, FailSyncData
 from daybook_contracts.entries.identity import Identity, Scope, timeout_command_id
-from daybook_contracts.limits import ADDED_VALUES
+from daybook_contracts.limits import ADDED_VALUES, CORRELATION_ID_BYTES, RECORD_HEADERS
 from daybook_contracts.routing import partition_of
 from daybook_contracts.senders.actor import with_actor
 from daybook_contracts.senders.principals import DAYBOOK, InvalidPrincipal, Principal, parse_publisher
@@ -34,6 +34,7 @@ from daybook_contracts.topics import (
 
 TIMED_OUT = "TIMED_OUT"
 LOST_BATCH = "the record batch unfolds to more than 64 MiB, and none of its records was read"
+TOO_MANY_HEADERS = f"the record has more than {RECORD_HEADERS} headers, and none of them was read"
 _OTHER_ACTOR = "actor_user_id: the sender is {sender} and cannot act for another user"
 _PARTITION = re.compile(rb"[0-9]{1,6}")
 
@@ -115,6 +116,8 @@ def classify(record: CommandRecord, partition: int, partitions: int, rules: Send
     reply_to = _reply_address(headers, partitions)
     if record.lost_from is not None:
         return RefusedCommand(record, reply_to, Code.INVALID_COMMAND, LOST_BATCH, None)
+    if record.is_bare:
+        return RefusedCommand(record, reply_to, Code.INVALID_COMMAND, TOO_MANY_HEADERS, None)
     try:
         # The door has counted the values of the text that it received.
         command = parse_command(record.value or b"", extra_values=ADDED_VALUES if reply_to.http else 0)
@@ -169,8 +172,11 @@ def _reply_address(headers: dict[str, bytes], partitions: int) -> ReplyAddress:
     reply_partition = int(asked) if _PARTITION.fullmatch(asked) else None
     if reply_partition is not None and reply_partition >= partitions:
         reply_partition = None
+    correlation_id = headers.get(CORRELATION_ID)
+    if correlation_id is not None and len(correlation_id) > CORRELATION_ID_BYTES:
+        correlation_id = None
     return ReplyAddress(
-        correlation_id=headers.get(CORRELATION_ID),
+        correlation_id=correlation_id,
         reply_partition=reply_partition,
         traceparent=trace_context(headers.get(TRACEPARENT)),
         http=headers.get(DOOR) == DOOR_HTTP,

@@ -10,6 +10,7 @@ Headers = tuple[tuple[str, bytes], ...]
 class CommandRecord(Struct, frozen=True, gc=False):
     """A record of the commands topic; `timestamp_ms` is Kafka's. A batch that is too large to be read is replaced by
     one record at the batch's last offset, without key, value and headers. Its `lost_from` is the batch's first offset.
+    `is_bare`: it has too many headers, so none of them was read.
     """
 
     offset: int
@@ -18,6 +19,7 @@ class CommandRecord(Struct, frozen=True, gc=False):
     headers: Headers
     timestamp_ms: int
     lost_from: int | None = None
+    is_bare: bool = False
 
     @property
     def first_offset(self) -> int:
