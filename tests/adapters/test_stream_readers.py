@@ -12,6 +12,8 @@ import pytest
 
 from daybook_infra.runtime.postgres.connections import Pool
 from daybook_infra.runtime.settings import Settings
+from daybook_projector.read_api.database import ReadDatabase
+from daybook_projector.read_api.stream import log_reads
 from support.door_doubles import problem_of
 from support.driving import fresh_id
 from support.planted_rows import plant
@@ -165,3 +167,16 @@ async def test_head_answers_with_the_headers_of_a_stream_and_opens_none(api: Rea
 def described(answer: httpx.Response) -> dict[str, str]:
     """The headers, except those that say when and how this answer was sent."""
     return {name: value for name, value in answer.headers.items() if name not in {"date", "transfer-encoding"}}
+
+
+async def test_little_is_held_for_a_client_that_catches_up_on_large_entries(pool: Pool, scene: ReadScene) -> None:
+    """The stream keeps what one read has found until its client has taken it."""
+    org = scene.own
+    for at in range(24, 30):
+        *row, data, _ = org.entry(fresh_id(), at, 0)
+        large = {**data, "text": "x" * 200_000}
+        await plant(pool, {"audit_log": [(*row, large, f"2026-11-22T16:00:{at:02d}Z")]})
+    async with ReadDatabase(pool).own_snapshot() as snapshot:
+        rows, more = await log_reads.missed_entries(snapshot, org.org_id, None)
+    assert sum(len(row["metadata_json"]) for row in rows) < 512 * 1024
+    assert more

@@ -21,6 +21,8 @@ MISSED_ROWS: Final = 200
 NEW_ROWS: Final = 500
 # Maximum number of bytes of one tick: a larger burst could overflow the queues of clients that keep reading.
 NEW_BYTES: Final = 512 * 1024
+# The same of one read of missed entries: the stream holds them until its client has taken them.
+MISSED_BYTES: Final = 512 * 1024
 _POSITION: Final = "(t.metadata_json->>'position')::bigint AS position"
 LAST_ENTRY: Final = (
     "SELECT t.created_at FROM public.audit_log AS t WHERE t.org_id = $1::uuid ORDER BY t.created_at DESC LIMIT 1"
@@ -69,7 +71,7 @@ async def missed_entries(
     snapshot: ReadSnapshot, org_id: str, since: datetime | None
 ) -> tuple[Sequence[asyncpg.Record], bool]:
     """The next entries after `since`, and whether there may be more."""
-    rows, cut = await snapshot.fetch_bounded(Statement(MISSED, [org_id, since]))
+    rows, cut = await snapshot.fetch_bounded(Statement(MISSED, [org_id, since]), MISSED_BYTES)
     return rows, cut or len(rows) == MISSED_ROWS
 
 
