@@ -65,10 +65,16 @@ def judge(history: History, found: Evidence) -> list[str]:
     decisions = by_command(entries_of(found.log))
     partitions = len(found.log)
     lost = [name for name in history.promised if (partition_of(name[0], partitions), name[1]) not in decisions]
+    undone = [name for name in history.given_up if history.times_sent[name] == 1]
+    done = [name for name in undone if (partition_of(name[0], partitions), name[1]) in decisions]
+    places = {name: entries[0]["metadata_json"]["position"] for name, entries in decisions.items()}
+    series = [[places.get((partition_of(key, partitions), id_), -1) for key, id_ in each] for each in history.series]
     answers = list(_wrong_answers(history, decisions, partitions))
     return [
         *_listed("lost", lost),
         *_listed("unanswered", history.waiting),
+        *_listed("decided after all", done),
+        *_listed("out of order", [each for each in series if each != sorted(each)]),
         *_listed("answered wrongly", answers),
         *(line for chain in found.log for line in _failure_of("the chain is broken", check_chain, chain)),
         *_failure_of("decided wrongly", check_against_model, found.log, history.sent.values()),

@@ -16,9 +16,10 @@ from pathlib import Path
 from chaos.hunts import HUNTS, NOT_HUNTED, Hunt
 from chaos.mutated import program_without
 from chaos.nemesis import for_seconds
+from chaos.refusals import Refusals
 from chaos.run import say
 from chaos.scene import Setup
-from chaos.trial import Plan, Verdict, run_once
+from chaos.trial import NoWatch, Plan, Verdict, run_once
 from support.processes import PROGRAM
 from support.under_fire import row
 
@@ -78,9 +79,11 @@ def _hunt(lacks: str, hunt: Hunt, args: argparse.Namespace) -> HuntResult:
 
 def _run(seed: int, hunt: Hunt, setup: Setup, seconds: float) -> Verdict:
     folder = Path(tempfile.mkdtemp(prefix="daybook-mutant-"))
-    plan = Plan(partial(for_seconds, seconds, hunt.faults), setup, patience_seconds=PATIENCE_SECONDS, warm=True)
+    watch = Refusals() if hunt.calm else NoWatch()
+    draw = partial(for_seconds, seconds, hunt.faults)
+    plan = Plan(draw, setup, patience_seconds=PATIENCE_SECONDS, warm=True, watch=watch)
     verdict = asyncio.run(run_once(seed, plan, folder, lambda _: None))
-    say(f"seed {seed}: {verdict.faults.total()} faults, {verdict.commands} commands")
+    say(f"seed {seed}: {verdict.faults.total()} faults, {verdict.commands} commands, {verdict.voids} void records")
     for line in verdict.problems:
         say(f"    {line.strip().splitlines()[0][:300]}")
     shutil.rmtree(folder, ignore_errors=True)

@@ -4,6 +4,7 @@ random rank in [0, 1). A fault on a share of the connections affects those with 
 
 import asyncio
 from asyncio import StreamReader, StreamWriter
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -11,6 +12,8 @@ from random import Random
 
 LOOPBACK = "127.0.0.1"
 CHUNK = 65_536
+OPENING = 256
+"""So many bytes, and all of their chunk, count as the opening of a connection."""
 
 
 class Direction(Enum):
@@ -21,14 +24,17 @@ class Direction(Enum):
 @dataclass(frozen=True, slots=True)
 class Behaviour:
     """What the proxy does to connections with a rank below `share`. `delay`: seconds before it forwards a chunk.
-    `swallowed`: directions whose data it discards. `held`: it keeps data until the behaviour changes. `refused`: it
-    closes new connections at once.
+    `swallowed`: directions whose data it discards. `held`: it keeps data until the behaviour changes. `changed`: what
+    it makes of each chunk of answers. `refused`: it closes new connections at once. `only`: except by `refused`,
+    connections are affected only if their opening contains this, for example a client's name.
     """
 
     share: float = 1.0
+    only: bytes = b""
     delay: float = 0.0
     swallowed: frozenset[Direction] = frozenset()
     held: bool = False
+    changed: Callable[[bytes], bytes] | None = None
     refused: bool = False
 
 
@@ -37,11 +43,14 @@ NORMAL = Behaviour(share=0.0)
 
 @dataclass(slots=True, eq=False)
 class Link:
-    """One connection. If it is `broken`, because data was lost or one direction ended, the next behaviour cuts it."""
+    """One connection. `opening`: its first requests. If it is `broken`, because data was lost or one direction
+    ended, the next behaviour cuts it.
+    """
 
     rank: float
     client: StreamWriter
     server: StreamWriter
+    opening: bytes = b""
     broken: bool = False
 
     def cut(self) -> None:
@@ -85,6 +94,10 @@ class Proxy:
         self._changed = asyncio.Event()
         for link in [link for link in self.links if link.broken]:
             link.cut()
+
+    def serves(self, only: bytes) -> bool:
+        """Whether there is a connection whose opening contains these bytes."""
+        return any(only in link.opening for link in self.links)
 
     def cut(self, share: float) -> int:
         """Resets this share of the connections; returns their number."""
@@ -131,7 +144,12 @@ class Proxy:
 
     async def _pump(self, link: Link, reader: StreamReader, writer: StreamWriter, direction: Direction) -> None:
         while data := await reader.read(CHUNK):
+            if direction is Direction.REQUESTS and len(link.opening) < OPENING:
+                link.opening += data
             if await self._admit_chunk(link, direction) and not writer.transport.is_closing():
+                change = self._behaviour.changed
+                if change and direction is Direction.ANSWERS and self._is_affected(link):
+                    data = change(data)
                 with suppress(RuntimeError):  # the link is half-closed in this direction
                     writer.write(data)
                     await writer.drain()
@@ -140,16 +158,19 @@ class Proxy:
 
     async def _admit_chunk(self, link: Link, direction: Direction) -> bool:
         """Waits while a chunk is held or delayed; returns whether to forward it."""
-        while self._behaviour.held and link.rank < self._behaviour.share:
+        while self._behaviour.held and self._is_affected(link):
             await self._changed.wait()
         behaviour = self._behaviour
-        if link.rank >= behaviour.share:
+        if not self._is_affected(link):
             return True
         if behaviour.delay:
             await asyncio.sleep(behaviour.delay)
         swallowed = direction in behaviour.swallowed
         link.broken = link.broken or swallowed
         return not swallowed
+
+    def _is_affected(self, link: Link) -> bool:
+        return link.rank < self._behaviour.share and self._behaviour.only in link.opening
 
 
 async def _closed(*writers: StreamWriter) -> None:

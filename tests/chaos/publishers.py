@@ -1,10 +1,11 @@
 """Publishers that act like careful clients: they choose command ids, and continue until each command is answered.
 `insist` sends a command until it gets a final answer. `trust`, `believe` and `publish` do not send a promised command
-again, so that the checker notices if it is lost.
+again, so that the checker notices if it is lost. `believe` also gives up if it hears that nothing was done, so that the
+checker notices if the command is decided nevertheless.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -12,7 +13,7 @@ from itertools import count
 import httpx
 from aiokafka.errors import KafkaError
 
-from chaos.history import History
+from chaos.history import History, name_of
 from daybook_infra.runtime.errors import KafkaAway
 from daybook_infra.runtime.settings import Settings
 from support.chain import Json
@@ -23,6 +24,8 @@ from support.publisher import Door, Publisher, Send, doors, item, send_until_dec
 PATIENCE_SECONDS = 150.0
 PUBLISH_SECONDS = 12.0
 PAUSE_SECONDS = 0.2
+NOTHING_DONE = "nothing was done"
+"""The detail of a 503 contains this if the command will certainly not be decided."""
 
 
 @dataclass(slots=True)
@@ -53,14 +56,19 @@ class Publishers:
         return answer
 
     async def believe(self, send: Send) -> Json:
-        """Sends, and waits for the answer. After a 202 it never sends again, but looks up the outcome."""
+        """Sends, and waits for the answer. After a 202 it never sends again, but looks up the outcome. If it hears that
+        nothing was done, it gives up and returns an empty answer.
+        """
         self.history.send(send, "believe")
         async with asyncio.timeout(self.patience_seconds):
             answer = await self._send_until_answered(send)
             if answer is None:
                 self.history.promise(send)
                 answer = await self._outcome(send)
-        self.history.answer(send, answer)
+        if answer:
+            self.history.answer(send, answer)
+        else:
+            self.history.give_up(send)
         return answer
 
     async def publish(self, send: Send) -> Json:
@@ -72,6 +80,35 @@ class Publishers:
             answer = without_failure(await reply)
         self.history.answer(send, answer)
         return answer
+
+    async def send_series(self, sends: Sequence[Send]) -> None:
+        """Sends commands with one key and one principal in one request. Those that are accepted must be decided in this
+        order. The others are sent again, one by one.
+        """
+        for send in sends:
+            self.history.send(send, "series")
+        async with asyncio.timeout(self.patience_seconds):
+            accepted = await self._post_series(sends)
+            self.history.series.append([name_of(send) for send in accepted])
+            for send in accepted:
+                self.history.promise(send)
+                self.history.answer(send, await self._outcome(send))
+        for send in [each for each in sends if each not in accepted]:
+            answer = await send_until_decided(send, *self._doors(), seconds=self.patience_seconds)
+            self.history.answer(send, answer)
+
+    async def _post_series(self, sends: Sequence[Send]) -> list[Send]:
+        """The commands that were accepted."""
+        body = b"[" + b",".join(send.body for send in sends) + b"]"
+        accepted = []
+        with suppress(httpx.TransportError):
+            answer = await self._doors()[0].post("/v1/commands:batch", body, sends[0].principal)
+            for send, each in zip(sends, answer.json() if answer.is_success else (), strict=False):
+                if each["status"] == httpx.codes.SERVICE_UNAVAILABLE:
+                    self.history.refuse(send, each["detail"])
+                else:
+                    accepted.append(send)
+        return accepted
 
     def _doors(self) -> list[Door]:
         first = next(self._turns) % len(self.doors)
@@ -87,14 +124,24 @@ class Publishers:
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def _send_until_answered(self, send: Send) -> Json | None:
-        """The final answer; None if an instance has promised to decide the command."""
+        """The final answer; None if an instance has promised to decide the command, and empty if nothing was done about
+        it, this time and all times before.
+        """
+        untouched = True
         while True:
-            with suppress(httpx.TransportError):
+            try:
                 answer = await self._doors()[0].send(send)
+            except httpx.TransportError:
+                untouched = False
+            else:
                 if answer.status_code == httpx.codes.ACCEPTED:
                     return None
                 if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
                     return item(answer)
+                self.history.refuse(send, answer.text)
+                untouched = untouched and NOTHING_DONE in answer.text
+                if untouched:
+                    return {}
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def _outcome(self, send: Send) -> Json:

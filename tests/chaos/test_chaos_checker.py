@@ -8,7 +8,7 @@ from functools import cache
 import pytest
 
 from chaos.checker import Evidence, judge
-from chaos.history import History
+from chaos.history import History, name_of
 from support.chain import Chain, Json, hashed_at, partition_of
 from support.deciding import Deciders, append_decision
 from support.logbook import Logbook
@@ -94,6 +94,17 @@ def a_command_is_unanswered(history: History, found: Evidence) -> None:
     history.send(history.answers[0][0], "publish")
 
 
+def a_command_is_decided_after_its_publisher_gave_up(history: History, found: Evidence) -> None:
+    send = next(send for send, _ in history.answers if history.times_sent[name_of(send)] == 1)
+    history.waiting[name_of(send)] = 1
+    history.give_up(send)
+
+
+def two_commands_of_a_request_are_decided_in_the_wrong_order(history: History, found: Evidence) -> None:
+    first, second = [send for send in history.sent.values() if send.key == next(reversed(history.sent))[0]][:2]
+    history.series += [[name_of(first), name_of(second)], [name_of(second), name_of(first)]]
+
+
 def a_row_is_missing(history: History, found: Evidence) -> None:
     found.tables["org_members"].popitem()
 
@@ -137,6 +148,8 @@ def test_a_correct_run_has_no_problems() -> None:
         (an_answer_is_wrong, "answered wrongly"),
         (two_answers_differ, "answered wrongly"),
         (a_command_is_unanswered, "unanswered"),
+        (a_command_is_decided_after_its_publisher_gave_up, "decided after all"),
+        (two_commands_of_a_request_are_decided_in_the_wrong_order, "out of order"),
         (a_row_is_missing, "tables differ from the log"),
         (an_audit_row_differs, "tables differ from the log"),
         (an_org_is_in_quarantine, "in quarantine"),
@@ -147,7 +160,7 @@ def test_a_correct_run_has_no_problems() -> None:
 )
 def test_each_kind_of_problem_is_found(manipulate: Callable[[History, Evidence], None], title: str) -> None:
     history, found = correct_run()
-    copied = History(io.StringIO(), *deepcopy((history.sent, history.promised, history.waiting, history.answers)))
-    evidence = deepcopy(found)
+    kept = (history.sent, history.promised, history.waiting, history.answers, history.times_sent, history.given_up)
+    copied, evidence = History(io.StringIO(), *deepcopy(kept)), deepcopy(found)
     manipulate(copied, evidence)
     assert [line for line in judge(copied, evidence) if line.startswith(title)]

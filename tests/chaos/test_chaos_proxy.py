@@ -93,6 +93,25 @@ async def test_held_data_arrives_when_the_behaviour_changes(proxy: Proxy, client
     assert await client.receive() == b"TWO"
 
 
+async def test_data_is_held_only_on_connections_with_the_given_opening(proxy: Proxy, client: Client) -> None:
+    proxy.behave(Behaviour(held=True, only=b"second"))
+    other = await _connect(proxy)
+    other.send(b"the second one")
+    assert await other.receive(MOMENT) is None
+    client.send(b"two")
+    assert await client.receive() == b"TWO"
+    proxy.behave(NORMAL)
+    assert await other.receive() == b"THE SECOND ONE"
+    other.writer.close()
+
+
+async def test_answers_are_changed(proxy: Proxy, client: Client, requests: asyncio.Queue[bytes]) -> None:
+    proxy.behave(Behaviour(changed=lambda answer: answer.replace(b"WO", b"OW")))
+    client.send(b"two")
+    assert await client.receive() == b"TOW"
+    assert [requests.get_nowait(), requests.get_nowait()] == [b"one", b"two"]
+
+
 async def test_delayed_data_arrives_later(proxy: Proxy, client: Client) -> None:
     proxy.behave(Behaviour(delay=2 * MOMENT))
     client.send(b"two")

@@ -1,18 +1,19 @@
 """Sends one random workload after another, each with its own orgs, until it is told to stop."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import cycle
 
 import asyncpg
 
 from chaos.publishers import Publishers
 from daybook_infra.runtime.settings import Settings
 from support.chain import Json
-from support.driving import Way, eventually, open_database, send_all
+from support.driving import Way, eventually, fresh_id, open_database, send_all
 from support.publisher import Send
-from support.workload import Workload
+from support.workload import SERVICE, Workload, command
 
 AT_ONCE = 32
 # Bounds the number of commands that must be judged afterwards. A run tests faults, not load.
@@ -20,6 +21,8 @@ PAUSE_SECONDS = 0.1
 # Few enough that the generator does not reuse ids of other orgs (support.workload.LONG_AGO). Otherwise the model would
 # have to know which org chose an id first, and the logs of two partitions do not show that.
 COMMANDS = 700
+SERIES = 3
+"""The number of commands in a request with several."""
 
 
 @dataclass(slots=True)
@@ -33,15 +36,27 @@ class Traffic:
 
     async def run(self) -> None:
         publishers = self.publishers
-        ways = [self._paced(way) for way in _ways(publishers)]
+        persistent = [self._paced(way) for way in (publishers.insist, publishers.trust, publishers.publish)]
+        ways = [*persistent, self._paced(publishers.believe)]
         wave = 0
         while not self.stop_requested.is_set():
             workload = Workload(self.seed * 1000 + wave, orgs=15, users=20, commands=COMMANDS)
-            registered = await send_all(workload.registrations, ways, at_once=AT_ONCE)
+            registered = await send_all(workload.registrations, persistent, at_once=AT_ONCE)
             await self._wait_until_projected([answer["position"] for _, answer in registered])
             self.started.set()
-            await send_all(self._until_stopped(workload.sends), ways, at_once=AT_ONCE)
+            async with asyncio.TaskGroup() as group:
+                sending = group.create_task(send_all(self._until_stopped(workload.sends), ways, at_once=AT_ONCE))
+                group.create_task(self._send_series({send.key for send in workload.distinct}, sending))
             wave += 1
+
+    async def _send_series(self, keys: Collection[str], sending: "asyncio.Task[object]") -> None:
+        """Sends commands to one org after another, a few in each request, while others are sent. All are rejected."""
+        for key in cycle(sorted(keys)):
+            if sending.done():
+                return
+            renames = [command("RENAME_ORG", key, None, fresh_id(), name=str(number)) for number in range(SERIES)]
+            await self.publishers.send_series([Send(SERVICE, each) for each in renames])
+            await asyncio.sleep(self.pause_seconds)
 
     def _until_stopped(self, sends: Sequence[Send]) -> Iterator[Send]:
         for send in sends:
@@ -68,7 +83,3 @@ class Traffic:
             return answer
 
         return send
-
-
-def _ways(publishers: Publishers) -> tuple[Way, ...]:
-    return publishers.insist, publishers.trust, publishers.believe, publishers.publish

@@ -12,6 +12,8 @@ from chaos.scene import Scene
 from daybook_infra.stack.interface import Part
 
 SHARES = (1.0, 0.5)
+# As which the command service publishes commands that it got over HTTP, and looks up what shards need.
+DOOR, SHARDS = b"daybook-command-door", b"daybook-command"
 
 
 async def _cut(part: Part, scene: Scene, draw: Random) -> Heal | None:
@@ -21,6 +23,15 @@ async def _cut(part: Part, scene: Scene, draw: Random) -> Heal | None:
 async def _half_close(part: Part, scene: Scene, draw: Random) -> Heal | None:
     proxy = scene.proxies[part]
     return partial(_clear, part, scene) if proxy.half_close(draw.choice(SHARES), draw.choice(list(Direction))) else None
+
+
+async def _behave_for_some(behaviour: Behaviour, part: Part, scene: Scene, draw: Random) -> Heal | None:
+    """Affects the connections that the behaviour names."""
+    proxy = scene.proxies[part]
+    if not proxy.serves(behaviour.only):
+        return None
+    proxy.behave(behaviour)
+    return partial(_clear, part, scene)
 
 
 async def _behave(behaviour: Behaviour, part: Part, scene: Scene, draw: Random) -> Heal | None:
@@ -36,17 +47,33 @@ async def _clear(part: Part, scene: Scene) -> None:
 
 
 NETWORK = [
-    Fault(f"{title} {part}", frozenset({part}), seconds, partial(inject, part))
-    for part in Part
-    for title, seconds, inject in (
-        ("cut", (0.1, 0.5), _cut),
-        ("refuse", (1.0, 4.0), partial(_behave, Behaviour(refused=True))),
-        ("half-close", (1.0, 4.0), _half_close),
-        ("slow", (2.0, 5.0), partial(_behave, Behaviour(delay=0.15))),
-        # Mostly longer than the session timeout of 6 s, and sometimes longer than the request timeout of 10 s.
-        ("hold", (4.0, 12.0), partial(_behave, Behaviour(held=True))),
-        # The server carries out requests, but its answers are lost.
-        ("swallow answers of", (0.5, 4.0), partial(_behave, Behaviour(swallowed=frozenset({Direction.ANSWERS})))),
-        ("swallow requests to", (0.5, 4.0), partial(_behave, Behaviour(swallowed=frozenset({Direction.REQUESTS})))),
-    )
+    *(
+        Fault(f"{title} {part}", frozenset({part}), seconds, partial(inject, part))
+        for part in Part
+        for title, seconds, inject in (
+            ("cut", (0.1, 0.5), _cut),
+            ("refuse", (1.0, 4.0), partial(_behave, Behaviour(refused=True))),
+            ("half-close", (1.0, 4.0), _half_close),
+            ("slow", (2.0, 5.0), partial(_behave, Behaviour(delay=0.15))),
+            # Mostly longer than the session timeout of 6 s, and sometimes longer than the request timeout of 10 s.
+            ("hold", (4.0, 12.0), partial(_behave, Behaviour(held=True))),
+            # The server carries out requests, but its answers are lost.
+            ("swallow answers of", (0.5, 4.0), partial(_behave, Behaviour(swallowed=frozenset({Direction.ANSWERS})))),
+            ("swallow requests to", (0.5, 4.0), partial(_behave, Behaviour(swallowed=frozenset({Direction.REQUESTS})))),
+        )
+    ),
+    Fault(
+        "hold kafka for doors",
+        frozenset({Part.KAFKA}),
+        # Long enough for two attempts to publish, of up to 5 s each. The outcome of the first one is unknown. The
+        # second one needs a new producer, so it certainly fails.
+        (11.0, 15.0),
+        partial(_behave_for_some, Behaviour(held=True, only=DOOR), Part.KAFKA),
+    ),
+    Fault(
+        "slow postgres for shards",
+        frozenset({Part.POSTGRES}),
+        (2.0, 5.0),
+        partial(_behave_for_some, Behaviour(delay=0.15, only=SHARDS), Part.POSTGRES),
+    ),
 ]

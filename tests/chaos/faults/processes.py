@@ -1,16 +1,21 @@
-"""Instances of the services are killed, are suspended for longer than their session timeout, join and leave."""
+"""Instances of the services are killed, suspended for longer than their session timeout, or suspended again and again
+for a moment; they join and leave.
+"""
 
+import asyncio
 import signal
 from functools import partial
 from random import Random
 
-from chaos.fault import Fault, Heal
+from chaos.fault import Fault, Heal, no_heal
 from chaos.fleet import INSTANCES, Slot
 from chaos.scene import ROLES, Scene
 from support.processes import Role
 
 # Longer than the session timeout of 6 s, so that another instance owns the partitions when this one is resumed.
 SUSPENDED_SECONDS = (7.0, 9.0)
+# How often stuttering instances stand still, and how long they stand still and then run.
+STUTTERS, STILL_SECONDS, MOVING_SECONDS = 8, (0.2, 1.2), (0.1, 0.4)
 
 
 async def _kill(role: Role, scene: Scene, draw: Random) -> Heal | None:
@@ -29,6 +34,24 @@ async def _suspend(role: Role, scene: Scene, draw: Random) -> Heal | None:
         service.process.send_signal(signal.SIGCONT)
 
     return heal
+
+
+async def _stutter(role: Role, scene: Scene, draw: Random) -> Heal:
+    """Suspends all instances of the role together, several times, each time for a moment. While the projectors stand
+    still, the log grows; as soon as they run, checkpoints move over many entries at once.
+    """
+    for _ in range(STUTTERS):
+        _signal(role, scene, signal.SIGSTOP)
+        await asyncio.sleep(draw.uniform(*STILL_SECONDS))
+        _signal(role, scene, signal.SIGCONT)
+        await asyncio.sleep(draw.uniform(*MOVING_SECONDS))
+    return no_heal
+
+
+def _signal(role: Role, scene: Scene, number: signal.Signals) -> None:
+    for slot in scene.fleet.of(role):
+        if slot.service is not None:
+            slot.service.process.send_signal(number)
 
 
 async def _join(role: Role, scene: Scene, draw: Random) -> Heal | None:
@@ -69,5 +92,6 @@ PROCESSES = [
         ("suspend", SUSPENDED_SECONDS, _suspend),
         ("join", (3.0, 6.0), _join),
         ("leave", (0.5, 3.0), _leave),
+        ("stutter", (0.1, 0.5), _stutter),
     )
 ]

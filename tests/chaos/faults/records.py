@@ -10,6 +10,8 @@ from random import Random
 from aiokafka.errors import KafkaError
 
 from chaos.fault import Fault, Heal, no_heal
+from chaos.offsets import without_offsets
+from chaos.proxy import NORMAL, Behaviour
 from chaos.pursuit import pursuing
 from chaos.scene import PARTITIONS, Scene
 from daybook_infra.stack.interface import Part
@@ -23,6 +25,9 @@ from support.replay import read_log
 SECONDS = 60.0
 REPEATED_COMMANDS = 40
 REPEATED_RECORDS = 20
+USURPATIONS = 4
+LOG_WRITER = b"daybook-command-log-writer"
+"""The client id with which shards append."""
 
 
 async def _forge(scene: Scene, draw: Random) -> None:
@@ -38,18 +43,30 @@ async def _repeat(scene: Scene, draw: Random) -> None:
 
 
 async def _usurp(scene: Scene, draw: Random) -> None:
-    """Appends an entry to each log as soon as its head has moved. If this entry comes before the shard's next batch,
-    that batch is void.
+    """Appends an entry to each log as soon as its head has moved, several times. If this entry comes before the shard's
+    next batch, that batch is void, and the shard takes its partition over again.
     """
     chains = await _long_logs(scene)
     async with pursuing(scene.settings, chains) as pursuit:
-        for chain in chains:
+        for chain in chains * USURPATIONS:
             orgs = [entry["org_id"] for entry in chain.entries if _creates_an_org(entry)]
             if orgs:
                 await pursuit.catch_up(chain)
                 send, value = usurping(chain, draw.choice(orgs))
                 scene.history.expect(send, "usurp")
                 await pursuit.append(chain, value)
+
+
+async def _usurp_while(behaviour: Behaviour, scene: Scene, draw: Random) -> None:
+    """The same, while the proxy in front of Kafka behaves like this."""
+    proxy = scene.proxies[Part.KAFKA]
+    if not proxy.serves(behaviour.only):
+        raise LookupError
+    proxy.behave(behaviour)
+    try:
+        await _usurp(scene, draw)
+    finally:
+        proxy.behave(NORMAL)
 
 
 def _creates_an_org(entry: Json) -> bool:
@@ -86,6 +103,7 @@ async def _publish_again(scene: Scene, draw: Random, *, misrouted: bool) -> None
             own = partition_of(send.key, PARTITIONS)
             partition = (own + draw.randrange(1, PARTITIONS)) % PARTITIONS if misrouted else own
             headers = [("daybook-principal", send.principal.encode())]
+            history.expect(send, "echo")
             await publisher.publish_raw(send.key, send.body, headers, partition)
 
 
@@ -104,6 +122,8 @@ RECORDS = [
         ("forge records", _forge),
         ("repeat records", _repeat),
         ("usurp the log", _usurp),
+        # The batches are acknowledged, but not their offsets.
+        ("usurp without offsets", partial(_usurp_while, Behaviour(changed=without_offsets, only=LOG_WRITER))),
         ("echo commands", _echo),
         ("send commands astray", _stray),
     )
