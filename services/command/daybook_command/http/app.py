@@ -1,12 +1,13 @@
 """Makes the ASGI app of the HTTP door from its dependencies. Starts and stops nothing."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from functools import cache
 from http import HTTPStatus
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI
 from prometheus_client import REGISTRY, CollectorRegistry
@@ -22,14 +23,18 @@ from daybook_command.http.dependencies import DoorDependencies
 from daybook_command.http.headers import ANSWER_HEADERS, REQUEST_HEADERS
 from daybook_command.http.outcome_lookup import outcome_router
 from daybook_command.metrics import DOOR_SECONDS
+from daybook_contracts.codes import Code
 from daybook_infra.runtime.health import health_router
 from daybook_infra.runtime.http import docs_page, front_page, problems
 from daybook_infra.runtime.http.callers import Callers
 from daybook_infra.runtime.http.headers import with_cors
+from daybook_infra.runtime.http.problems import refusal
 from daybook_infra.runtime.settings import Settings, split_origins
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+STOPPING: Final = "This instance stops, and the request had not been checked yet; nothing was done. Send it again."
 
 labelled_seconds = cache(DOOR_SECONDS.labels)
 
@@ -80,6 +85,8 @@ class DoorApp(FastAPI):
         request = Request(scope, receive, send)
         try:
             response = await (endpoint(request) if scope["method"] == "POST" else _refuse_method(request))
+        except asyncio.CancelledError:  # at a stop; requests whose commands are delivered are answered with their fates
+            response = await self._refuse(request, refusal(Code.UNAVAILABLE, STOPPING))
         except Exception as error:  # noqa: BLE001 - as FastAPI's outermost layer does
             response = await self._refuse(request, error)
         try:

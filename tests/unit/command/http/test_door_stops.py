@@ -1,7 +1,7 @@
 """A stop cancels the requests that take too long. Their answers say what is known of their commands by then."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Iterable
 from dataclasses import dataclass, field
 
 import httpx
@@ -60,6 +60,21 @@ async def test_each_item_of_a_batch_gets_its_answer() -> None:
     door.kafka.decide = undecided
     answer = await cut_off(asyncio.create_task(door.send_batch([rename(), 7])), published(door))
     assert [item["status"] for item in answer.json()] == [202, 400]
+
+
+async def test_a_request_whose_body_has_not_arrived_is_refused() -> None:
+    is_sent = asyncio.Event()
+
+    async def beginning() -> AsyncIterator[bytes]:
+        yield b"{"
+        is_sent.set()
+        await asyncio.Event().wait()
+
+    door = DoorAlone()
+    request = asyncio.create_task(door.client.post("/v1/commands", content=beginning(), headers=door.bearer()))
+    answer = await cut_off(request, is_sent.wait())
+    assert problem_of(answer) == (503, "UNAVAILABLE")
+    assert "nothing was done" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("shards", [HeldShards(open=False), HeldShards()], ids=["published", "fallen back"])
