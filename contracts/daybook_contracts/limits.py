@@ -26,5 +26,6 @@ ORG_CONNECTIONS = 10_000
 ORG_SECRET_REFS = 10_000
 
 CORRELATION_ID_BYTES = 1024  # a longer one is not returned, since replies are not compressed
-RECORD_HEADERS = 100  # of a Kafka record; the headers of a record with more are not read
+RECORD_HEADERS = 100  # of a Kafka record as sent; the headers of a record with more are not read
+READ_HEADERS = RECORD_HEADERS + 1  # and the one that forwarding adds
 DEAD_LETTER_BYTES = 5 * 1024 * 1024  # the largest record of the dead-letter topic, and of any producer of Daybook

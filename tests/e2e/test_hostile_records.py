@@ -6,9 +6,9 @@ import random
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from daybook_contracts.limits import RECORD_HEADERS
+from daybook_contracts.limits import READ_HEADERS, RECORD_HEADERS
 from support.deadletters import dead_letter
-from support.driving import fresh_id, over_kafka
+from support.driving import eventually, fresh_id, over_kafka
 from support.malformed import INVALID
 from support.odd_headers import NotUtf8, slow_builder
 from support.publisher import Headers, Publisher
@@ -58,7 +58,7 @@ async def test_a_command_with_an_odd_header_is_decided(publisher: Publisher, hea
 
 async def test_a_command_with_too_many_headers_becomes_a_dead_letter(publisher: Publisher) -> None:
     send = registration_in(PARTITION, publisher.settings.partitions)
-    headers = [(f"x-{number}", b"v") for number in range(RECORD_HEADERS)]
+    headers = [(f"x-{number}", b"v") for number in range(READ_HEADERS)]
     partition, offset = await publisher.publish_raw(send.key, send.body, [*headers, ("x", b"v")])
     letter = await dead_letter(publisher.settings, partition, offset)
     assert (letter.key, letter.value) == (send.key.encode(), send.body)
@@ -68,6 +68,18 @@ async def test_a_command_with_too_many_headers_becomes_a_dead_letter(publisher: 
     await check_partition_continues(publisher)
     entries_by_command = by_command(entries_of(await read_log(publisher.settings)))
     assert len(entries_by_command[PARTITION, send.command["id"]]) == 1
+
+
+async def test_a_command_in_a_wrong_partition_may_have_as_many_headers_as_any(publisher: Publisher) -> None:
+    send = registration_in(PARTITION, publisher.settings.partitions)
+    headers = [(f"x-{number}", b"v") for number in range(RECORD_HEADERS)]
+    wrong = (PARTITION + 1) % publisher.settings.partitions
+    await publisher.publish_raw(send.key, send.body, headers, partition=wrong)
+
+    async def is_decided() -> bool:
+        return (PARTITION, send.command["id"]) in by_command(entries_of(await read_log(publisher.settings)))
+
+    await eventually(is_decided)
 
 
 async def test_a_header_name_need_not_be_utf_8(publisher: Publisher, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from aiokafka.consumer import fetcher
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import MemoryRecords
 
-from daybook_contracts.limits import RECORD_HEADERS
+from daybook_contracts.limits import READ_HEADERS
 from daybook_infra.runtime.kafka import decompression, fair_fetching
 from daybook_infra.runtime.kafka.bare_records import BareRecord, frame_at
 from daybook_infra.runtime.kafka.lost_batch import LostBatch
@@ -47,7 +47,7 @@ class _LenientBatch(_DefaultRecordBatchPy):  # type: ignore[misc]  # final in it
     def _read_msg(self, *_: Any) -> Any:
         buffer, start = self._buffer, self._pos
         frame = frame_at(buffer, start)
-        if frame.headers > RECORD_HEADERS:
+        if frame.headers > READ_HEADERS:
             self._pos = frame.end
             return frame.read(buffer, self)
         try:
@@ -92,7 +92,7 @@ class _Batch:
         read = 0
         try:
             for record in self._batch:
-                yield record if len(record.headers) <= RECORD_HEADERS else BareRecord.of(record)
+                yield record if len(record.headers) <= READ_HEADERS else BareRecord.of(record)
                 read += 1
         except UnicodeDecodeError:
             yield from islice(_LenientBatch(self._data), read, None)

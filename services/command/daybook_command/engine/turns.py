@@ -40,6 +40,8 @@ class Turns:
                 await turn
             finally:
                 self._woken -= turn.done() and not turn.cancelled()
+                if self._waiting and self._until is None:
+                    self._may_begin()  # wakes them: all that were woken before may have been cancelled
             begins = self._may_begin()
 
     def _may_begin(self) -> bool:

@@ -40,7 +40,7 @@ S = TypeVar("S")
 # alone. Further requests are refused with BUSY.
 MAX_WAITING = 20_000
 
-NOTHING_DONE = "Kafka cannot be reached now; nothing was done. Send the command again with this id."
+NOTHING_DONE = "Kafka did not take the command in time; nothing was done. Send the command again with this id."
 UNKNOWN = (
     "Kafka did not acknowledge the command in time: it may or may not be decided. "
     "Send it again with this id; that never acts twice and gives the outcome."

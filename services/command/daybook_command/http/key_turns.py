@@ -14,8 +14,9 @@ class Turn:
 
     async def has_come(self, seconds: float) -> bool:
         """Whether all earlier turns with one of the keys leave within that time."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._is_first.wait(), seconds)
+        if not self._is_first.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._is_first.wait(), seconds)
         return self._is_first.is_set()
 
     def begin(self) -> None:
@@ -40,8 +41,8 @@ class KeyTurns:
             line.remove(turn)
             if not line:
                 del self._lines[key]
-        for key in turn.keys & self._lines.keys():
-            self._begin_if_first(self._lines[key][0])
+        for following in {self._lines[key][0] for key in turn.keys & self._lines.keys()}:
+            self._begin_if_first(following)
 
     def _begin_if_first(self, turn: Turn) -> None:
         if all(self._lines[key][0] is turn for key in turn.keys):

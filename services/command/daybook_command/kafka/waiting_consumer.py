@@ -5,7 +5,7 @@ import time
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import GroupAuthorizationFailedError, KafkaError
+from aiokafka.errors import KafkaError
 
 from daybook_client.kafka.refusals import DENIALS
 
@@ -13,8 +13,8 @@ from daybook_client.kafka.refusals import DENIALS
 # It looks again after this time.
 LONGEST_WAIT_MS: Final = 100
 DENIED_PAUSE_SECONDS: Final = 1.0
-# How long `failure` reports an error. While an ACL is missing, aiokafka meets the error again every second or so.
-FAILURE_SECONDS: Final = 5.0
+# How long `failure` reports an error. While it lasts, it comes again every second, or after FastStream's pause of 5 s.
+FAILURE_SECONDS: Final = 10.0
 
 
 class WaitingConsumer(AIOKafkaConsumer):
@@ -45,10 +45,17 @@ class WaitingConsumer(AIOKafkaConsumer):
                 found = await super().getmany(*partitions, timeout_ms=LONGEST_WAIT_MS, max_records=max_records)
             except KafkaError as error:
                 self._failure, self._failed_at = error, time.monotonic()
+                self._join_again_without_heartbeats()
                 if not isinstance(error, DENIALS):
                     raise
-                if isinstance(error, GroupAuthorizationFailedError) and self._coordinator is not None:
-                    # The error has ended aiokafka's heartbeats, and only a member that joins again begins new ones.
-                    self._coordinator.request_rejoin()
                 await asyncio.sleep(DENIED_PAUSE_SECONDS)
         return found
+
+    def _join_again_without_heartbeats(self) -> None:
+        """An error has ended aiokafka's heartbeats, or the group refuses the member: only a member that joins again
+        begins new ones.
+        """
+        coordinator = self._coordinator
+        heartbeats = getattr(coordinator, "_heartbeat_task", None)
+        if coordinator is not None and (heartbeats is None or heartbeats.done()):
+            coordinator.request_rejoin()

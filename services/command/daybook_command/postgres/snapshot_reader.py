@@ -102,7 +102,7 @@ async def _find_all(connection: Connection, needs: Mapping[int, Needs], orgs: Se
     are named without their connections, a first statement finds these. None if a transaction is necessary.
     """
     known = await find_known(connection, needs, orgs)
-    if known.is_complete(orgs) and known.lacks_children(orgs):
+    if known.is_complete(orgs) and known.lacks_children(orgs) and not known.children.unhashed:
         known = await find_known(connection, needs, orgs, known.children)
     return known if known.is_complete(orgs) and not known.lacks_children(orgs) else None
 

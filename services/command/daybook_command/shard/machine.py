@@ -13,7 +13,7 @@ from daybook_command.shard.answers import Answers
 from daybook_command.shard.arriving import take_in
 from daybook_command.shard.batch import BatchDecision, Moment
 from daybook_command.shard.gap import check_gap
-from daybook_command.shard.inbox import Inbox
+from daybook_command.shard.inbox import MAX_OVERDUE, Inbox
 from daybook_command.shard.intake import SentCommand
 from daybook_command.shard.local_queue import Waiting
 from daybook_command.shard.local_way import LocalWay, decided_to, hand_back
@@ -305,6 +305,8 @@ class Shard:
     def _finish_batch(self) -> list[effects.Effect]:
         """The batch is admitted or has no entries. Answer it, and drop the entries projected when it was decided."""
         in_flight, memory = self.in_flight, self.memory
+        if len(in_flight.taken) > len(in_flight.arrivals):
+            self.inbox.most_overdue = min(MAX_OVERDUE, 2 * self.inbox.most_overdue)
         self.in_flight = BatchInFlight()
         self.phase = ShardPhase.READY
         memory.settle(in_flight.projected)

@@ -1,6 +1,7 @@
 """Shards share each iteration of the event loop with other tasks."""
 
 import asyncio
+import time
 from random import Random
 
 import pytest
@@ -48,6 +49,25 @@ async def test_waiters_keep_their_order(monkeypatch: pytest.MonkeyPatch) -> None
             for _ in range(draw.randrange(3)):  # several, one or no waiter in one iteration
                 await asyncio.sleep(0)
     assert order == list(range(100))
+
+
+async def test_waiters_go_on_if_all_that_were_woken_are_cancelled() -> None:
+    shared = Turns()
+
+    async def use_up_the_iteration() -> None:
+        await shared.wait()
+        time.sleep(2 * turns.TURN_SECONDS)  # noqa: ASYNC251 - as a shard that decides
+
+    async def cancel_and_wait() -> None:
+        await asyncio.sleep(0)  # until the iteration in which `woken` is woken, but has not run yet
+        woken.cancel()
+        await shared.wait()
+
+    first = asyncio.create_task(use_up_the_iteration())
+    woken = asyncio.create_task(shared.wait())
+    last = asyncio.create_task(cancel_and_wait())
+    await asyncio.wait_for(asyncio.gather(first, last), 10)
+    assert woken.cancelled()
 
 
 async def test_a_cancelled_waiter_does_not_delay_the_others(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,7 @@
 """The turns of calls that publish commands with the same routing keys."""
 
+from collections import deque
+
 from daybook_command.http.key_turns import KeyTurns, Turn
 
 
@@ -38,6 +40,24 @@ async def test_a_later_turn_with_a_free_key_waits_for_an_earlier_one_that_waits_
     third = turns.join(["b"])
     turns.leave(first)
     assert [await is_first(each) for each in (second, third)] == [True, False]
+
+
+def test_a_turn_with_many_keys_of_the_next_one_looks_at_each_key_a_few_times() -> None:
+    class CountingKeys(dict[str, deque[Turn]]):
+        asked = 0
+
+        def __getitem__(self, key: str) -> deque[Turn]:
+            CountingKeys.asked += 1
+            return super().__getitem__(key)
+
+        def __missing__(self, key: str) -> deque[Turn]:
+            return self.setdefault(key, deque())
+
+    turns, keys = KeyTurns(), [f"{number}" for number in range(500)]
+    turns._lines = CountingKeys()  # type: ignore[assignment]  # counts what is looked at
+    first, _ = turns.join(keys), turns.join(keys)
+    turns.leave(first)
+    assert CountingKeys.asked <= 10 * len(keys)
 
 
 async def test_nothing_is_kept_of_turns_that_have_left() -> None:

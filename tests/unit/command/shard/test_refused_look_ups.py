@@ -51,3 +51,14 @@ def test_overdue_runs_are_looked_up_in_smaller_batches() -> None:
         effects = shard.handle(TOO_LARGE)
     assert only_effect(effects, Report).kind == "look_up_refused"
     assert shard.idle
+
+
+def test_batches_of_overdue_runs_grow_again_after_one_that_was_looked_up() -> None:
+    shard = ready_shard()
+    runs = [OverdueRun(ORG, str(UUID(int=at, version=4))) for at in range(1, 9)]
+    shard.handle(RunsOverdue(runs))
+    shard.handle(TOO_LARGE)
+    effects = shard.handle(RunsOverdue(runs))
+    assert only_effect(effects, LoadSnapshot).commands == 4
+    shard.handle(loaded_snapshot(effects))
+    assert shard.inbox.most_overdue == 8

@@ -8,7 +8,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
-from daybook_contracts.limits import RECORD_HEADERS
+from daybook_contracts.limits import READ_HEADERS
 from daybook_infra.runtime.kafka import lenient_records
 from daybook_infra.runtime.kafka.bare_records import UNREAD_HEADERS
 from daybook_infra.runtime.kafka.decompression import MAX_FAST_BYTES
@@ -19,7 +19,7 @@ from support.odd_headers import NotUtf8
 
 MIB = 1024 * 1024
 NONE, ZSTD = 0, 4
-MOST = [(f"n{number}", b"v") for number in range(RECORD_HEADERS)]
+MOST = [(f"n{number}", b"v") for number in range(READ_HEADERS)]
 Content = tuple[bytes | None, bytes | None, Sequence[tuple[str, bytes | None]]]
 LONG: Content = (None, b"x" * MAX_FAST_BYTES, [])
 
