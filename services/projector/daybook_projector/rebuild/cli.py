@@ -60,8 +60,8 @@ def rebuild(org: UUID | None, *, check: bool, source: "Source | None", yes: bool
     that: with --from audit_log, the command scans the whole table each time, and the projector has to wait during the
     last scan. With --org, the default is audit_log, where an index finds the org's entries.
 
-    Exits with 0 if the rows agree with the log or were corrected, with 1 if they differ and were not corrected, with 2
-    if they could not be compared or corrected, and with 130 if interrupted.
+    Exits with 0 if the rows agree with the log or were corrected, with 1 if they differ and were not corrected or if
+    the org stays in quarantine, with 2 if they could not be compared or corrected, and with 130 if interrupted.
     """
     if check and yes:
         raise click.UsageError("--check corrects nothing: leave out --yes")
@@ -108,7 +108,7 @@ def _run(name: str, work: Callable[[Settings], Coroutine[Any, Any, int]]) -> Non
     except DaybookError as error:
         click.echo(f"Error: {error}", err=True)
         code = NOT_DONE
-    except (click.Abort, BrokenPipeError):
+    except (click.Abort, click.ClickException, BrokenPipeError):
         raise
     except Exception:  # noqa: BLE001 - a bug must not look like the exit code of rows that differ
         traceback.print_exc()
