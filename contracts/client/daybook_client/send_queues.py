@@ -1,7 +1,7 @@
 """Sends a stream of commands with many in flight: commands in, outcomes out in the same order.
 
-All commands of an org go through the same queue, which sends its next commands only when the previous ones
-have outcomes.
+All commands of an org go through the same queue, which sends its next commands only when the previous ones have
+outcomes.
 """
 
 import asyncio

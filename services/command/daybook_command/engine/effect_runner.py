@@ -78,9 +78,9 @@ class EffectRunner:
         return LogOpened(checkpoint, *await self.retry("kafka", lambda: self._reader.read_bounds(partition)))
 
     async def read_log(self, partition: int, opened: LogOpened, give: Callable[[LogOpened | LogRead], bool]) -> None:
-        """Gives `give` one slice of the log after another, until it returns False. Reads the log of one partition at a
-        time. Between retries, other partitions can be read. Each slice waits for its turn. If a read has failed and the
-        log has lost its beginning or its end, gives the log's new bounds instead of further slices.
+        """Calls `give` with one slice of the log after another, until it returns False. Reads the log of one partition
+        at a time. Between retries, other partitions can be read. Each slice waits for its turn. If a read has failed
+        and the log has lost its beginning or its end, calls `give` with the log's new bounds instead.
         """
         position, retrying = opened.checkpoint.first_to_read, False
 

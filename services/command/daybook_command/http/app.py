@@ -34,7 +34,7 @@ from daybook_infra.runtime.settings import Settings, split_origins
 Endpoint = Callable[[Request], Awaitable[Response]]
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
-STOPPING: Final = "This instance stops, and the request had not been checked yet; nothing was done. Send it again."
+STOPPING: Final = "This instance is stopping and had not checked the request yet; nothing was done. Send it again."
 
 labelled_seconds = cache(DOOR_SECONDS.labels)
 

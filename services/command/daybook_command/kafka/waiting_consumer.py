@@ -52,8 +52,8 @@ class WaitingConsumer(AIOKafkaConsumer):
         return found
 
     def _join_again_without_heartbeats(self) -> None:
-        """An error has ended aiokafka's heartbeats, or the group refuses the member: only a member that joins again
-        begins new ones.
+        """A refusal of the group, or another error, ends aiokafka's heartbeats. Only a member that joins again begins
+        new ones, and without them it never reads again.
         """
         coordinator = self._coordinator
         heartbeats = getattr(coordinator, "_heartbeat_task", None)
