@@ -57,8 +57,10 @@ class Nemesis:
         """Injects the faults. When it returns, all faults are healed."""
         drawn = ((fault, Random(self.random.random())) for fault in faults)
         async with asyncio.TaskGroup() as group:
-            for _ in range(self.pace.at_once):
-                group.create_task(self._inject_drawn(drawn))
+            injecting = [group.create_task(self._inject_drawn(drawn)) for _ in range(self.pace.at_once)]
+        # A task group does not report a task that cancels itself, as aiokafka's `stop` may do.
+        if any(task.cancelled() for task in injecting):
+            raise RuntimeError("a fault cancelled its own task")
 
     async def _inject_drawn(self, drawn: Iterator[tuple[Fault, Random]]) -> None:
         for fault, draw in drawn:

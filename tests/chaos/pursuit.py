@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+from daybook_infra.runtime.kafka.clients import close_quietly, start
 from daybook_infra.runtime.settings import Settings
 from support.chain import Chain
 
@@ -43,10 +44,8 @@ async def pursuing(settings: Settings, chains: Sequence[Chain]) -> AsyncIterator
     producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap, acks="all")
     consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka_bootstrap, enable_auto_commit=False)
     async with AsyncExitStack() as closing:
-        closing.push_async_callback(producer.stop)
-        await producer.start()
-        closing.push_async_callback(consumer.stop)
-        await consumer.start()
+        closing.push_async_callback(close_quietly, await start(producer))
+        closing.push_async_callback(close_quietly, await start(consumer))
         consumer.assign([TopicPartition(topic, chain.partition) for chain in chains])
         for chain in chains:
             consumer.seek(TopicPartition(topic, chain.partition), len(chain.entries) + len(chain.voids))

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from aiokafka import AIOKafkaProducer
 
+from daybook_infra.runtime.kafka.clients import close_quietly, start
 from daybook_infra.runtime.settings import Settings
 from support.chain import Chain, Json, entry_id, hashed_at, jcs, partition_of
 from support.driving import fresh_id
@@ -46,10 +47,10 @@ def timestamp(moment: datetime) -> str:
 
 async def append(settings: Settings, partition: int, values: Sequence[bytes | None]) -> None:
     producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap, acks="all", max_request_size=5 * MIB)
-    await producer.start()
+    await start(producer)
     try:
         for value in values:
             topic = settings.topic_prefix + "audit_log"
             await producer.send_and_wait(topic, value, key=b"beside the shard", partition=partition)
     finally:
-        await producer.stop()
+        await close_quietly(producer)

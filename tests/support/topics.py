@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
+from daybook_infra.runtime.kafka.clients import close_quietly, start
 from daybook_infra.runtime.settings import Settings
 
 
@@ -13,12 +14,12 @@ async def reading(settings: Settings, name: str) -> AsyncIterator[AIOKafkaConsum
     """Yields a consumer of all partitions that begins at their start."""
     bootstrap = settings.kafka_bootstrap
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
-    await consumer.start()
+    await start(consumer)
     try:
         consumer.assign([TopicPartition(settings.topic_prefix + name, at) for at in range(settings.partitions)])
         yield consumer
     finally:
-        await consumer.stop()
+        await close_quietly(consumer)
 
 
 async def records_of(settings: Settings, name: str) -> list[ConsumerRecord[bytes, bytes]]:
