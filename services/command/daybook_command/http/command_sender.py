@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain
-from typing import TypeVar
 
 from msgspec import Struct
 
@@ -34,8 +33,6 @@ from daybook_contracts.senders.signer import Signer
 from daybook_contracts.topics import COMMAND_EVENT, DOOR_HTTP, event_headers
 
 Answer = Result | Pending
-T = TypeVar("T")
-S = TypeVar("S")
 # How many commands may wait for their outcome at once. Each takes about 3 KB if it is part of a batch, 7 KB if it came
 # alone. Further requests are refused with BUSY.
 MAX_WAITING = 20_000
@@ -83,9 +80,9 @@ class CommandSender:
         deliveries: Sequence[Delivery] = ()
         self._waiting += len(commands)
         try:
-            deliveries = await self._map(caller.principal, prepare, list(enumerate(commands)))
+            deliveries = await self._prepare_all(caller.principal, prepare, commands)
             await self._deliver_and_wait(deliveries, replies)
-            return await self._map(caller.principal, _answer, deliveries)
+            return await self._answer_all(caller.principal, deliveries)
         finally:
             self._waiting -= len(commands)
             for delivery in deliveries:
@@ -123,9 +120,17 @@ class CommandSender:
         await users.wait_for(unseen)
         await self._deliveries.deliver([each for each in deliveries if each.key in held_keys], room_seconds)
 
-    async def _map(self, principal: Principal, work: Callable[[S], T], items: Sequence[S]) -> list[T]:
-        """Applies `work` to each item: at once if there is one item, otherwise in time slices."""
-        return [work(items[0])] if len(items) == 1 else await self._slices.map(principal, work, items)
+    async def _prepare_all(
+        self, principal: Principal, prepare: Callable[[tuple[int, Command]], Delivery], commands: Sequence[Command]
+    ) -> list[Delivery]:
+        placed = list(enumerate(commands))
+        return [prepare(placed[0])] if len(placed) == 1 else await self._slices.map(principal, prepare, placed)
+
+    async def _answer_all(self, principal: Principal, deliveries: Sequence[Delivery]) -> list[Answer]:
+        """Answers a cancelled request too, because its commands may be decided."""
+        if len(deliveries) == 1:
+            return [_answer(deliveries[0])]
+        return await self._slices.map_to_the_end(principal, _answer, deliveries)
 
     def _prepare(
         self, signer: Signer, traceparent: bytes | None, replies: AwaitedReplies | None, placed: tuple[int, Command]

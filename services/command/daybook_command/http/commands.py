@@ -75,7 +75,7 @@ class CommandRoutes:
             self._rate.charge_items(caller.principal, body, len(items))
             reservation.add_commands(len(items) - 1)
             answers = await self._answer_items(items, caller)
-            encoded = encode_items(await self._slices.map(caller.principal, encode_item, answers))
+            encoded = encode_items(await self._slices.map_to_the_end(caller.principal, encode_item, answers))
         return Response(encoded, 200 if caller.wait else 202, _preference_applied(caller), media_type=JSON)
 
     async def _identify_caller(self, headers: CommandHeaders) -> Caller:

@@ -7,7 +7,7 @@ by only one slice per turn.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeVar
 
 from daybook_command.http.round_robin import RoundRobin
@@ -60,6 +60,15 @@ class TimeSlices:
     async def map(self, principal: Principal, work: Callable[[T], R], items: Iterable[T]) -> list[R]:
         """Apply `work` to each item; each item is one step."""
         return await self.run(principal, _steps(work, items))
+
+    async def map_to_the_end(self, principal: Principal, work: Callable[[T], R], items: Sequence[T]) -> list[R]:
+        """Like `map`, but if the request is cancelled meanwhile, applies `work` to all items at once. `work` may run
+        twice for an item.
+        """
+        try:
+            return await self.map(principal, work, items)
+        except asyncio.CancelledError:
+            return [work(item) for item in items]
 
 
 def _steps(work: Callable[[T], R], items: Iterable[T]) -> Steps[list[R]]:

@@ -1,13 +1,17 @@
 """A stop cancels the requests that take too long. Their answers say what is known of their commands by then."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import count
 
 import httpx
 import pytest
 
 from daybook_client.kafka.command_publisher import CommandToSend, Fate, Receipt
+from daybook_command.http import time_slices
 from support.door_doubles import ORG, DoorAlone, problem_of, rename, undecided
 from support.driving import eventually
 from support.held_shards import HeldShards
@@ -93,3 +97,23 @@ async def test_a_command_that_has_fallen_back_is_published_though_its_request_wa
     kafka.released.set()
     await door.deliveries.stop()
     assert kafka.acknowledged == 1
+
+
+async def test_a_published_batch_is_answered_item_by_item_whenever_it_is_cut_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(time_slices, "SLICE_SECONDS", -1.0)  # one step for each slice, so as many moments as possible
+    statuses = Counter[int]()
+    for moment in count():
+        door = DoorAlone()
+        request = asyncio.create_task(door.send_batch([rename(), rename()]))
+        for _ in range(moment):
+            await asyncio.sleep(0)
+        if request.done():
+            break
+        request.cancel()
+        with suppress(asyncio.CancelledError):  # before or after the app's own work
+            answer = await request
+            statuses[answer.status_code] += 1
+            assert (answer.status_code == 200) == bool(door.kafka.records), answer.text
+    assert set(statuses) == {200, 503}
