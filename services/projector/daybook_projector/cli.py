@@ -34,7 +34,7 @@ def run(port: int, host: str | None) -> None:
 
 
 async def _run(settings: Settings, host: str, port: int) -> None:
-    # Imported here, because `daybook --help` does not need the service, and a signal meanwhile must stop it.
+    # Imported here: `daybook --help` does not need the service, and a signal during the import must stop the process.
     from daybook_projector.main import run_service
 
     await run_service(settings, host, port)

@@ -1,4 +1,4 @@
-"""The input of a decision (except the org), and its result. Plain values, no rules."""
+"""What a decider gets besides the command and the org, and what it returns. Plain values, no rules."""
 
 from collections.abc import Container
 
@@ -11,7 +11,7 @@ from daybook_contracts.senders.principals import Principal
 
 
 class DecisionContext(Struct, frozen=True, gc=False):
-    """The input of a decision, except the org. All of it is looked up before the decision."""
+    """What a decider gets besides the command and the org. All of it is known before the decision."""
 
     principal: Principal
     new_id: str

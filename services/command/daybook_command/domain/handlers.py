@@ -95,7 +95,7 @@ class Handler(ABC, Generic[C]):
         """Makes the checks in order, then calls the noun's decider."""
 
     def refusal(self, command: C, standings: Standings, context: DecisionContext) -> Rejection | None:
-        """A rejection if the actor has no right to do this, or if the sender chose an id and is not a service."""
+        """A rejection if no standing allows the command, or if the sender chose an id and is not a service."""
         if self.may.isdisjoint(standings):
             return rejections.FORBIDDEN
         if not isinstance(context.principal, Service) and self.on.named(command).chosen is not None:

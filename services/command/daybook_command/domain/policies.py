@@ -35,7 +35,7 @@ command are in the order of this mapping.
 CRITICAL_FAILURES: Final = 3
 _CRITICAL_PENDING: Final = 100
 _MOST_SEVERE_FIRST: Final[tuple[Severity, ...]] = get_args(Severity)
-"""The most severe first."""
+"""All severities. A lower index is more severe."""
 _MESSAGES: Final[Mapping[tuple[Rule, Severity], str]] = {
     ("sync_failing", "warning"): "The last sync of this connection failed.",
     ("sync_failing", "critical"): f"At least {CRITICAL_FAILURES} syncs of this connection failed in a row.",

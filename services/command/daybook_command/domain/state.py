@@ -1,7 +1,7 @@
 """An org as the deciders see it, folded from its entries.
 
 Members, projects, connections and secret references are always complete. Runs, dead letters, alerts and the activity of
-connections are present only if a command in progress names them, because an org may have millions.
+connections are loaded only when a command needs them, because an org may have millions.
 """
 
 from typing import TYPE_CHECKING

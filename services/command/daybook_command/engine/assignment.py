@@ -90,7 +90,8 @@ class Assignment:
 
         Records that were fetched before a rebalance, or before a seek, can arrive after it. If a shard took records
         ahead of earlier ones, committing their offsets would lose the earlier ones. Records arrive in the order in
-        which they were fetched, so what was fetched before the seek begins after all that has been seen.
+        which they were fetched. So records that were fetched before the seek begin after `seen_to`, and records that
+        are read again do not.
         """
         expected = self.expected_offset
         following = [record for record in records if record.offset >= expected]

@@ -23,7 +23,7 @@ class Commits:
         self._consumer = consumer
         self._offsets: dict[int, int] = {}
         self._requested = asyncio.Event()
-        # A commit that fails must not overtake a later one.
+        # One commit at a time: one that fails after a later one has succeeded would request its older offsets again.
         self._in_order = asyncio.Lock()
 
     def request(self, partition: int, offset: int) -> None:

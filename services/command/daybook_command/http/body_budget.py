@@ -16,7 +16,8 @@ from daybook_infra.runtime.http.byte_budget import ByteBudget
 from daybook_infra.runtime.http.problems import RequestRefused, refusal
 from daybook_infra.runtime.http.protocol import BODY_ARRIVED
 
-# Counts bodies only. The objects made from them take several times as much memory until the answer.
+# Counts bodies, and COMMAND_BYTES for each command. The objects made from them take several times as much memory until
+# the answer.
 MAX_BYTES: Final = 64 * 1024 * 1024
 # Counted for each command in addition to its body, because many tiny commands also take memory.
 COMMAND_BYTES: Final = 4 * 1024

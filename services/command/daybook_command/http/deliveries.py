@@ -21,13 +21,13 @@ from daybook_command.shard.short_way import UNKNOWN_OFFSET, LocalCommand, Offer,
 from daybook_contracts.commands.registry import Command
 from daybook_contracts.limits import ENVELOPE_BYTES
 
-# How long a call that publishes waits, at most, for earlier ones of its keys. Their records then come first.
+# How long a call that publishes waits, at most, for earlier calls with the same keys, so that their records come first.
 TURN_SECONDS: Final = 5.0
 
 
 class Publisher(Protocol):
     async def hand_over(self, records: Iterable[CommandToSend], count: int) -> Awaitable[Sequence[Receipt]]:
-        """Gives the records to the producer, in order. The receipts follow."""
+        """Gives the records to the producer, in order. The receipts come from the returned awaitable."""
 
 
 class DoorShards(OwnShards, Protocol):
@@ -56,7 +56,7 @@ class Delivery(Struct, eq=False):
 
     @property
     def ticket(self) -> bytes:
-        """By which a shard knows the command; empty if nobody waits for its answer."""
+        """The id by which a shard knows the command; empty if nobody waits for its answer."""
         return self.sent.reply_to.correlation_id or b""
 
     @property
@@ -65,7 +65,7 @@ class Delivery(Struct, eq=False):
 
 
 class Deliveries:
-    """The commands of this door that shards of this instance hold."""
+    """Delivers the commands of this door, and keeps track of those that shards of this instance hold."""
 
     def __init__(self, publisher: Publisher, shards: DoorShards) -> None:
         self._publisher = publisher
@@ -171,7 +171,7 @@ class Deliveries:
         return [self._held.pop(each.ticket) for each in commands]
 
     def _start_publishing(self, deliveries: Sequence[Delivery]) -> None:
-        """In a task for each partition, because each has its own acknowledgements."""
+        """Starts one task for each partition, because each partition has its own acknowledgements."""
         by_partition: defaultdict[int, list[Delivery]] = defaultdict(list)
         for each in deliveries:
             by_partition[each.partition].append(each)
@@ -233,6 +233,6 @@ def _to_publish(delivery: Delivery) -> CommandToSend:
 
 
 def _fate(delivery: Delivery, published: Fate) -> Fate:
-    """What is known of the command after it was published. A shard may have taken it into a batch before."""
+    """What is known of the command after the attempt to publish it. A shard may have taken it into a batch earlier."""
     was_taken = delivery.local is not None and not delivery.local.withdrawn
     return Fate.UNKNOWN if was_taken and published is Fate.NOTHING_DONE else published

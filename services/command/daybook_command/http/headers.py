@@ -18,7 +18,9 @@ _RESPOND_ASYNC: Final = "respond-async"
 
 
 class CommandHeaders(Struct, frozen=True, gc=False):
-    """The headers that the door looks at, as they were sent. Of a header that was sent twice, the first one counts."""
+    """The headers that the door looks at, as they were sent. Of a header that was sent twice, the first one counts, but
+    `prefer` has all of them.
+    """
 
     content_length: bytes
     authorization: bytes | None
@@ -28,7 +30,7 @@ class CommandHeaders(Struct, frozen=True, gc=False):
 
 
 def read_headers(request: Request) -> CommandHeaders:
-    """Reads them all at once, because Starlette goes through all headers whenever it is asked for one."""
+    """Reads all headers at once, because Starlette goes through all of them whenever it is asked for one."""
     sent: list[tuple[bytes, bytes]] = request.scope["headers"]
     first = dict(reversed(sent))
     prefer = tuple(value for name, value in sent if name == b"prefer") if b"prefer" in first else ()

@@ -13,7 +13,7 @@ class Turn:
     _is_first: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def has_come(self, seconds: float) -> bool:
-        """Whether all earlier turns with one of the keys leave within that time."""
+        """Waits up to `seconds` until all earlier turns that share a key have left. Returns whether they have."""
         if not self._is_first.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._is_first.wait(), seconds)

@@ -201,8 +201,8 @@ def _broker(settings: Settings) -> KafkaBroker:
 
 def command_record(record: ConsumerRecord[bytes, bytes]) -> CommandRecord:
     # Ignores headers without a value, which Kafka allows although aiokafka's types do not. Also ignores a key and
-    # headers that are too large to be repeated in an answer: one fetch may have hundreds of records with 64 MiB of
-    # them.
+    # headers that are too large to be repeated in an answer: one fetch may have hundreds of records, each with 64 MiB
+    # of headers.
     is_bare = record.headers is UNREAD_HEADERS
     headers: Iterable[tuple[str, bytes | None]] = () if is_bare else record.headers
     given = tuple(

@@ -1,4 +1,4 @@
-"""Appends batches to the audit log and returns what is known: acknowledged, unknown or refused. Only the Kafka producer
+"""Appends batches to the audit log and returns the outcome: acknowledged, unknown or refused. Only the Kafka producer
 retries, until the deadline.
 """
 

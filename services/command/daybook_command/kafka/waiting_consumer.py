@@ -9,11 +9,11 @@ from aiokafka.errors import KafkaError
 
 from daybook_client.kafka.refusals import DENIALS
 
-# If records are left over because another consumer has used up the portion (`fair_fetching`), nothing wakes `getmany`.
-# It looks again after this time.
+# If records are left over because another consumer has used up the portion of bytes to decompress (`fair_fetching`),
+# nothing wakes `getmany`. It looks again after this time.
 LONGEST_WAIT_MS: Final = 100
 DENIED_PAUSE_SECONDS: Final = 1.0
-# How long `failure` reports an error. While it lasts, it comes again every second, or after FastStream's pause of 5 s.
+# How long `failure` reports an error. A lasting error recurs every second, or after FastStream's pause of 5 s.
 FAILURE_SECONDS: Final = 10.0
 
 
@@ -45,15 +45,15 @@ class WaitingConsumer(AIOKafkaConsumer):
                 found = await super().getmany(*partitions, timeout_ms=LONGEST_WAIT_MS, max_records=max_records)
             except KafkaError as error:
                 self._failure, self._failed_at = error, time.monotonic()
-                self._join_again_without_heartbeats()
+                self._rejoin_if_heartbeats_ended()
                 if not isinstance(error, DENIALS):
                     raise
                 await asyncio.sleep(DENIED_PAUSE_SECONDS)
         return found
 
-    def _join_again_without_heartbeats(self) -> None:
-        """A refusal of the group, or another error, ends aiokafka's heartbeats. Only a member that joins again begins
-        new ones, and without them it never reads again.
+    def _rejoin_if_heartbeats_ended(self) -> None:
+        """Joins the group again if aiokafka's heartbeats have ended: an error, such as a missing ACL on the group, ends
+        them. Only joining again starts new ones, and a member without heartbeats never reads again.
         """
         coordinator = self._coordinator
         heartbeats = getattr(coordinator, "_heartbeat_task", None)

@@ -39,8 +39,8 @@ ALERTS: Final = """
     WHERE a.id = ANY($1::uuid[])
 """
 
-# A longer config is read by a statement of its own: all rows of a look-up come in one array, which may have 1 GiB. As
-# PostgreSQL's text, a config has up to 3 MiB, because 5e-324 is written in full.
+# A longer config is read by a statement of its own: all rows of a look-up come in one array, which has at most 1 GiB.
+# As PostgreSQL's text, a config has up to 3 MiB, because 5e-324 is written in full.
 MAX_CONFIG_BYTES: Final = 8 * 1024
 
 # The activities of the connections $1. A connection without a row in connection_activity is left out. OFFSET keeps

@@ -1,5 +1,5 @@
-"""The statement with which a look-up begins: needs in, and what PostgreSQL has of them out. For most look-ups it is the
-only one.
+"""Runs the statement with which a look-up begins. Takes the needs of shards, and returns what PostgreSQL has of them.
+Most look-ups need no other statement.
 """
 
 import time

@@ -1,6 +1,6 @@
 """Finds sync runs that have been running for too long, by PostgreSQL's clock.
 
-A run that is found may have ended since. So the shard decides again, on a newer snapshot, whether to fail it.
+A run that is found may have ended since. So the shard decides on a newer snapshot whether to fail it.
 """
 
 import asyncio
@@ -15,9 +15,9 @@ from daybook_infra.runtime.postgres.connections import Pool, translated
 PAUSE_SECONDS: Final = 15.0
 # If the limit is short, the pause is shorter, so that there are this many look-ups within the limit.
 LOOKUPS_PER_LIMIT: Final = 4
-# Maximum number of runs in one look-up: far more than are overdue at once, unless all workers are gone. After this
-# many, the next look-up starts after the last of them. So runs that another instance leaves undecided do not hide those
-# of this one.
+# Maximum number of runs in one look-up: far more than are overdue at once, unless all workers are gone. If a look-up
+# finds this many, the next one starts after the last of them. So runs that another instance leaves undecided do not
+# hide those of this one.
 MAX_RUNS: Final = 10_000
 BEFORE_ALL_RUNS: Final = ("-infinity", "00000000-0000-0000-0000-000000000000")
 

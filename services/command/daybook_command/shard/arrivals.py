@@ -14,8 +14,8 @@ HEADER_OBJECT_BYTES = 150  # of one header's objects, without its text
 
 
 class Arrival(Struct, frozen=True, gc=False, order=True, kw_only=True):
-    """Ordered by its place in the queue: the turn of a local command (see `LocalQueue`; 0 for a record), then `number`:
-    the shard counts its arrivals, from 0.
+    """Ordered by `turn` (of a local command, see `LocalQueue`; 0 for a record), then by `number`: the shard numbers its
+    arrivals from 0.
 
     `content`: a record that is not read yet, or a command from the door (a *local* command). `size`: see `size_of`.
     `offset`: of a record; None for a local command. `key`: the routing key of a local command; empty for a record.

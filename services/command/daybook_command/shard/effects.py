@@ -26,7 +26,7 @@ class LoadSnapshot(Struct, frozen=True, gc=False):
 
 
 class Pin(Struct, frozen=True, gc=False):
-    """Protect these users from deletion before they are projected. Answer with `Pinned`."""
+    """Protect these users from deletion until the entries that name them are projected. Answer with `Pinned`."""
 
     user_ids: frozenset[str]
 

@@ -142,7 +142,7 @@ class Inbox:
     def take(
         self, is_outsider: IsOutsider = _no_outsiders, *, set_aside: bool = False
     ) -> tuple[list[Arrival], list[TakenCommand]]:
-        """The next batch: what has arrived, and the commands made from it. Takes records and local commands in turn,
+        """The next batch: its arrivals, and the commands made from them. Takes records and local commands in turn,
         beginning with what arrived first. A suspect is alone in its batch. A command with a filter is the only one of
         its org (`Deferred`). With `set_aside`, commands that choose ids, and later ones with their keys, are set aside.
         """

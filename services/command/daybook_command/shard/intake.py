@@ -119,7 +119,7 @@ def classify(record: CommandRecord, partition: int, partitions: int, rules: Send
     if record.is_bare:
         return RefusedCommand(record, reply_to, Code.INVALID_COMMAND, TOO_MANY_HEADERS, None)
     try:
-        # The door has counted the values of the text that it received.
+        # The door has limited the values of the text that it received. The normal form may have a few more.
         command = parse_command(record.value or b"", extra_values=ADDED_VALUES if reply_to.http else 0)
         principal = _principal(headers, command.id)
         command = with_actor(command, principal, len(record.value or b""), _OTHER_ACTOR)

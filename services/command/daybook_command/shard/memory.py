@@ -1,4 +1,6 @@
-"""What a shard knows of its partition: head, folded end, tail and cached orgs. It is only ever dropped as a whole."""
+"""What a shard knows of its partition: head, folded end, tail and cached orgs. If any of it may be wrong, all of it is
+dropped.
+"""
 
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet

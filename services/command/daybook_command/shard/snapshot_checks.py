@@ -28,7 +28,7 @@ def checkpoint_fault(memory: Memory, checkpoint: Checkpoint) -> str | None:
 
 
 def clock_fault(memory: Memory, now_us: int, database_us: int) -> str | None:
-    """Why nothing may be appended at the time `now_us`; None if something may. Times are in microseconds since 1970."""
+    """Why the shard must not append at the time `now_us`; None if it may. Times are in microseconds since 1970."""
     skewed = skew_fault(now_us, database_us)
     if skewed is not None:
         return skewed

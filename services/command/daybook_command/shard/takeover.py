@@ -33,7 +33,7 @@ class Takeover:
         self.drop_memory()
 
     def drop_memory(self) -> Memory:
-        """Returns the empty memory that takes its place."""
+        """Drops the memory, and returns the empty one that replaces it."""
         self.memory = Memory(self.partition, OrgCache(self.cache_bytes))
         return self.memory
 

@@ -1,5 +1,5 @@
-"""The messages of the AsyncAPI document, by channel: one for each command type and each action, the two kinds of
-replies, and dead letters. The golden samples are their examples.
+"""The messages of the AsyncAPI document, by channel: one for each command type and each action, one for failures,
+the two kinds of replies, and dead letters. The golden samples are their examples.
 """
 
 from typing import Final, Literal
