@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import click
 
+from daybook_infra.operations.standard_streams import end_with_reader
 from daybook_infra.runtime.errors import DaybookError
 
 GROUP = "daybook.commands"
@@ -25,7 +26,13 @@ OWN = {
 
 
 class Subcommands(click.Group):
-    """Imports a subcommand only when it is used, and prints a `DaybookError` as one line on stderr."""
+    """Imports a subcommand only when it is used, and prints a `DaybookError` as one line on stderr. If the reader of
+    its output goes away, the command ends.
+    """
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        end_with_reader()
+        return super().main(*args, **kwargs)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted({*super().list_commands(ctx), *OWN, *entry_points(group=GROUP).names})

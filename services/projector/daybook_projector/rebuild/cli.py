@@ -108,7 +108,7 @@ def _run(name: str, work: Callable[[Settings], Coroutine[Any, Any, int]]) -> Non
     except DaybookError as error:
         click.echo(f"Error: {error}", err=True)
         code = NOT_DONE
-    except (click.Abort, click.ClickException, BrokenPipeError):
+    except (click.Abort, click.ClickException):
         raise
     except Exception:  # noqa: BLE001 - a bug must not look like the exit code of rows that differ
         traceback.print_exc()
