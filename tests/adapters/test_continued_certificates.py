@@ -1,5 +1,5 @@
 """`daybook audit verify --since` when the topic no longer has the certified entry at the certified offset, or when the
-certificate was made without the topic.
+certificate was made without the topic. And the time of the first entry after the certified one.
 """
 
 from collections.abc import Callable
@@ -99,3 +99,21 @@ async def test_a_certificate_of_another_log_that_was_made_without_the_topic_is_r
     other = replace(found, partitions=(replace(partition, head=Head(partition.head.position, "0" * 64)),))
     first = (await verified(settings, starts=starts_after(other))).findings[0]
     assert (first.check, first.place, first.position) == ("hash", "topic", partition.head.position)
+
+
+@pytest.mark.parametrize("scopes", [(), ("topic",), ("audit_log",)], ids=["both", "topic", "audit_log"])
+@pytest.mark.parametrize(("created_at", "is_later"), [("2026-01-01T00:00:00.000000Z", False), (None, True)])
+async def test_the_first_entry_after_a_certificate_must_be_later_than_the_certified_one(
+    settings: Settings, pool: Pool, scopes: tuple[str, ...], created_at: str | None, *, is_later: bool
+) -> None:
+    log = a_log()
+    await project_all(settings, pool, log)
+    starts = starts_after(await verified(settings, *scopes))
+    changes = {} if created_at is None else {"created_at": created_at}
+    place = log.add(ORG, ANN, facts.OrgRenamed(name="next"), **changes)[0]
+    log.add(ORG, ANN, facts.OrgRenamed(name="last"))
+    await project_all(settings, pool, log)
+    continued, whole = await verified(settings, *scopes, starts=starts), await verified(settings, *scopes)
+    assert (continued.findings, continued.partitions) == (whole.findings, whole.partitions)
+    found = [(each.check, each.position) for each in continued.findings]
+    assert found == ([] if is_later else [("created_at", place.position)])

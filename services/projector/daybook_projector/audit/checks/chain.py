@@ -7,11 +7,12 @@ from msgspec import UNSET, Struct, json
 
 from daybook_contracts.json.canonical import NotCanonical, canonical_bytes
 from daybook_contracts.log.admission import Admitted, VoidReason, admit
+from daybook_contracts.log.continuity import head_of
 from daybook_contracts.log.head import GENESIS, Head
 from daybook_projector.audit.checks import digest
 from daybook_projector.audit.checks.entry_checks import Judged, judge, next_position
 from daybook_projector.audit.checks.finding import Finding, Place, shown
-from daybook_projector.audit.checks.forms import as_json
+from daybook_projector.audit.checks.forms import as_json, is_time
 from daybook_projector.audit.checks.own_checks import NO_HASH, NO_TIME, Expected
 from daybook_projector.audit.checks.quick_check import CheckedRun, check_quickly
 from daybook_projector.audit.checks.readable import readable_object
@@ -80,6 +81,12 @@ class Chain:
     def go_on_from(self, head: Head, rows_digest: bytes, head_offset: int = NO_OFFSET) -> None:
         """Starts after the entries that a certificate vouches for."""
         self.head, self.digest, self.head_offset = head, rows_digest, head_offset
+
+    def note_last_time(self, value: bytes | None) -> None:
+        """`value`: a record at the head's place. If it is the head's entry, the next entry must be later."""
+        entry = readable_object(value or b"") if head_of(self.partition, value) == self.head else None
+        created_at = None if entry is None else entry.get("created_at")
+        self._created_at = created_at if is_time(created_at) else NO_TIME
 
     def extend_all(self, offsets: Sequence[int], values: list[bytes]) -> list[Followed] | None:
         """Takes the records as the next entries, if they extend the log and are all certainly right. If not, takes

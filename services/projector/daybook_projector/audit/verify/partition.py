@@ -2,16 +2,18 @@
 both are compared entry by entry. The entries are folded on the way.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 
 import orjson
 
-from daybook_contracts.log.head import Checkpoint
+from daybook_contracts.log.head import GENESIS, Checkpoint, Head
 from daybook_projector.audit.checks.chain import Chain, Followed
 from daybook_projector.audit.checks.columns import is_redacted
 from daybook_projector.audit.checks.finding import Finding, Findings, Place
 from daybook_projector.audit.fold.fold import PartitionFold
+from daybook_projector.audit.log.place import SourceRecord
 from daybook_projector.audit.log.table import TableLog
 from daybook_projector.audit.log.topic import TopicLog
 from daybook_projector.audit.verify.report import PartitionReport, Quarantine, Start
@@ -85,10 +87,21 @@ class PartitionCheck:
     def _table_rows(self, table: TableLog) -> TableRows:
         task = self._task
         if task.org_id is None:
-            pages = table.read(task.partition, task.start.head)
+            is_the_log = self._topic is None and task.start.head != GENESIS
+            pages = self._after_start(table) if is_the_log else table.read(task.partition, task.start.head)
         else:
             pages = table.read_org(task.partition, task.org_id)
         return TableRows(pages, self._chain, task.cut, self._findings, is_of_org=task.org_id is not None)
+
+    async def _after_start(self, table: TableLog) -> AsyncGenerator[list[SourceRecord], None]:
+        """Reads also the row of the certified entry, to compare the time of the next one. Yields the rows after it."""
+        start = self._task.start.head.position
+        async with aclosing(table.read(self._task.partition, Head(start - 1, ""))) as pages:
+            async for page in pages:
+                for row in page:
+                    if row.position == start:
+                        self._chain.note_last_time(row.value)
+                yield [row for row in page if row.position != start]
 
     def _check_start(self) -> None:
         """Reports the entries that a certificate vouches for and that the tables do not have yet."""

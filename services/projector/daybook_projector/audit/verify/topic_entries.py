@@ -119,6 +119,7 @@ class TopicEntries:
             async for records in self._topic.records(self._chain.partition, max(first, start), min(stop, end)):
                 for record in records:
                     if head_of(self._chain.partition, record.value) == head:
+                        self._chain.note_last_time(record.value)
                         return record.offset
         return None
 
