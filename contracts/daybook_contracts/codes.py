@@ -1,4 +1,4 @@
-"""The stable codes of all refusals, each with its HTTP status, its title, and its sentence in the log.
+"""The stable codes of all refusals, each with its HTTP status, its title and, if it can be logged, its sentence.
 
 No other module assigns an HTTP status to a code.
 """

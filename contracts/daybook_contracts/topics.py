@@ -74,7 +74,7 @@ class Topics:
 
 
 def trace_context(header: bytes | None) -> bytes | None:
-    """The `traceparent` header if it is valid, else None, because the log keeps an entry's headers forever."""
+    """The `traceparent` header; None if it is invalid. Checks it because the log keeps an entry's headers forever."""
     return header if header is not None and _TRACE.fullmatch(header) else None
 
 

@@ -72,7 +72,7 @@ def batch_verdicts(commands: Sequence[Command], answer: Answer, visible: Visible
         if not isinstance(whole, Rejected):
             reason = whole if isinstance(whole, Again) else _unreadable(answer.status)
             return [reason for _ in commands]
-        # Daybook refuses a sender before it reads the commands, so this refusal is that of each of them.
+        # Daybook refuses a sender before it reads the commands, so this refusal applies to each of them.
         return [replace(whole, command=each) for each in commands] if whole.code == Code.FORBIDDEN else None
     try:
         bodies = _BODIES.decode(answer.body)

@@ -24,7 +24,7 @@ class Again:
 
 
 Verdict = Accepted | Rejected | Again | CredentialsRefused
-"""The error is a verdict, and not raised at once, so that the verdicts of the commands before it are not lost."""
+"""`CredentialsRefused` is a verdict, not raised at once, so that the verdicts of commands before it are not lost."""
 
 
 @dataclass(slots=True)

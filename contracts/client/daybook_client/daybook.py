@@ -113,8 +113,8 @@ class Daybook:
 
         The commands of one org are decided in the order given. `deadline`: seconds for each command, from when it is
         sent. If a command's outcome stays unknown, the later commands of its org are not sent, and are `Unknown` too.
-        At most `in_flight` commands are taken ahead of the outcomes. Raises CredentialsRefused in place of the first
-        outcome that it prevented, Misuse, and any error that `commands` raises.
+        At most `in_flight` commands are taken ahead of the outcomes. Raises Misuse, any error that `commands`
+        raises, and CredentialsRefused in place of the first outcome that it prevented.
         """
         if in_flight < 1:
             raise Misuse(f"in_flight is {in_flight}: it must be at least 1")

@@ -11,7 +11,7 @@ class Misuse(ClientError):
 
 class CredentialsRefused(ClientError):
     """Daybook or Kafka does not accept the token or the login. A request refused for this reason had no effect, but an
-    earlier attempt of the same command may have had: send the command again, with its id.
+    earlier attempt of the same command may have had one: send the command again, with its id.
     """
 
 

@@ -27,7 +27,7 @@ Commands = Iterable[Command] | AsyncIterable[Command]
 @dataclass(slots=True)
 class Outcomes:
     """Outcomes by their commands' numbers, kept until they are given in order. An error stands for the outcomes that it
-    prevented. One event announces many outcomes: futures for all would take as long as all other work.
+    prevented. One event announces many outcomes, because a future for each would take as long as all other work.
     """
 
     in_flight: int

@@ -131,8 +131,8 @@ class Host:
 
 
 def _async_fixture(function: Callable[..., AsyncIterator[Daybook]]) -> object:
-    """A fixture of pytest-asyncio, or of pytest if that is missing: pytest loads this module in every project that
-    installs the client, with or without the extra `testing`.
+    """A fixture of pytest-asyncio, or of pytest if pytest-asyncio is missing: pytest loads this module in every project
+    that installs the client, with or without the extra `testing`.
     """
     if find_spec("pytest_asyncio") is None:
         return pytest.fixture(function)

@@ -104,8 +104,8 @@ def loose_entry(value: bytes) -> LooseEntry | None:
 
 def raw_metadata(value: bytes) -> bytes:
     """The bytes of `metadata_json` in the record of an entry of version 1."""
-    # The marks do not occur inside a string, where a backslash precedes every quote. Only strings and nulls follow the
-    # metadata, so its end is the last mark.
+    # `_METADATA` and `_ORG_ID` do not occur inside a string, where a backslash precedes every quote. Only strings and
+    # nulls follow the metadata, so it ends at the last `_ORG_ID`.
     return value[value.index(_METADATA) + len(_METADATA) : value.rindex(_ORG_ID)]
 
 

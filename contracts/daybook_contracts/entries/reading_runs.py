@@ -67,7 +67,7 @@ def _check_forms(entries: Sequence[Entry], metadata: Sequence[Metadata]) -> None
 
 
 def _are_times(texts: Sequence[str]) -> bool:
-    """Each minute is checked once. With their fixed length, all seconds can be checked in one pass."""
+    """Checks each minute once. All texts must have the same length, so all seconds can be checked in one pass."""
     minutes, seconds = {text[:_MINUTE] for text in texts}, "".join([text[_MINUTE:] for text in texts])
     have_length = all(len(text) == _TIME for text in texts)
     are_right = have_length and _SECONDS.fullmatch(seconds) is not None

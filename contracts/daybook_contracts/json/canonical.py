@@ -125,9 +125,9 @@ _PLAIN_VALUE: Final = msgspec.json.Decoder(float_hook=_plain_float)
 def _written_plainly(text: bytes) -> bytes | None:
     """The JCS of an ASCII text's value, if the text is JCS. Any other text may give other bytes, or None.
 
-    Python looks at floats only, so the order of keys is not checked: orjson may sort keys that are not ASCII in another
-    order than JCS. An ASCII text has such a key in escapes, but orjson writes its characters, so the result then
-    differs from the text.
+    Only floats are checked in Python, not the order of keys, although orjson may sort keys that are not ASCII
+    differently from JCS. In an ASCII text, such a key is written with escapes, but orjson writes the characters
+    themselves, so the result then differs from the text.
     """
     try:
         return orjson.dumps(_PLAIN_VALUE.decode(text), option=orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER)
@@ -207,7 +207,7 @@ def _plain_number(number: float) -> int | orjson.Fragment:
 
 def _ecmascript_text(number: float) -> str:
     """A finite number other than zero, as ECMA-262 (Number::toString) writes it. repr() gives the same digits, but
-    uses an exponent in other cases. For a value with many numbers this is faster than `rfc8785`.
+    decides differently when to use an exponent. For a value with many numbers this is faster than `rfc8785`.
     """
     text = repr(number)
     mantissa, _, exponent = text.partition("e")

@@ -8,7 +8,7 @@ from daybook_contracts.log.admission import Admitted, admit
 from daybook_contracts.log.head import GENESIS, Head
 
 # If two batches race for the same place, the loser's records, fewer than 1,000, are void. 100,000 voids in a row mean
-# that the entries which they extend are gone.
+# that the entries which they were meant to extend are gone.
 MAX_VOIDS_IN_A_ROW = 100_000
 
 

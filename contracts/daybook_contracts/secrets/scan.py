@@ -90,8 +90,8 @@ def _texts(value: Any) -> list[str]:
 
 
 def _links(value: Any, *, unchecked: frozenset[str], at_any_depth: bool) -> tuple[list[_Link | None], _Link | None]:
-    """The links of all keys and strings, and None. If a string is the value of a secret name, stops there and returns
-    the link of that string instead of None.
+    """The links of all keys and strings, with None as the second value. If a string is the value of a secret name,
+    stops there; then the second value is the link of that string.
     """
     links: list[_Link | None] = []
     names = _SecretNames()
@@ -126,8 +126,8 @@ def _holds_text(value: Any) -> bool:
 
 class _SecretNames:
     """The names whose values are secrets. Checks each name once, because objects of a list often share names.
-    Beyond the limit, a name that may be secret counts as secret. Only names that have a text are looked up, so a config
-    that exceeds the limit is refused whatever the order of its members.
+    Beyond the limit, a name that may be secret counts as secret. Only names whose values hold text are looked up, so a
+    config that exceeds the limit is refused whatever the order of its members.
     """
 
     def __init__(self) -> None:

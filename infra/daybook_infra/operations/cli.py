@@ -26,8 +26,8 @@ OWN = {
 
 
 class Subcommands(click.Group):
-    """Imports a subcommand only when it is used, and prints a `DaybookError` as one line on stderr. If the reader of
-    its output goes away, the command ends.
+    """Imports a subcommand only when it is used, and prints a `DaybookError` on stderr without a traceback. If
+    the reader of its output goes away, the command ends.
     """
 
     def main(self, *args: Any, **kwargs: Any) -> Any:

@@ -139,7 +139,9 @@ def _named_servers() -> Servers:
 
 @contextmanager
 def _embedded_servers(home: Home) -> Iterator[Servers]:
-    """Forgets the environment's servers: it does not name both, and its login is for these."""
+    """First deletes Daybook's variables: they do not name both servers, and a login in them is for a server that they
+    name.
+    """
     keep_variables(os.environ, ())
     stack = EmbeddedStack(home, say, durable=False, jars=Home.of_checkout())
     stack.start()

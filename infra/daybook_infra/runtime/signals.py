@@ -13,7 +13,7 @@ log = get_logger(__name__)
 
 
 async def stoppable(service: Coroutine[Any, Any, None]) -> None:
-    """Runs the service to its end. A signal before `serve` cancels it, which counts as a clean stop.
+    """Runs the service to its end. A signal before `serve` cancels the service, which counts as a clean stop.
 
     In a container the service is process 1, for which the system ignores SIGTERM until there is a handler.
     """

@@ -50,7 +50,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A program to run. It gets only PATH of the caller's environment, and what `env` contains."""
+    """A program to run. Its environment is the caller's PATH, LC_ALL=C, and what `env` adds or replaces."""
 
     argv: Sequence[str]
     account: Account | None = None

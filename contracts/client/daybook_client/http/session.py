@@ -15,8 +15,9 @@ from daybook_client.errors import CredentialsRefused, Misuse
 from daybook_client.http.credentials import Credentials, Token
 from daybook_client.traces import traceparent
 
-# No bound for open connections: a request that has to wait for another's connection may wait for ever, since each tail
-# keeps one, and since httpcore loses the connection that it gives to a waiting request if both are cancelled at once.
+# No limit on open connections, because a request that has to wait for a connection may wait for ever: each tail keeps
+# its connection, and httpcore loses a connection that it passes from one request to a waiting one if both requests are
+# cancelled at once.
 LIMITS: Final = httpx.Limits(max_connections=None, max_keepalive_connections=100)
 
 

@@ -81,7 +81,7 @@ class CommandPublisher:
         await self._producers.stop()
 
     async def count_partitions(self) -> int:
-        """How many partitions the commands topic has. Raises KafkaAway, also if it does not exist."""
+        """How many partitions the commands topic has. Raises KafkaAway, also if the topic does not exist."""
         try:
             async with translated(self._connection, seconds=START_SECONDS, passing=(UnknownTopicOrPartitionError,)):
                 producer = await self._producers.get()

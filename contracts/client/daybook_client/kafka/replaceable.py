@@ -86,8 +86,8 @@ class ReplaceableProducer:
 
 
 class ReplaceableConsumer:
-    """A consumer without a group, for one task at a time. `start_seconds` bounds its start. If Kafka no longer has the
-    offset that is to be read, that is a failure: the consumer does not go on elsewhere.
+    """A consumer without a group, for one task at a time. `start_seconds` bounds its start. It is a failure if Kafka
+    no longer has the offset to read: the consumer does not continue at another offset.
     """
 
     def __init__(self, connection: KafkaConnection, client_id: str, *, start_seconds: float) -> None:

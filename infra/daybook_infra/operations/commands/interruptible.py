@@ -24,8 +24,9 @@ def run_interruptibly(work: Coroutine[Any, Any, T]) -> T:
 
 
 def confirm(question: str, *, err: bool = False) -> bool:
-    """Asks on the terminal. Raises `KeyboardInterrupt` on Ctrl-C, and `click.Abort` at the end of the input. A question
-    blocks the event loop, so nothing would notice that asyncio has cancelled the work.
+    """Asks on the terminal. Raises `KeyboardInterrupt` on Ctrl-C, and `click.Abort` at the end of the input. Replaces
+    asyncio's handler of Ctrl-C, because a question blocks the event loop, so nothing would notice that asyncio has
+    cancelled the work.
     """
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:

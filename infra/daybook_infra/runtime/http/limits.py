@@ -40,7 +40,7 @@ class HttpLimits:
     # A client may still be sending its body when it gets the answer. The server discards the rest, up to these limits.
     discard_seconds: float = 10.0
     discard_bytes: int = 8 * MIB
-    # `discard_bytes` if the server itself refused the request. It is lower, as honest clients rarely exceed a limit.
+    # Replaces `discard_bytes` if the server itself refused the request. Lower, as honest clients rarely exceed a limit.
     refused_bytes: int = 256 * KIB
     # Requests that arrived before the previous one was answered.
     pipelined: int = 8

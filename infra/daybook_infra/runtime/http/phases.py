@@ -15,7 +15,7 @@ class Phase(Enum):
     DISCARD = auto()
 
 
-# The members, because `Phase.WORK` takes Python 3.11 0.1 µs, and a request needs some twenty of them.
+# Names for the members: in Python 3.11, each look-up of `Phase.WORK` takes 0.1 µs, and a request needs about twenty.
 HEAD, BODY, WORK, IDLE, DISCARD = Phase
 
 HTTP_VERSIONS: Final = frozenset({"1.0", "1.1"})

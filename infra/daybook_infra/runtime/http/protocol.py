@@ -296,13 +296,13 @@ class BoundedProtocol(HttpToolsProtocol):
             self._half_close()
 
     def shutdown(self) -> None:
-        """Called at a stop. Does not discard the rest of a body, because `check` is no longer called."""
+        """Called when the server stops. Does not wait for the rest of a body: `check` no longer limits that wait."""
         self._ignores_input = self._ignores_input or self._phase is DISCARD
         super().shutdown()
 
     def _closes_later(self) -> bool:
-        """Called when the connection is to be closed. Whether its client is still sending a request that was answered;
-        then this ends only the server's side.
+        """Called when the connection is to be closed. If its client is still sending a request that was answered, ends
+        only the server's side and returns True.
         """
         running = self._running
         if self._ignores_input or running is None or not running.response_complete or not running.more_body:

@@ -122,7 +122,7 @@ class TokenKeys:
             found = await self.published.find(key_id)
             if found is None:
                 raise jwt.InvalidKeyError("its key is not published")
-            # PyJWT before 2.13 does not check it, and accepts an HMAC by a published symmetric key as RS256.
+            # PyJWT before 2.13 ignores the key's algorithm, and accepts an HMAC by a published symmetric key as RS256.
             if found.algorithm_name != algorithm:
                 raise jwt.InvalidAlgorithmError("its algorithm does not match its key")
             return VerificationKey(found, algorithm, self.published.trusted_seconds)

@@ -1,5 +1,5 @@
 """Ignores the offer of a request to upgrade its connection, to WebSocket or HTTP/2. httptools skips the body of such a
-request, so a parser of its own reads it.
+request, so a second parser reads it.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Reads a record of a batch without its headers: a batch of 64 MiB can have 33 million. A record with more than
+"""Reads a record of a batch without its headers: a batch of 64 MiB can have 33 million headers. A record with more than
 READ_HEADERS is *bare*: its headers are not read, but its key and value are, since on the log only the value counts.
 """
 

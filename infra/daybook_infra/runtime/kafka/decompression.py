@@ -1,6 +1,6 @@
 """Decompresses record batches up to a bound: a batch's compressed bytes in, its records' bytes out, or BatchTooLarge.
 A batch of more than 1 MiB is left to the reader in Python (`LargeBatch`). The size that a batch declares for itself is
-ignored.
+not trusted.
 """
 
 import sys

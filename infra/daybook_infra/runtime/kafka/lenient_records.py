@@ -1,7 +1,7 @@
 """Reads what Kafka accepts and aiokafka cannot read: header names that are not UTF-8, millions of headers, and batches
 that decompress to gigabytes. aiokafka alone would stop a partition, or the process, at such a record. Here, U+FFFD
-replaces the unreadable bytes of a name, too many headers are not read, and a `LostBatch` replaces a batch that is too
-large.
+replaces the unreadable bytes of a name, the headers of a record with too many are not read, and a `LostBatch` replaces
+a batch that is too large.
 """
 
 from collections.abc import Iterator

@@ -19,7 +19,7 @@ class Pace:
     so all brokers are asked at the same time.
 
     A pause lasts `seconds`. If more records arrive, it lasts longer, in proportion to their rate: `longest` seconds at
-    `dense` records a second or more. The rate is that since the last pause began, so after a quiet time it is low.
+    `dense` records a second or more. The rate is measured since the last pause began, so after a quiet time it is low.
     """
 
     def __init__(

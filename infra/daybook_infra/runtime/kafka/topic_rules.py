@@ -72,7 +72,7 @@ def _spec(settings: Settings, name: str, max_bytes: int, **chosen: str) -> Topic
         checked={
             "cleanup.policy": "delete",
             # With any other value the broker decompresses what clients send: a batch of 4 MiB can take more than its
-            # heap. It could also send results in a codec that clients lack.
+            # heap. The broker could also send results in a codec that clients lack.
             "compression.type": "producer",
             "max.message.bytes": str(max_bytes),
             "unclean.leader.election.enable": "false",
