@@ -128,7 +128,7 @@ def say_all(costs: Costs, topic: Cost, whole: Cost) -> None:
 
 
 def say_further(fewer: Costs, more: Costs) -> None:
-    """What one more entry costs, and what verifying costs whatever the length."""
+    """Prints what one more entry costs, and the fixed cost, which does not depend on the length."""
     entries = more.length - fewer.length
     floor, topic, whole = (
         (after - before) / entries

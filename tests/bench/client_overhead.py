@@ -86,7 +86,7 @@ async def send_many(daybook: Daybook, asked: Sequence[Command]) -> None:
 
 
 async def send_bare(settings: Settings, asked: Sequence[Command]) -> None:
-    """As docs/topics.md says, with `IN_FLIGHT` commands in flight: no retries, no checks, no outcome objects."""
+    """Sends as docs/topics.md says, with `IN_FLIGHT` commands in flight. No retries, checks or outcome objects."""
     place = TopicPartition(f"{settings.topic_prefix}results", 0)
     producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap, acks="all", enable_idempotence=True)
     results = AIOKafkaConsumer(bootstrap_servers=settings.kafka_bootstrap, enable_auto_commit=False)

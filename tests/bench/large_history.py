@@ -63,7 +63,7 @@ async def run(large: Bench, small: Bench, orgs: int, letters: int) -> None:
 
 
 async def fill(bench: Bench, orgs: int, letters: int) -> None:
-    """No shard runs meanwhile. VACUUM does at once what autovacuum would do later."""
+    """Fills the system while no shard runs. VACUUM does at once what autovacuum would do later."""
     await asyncio.to_thread(bench.system.commands.pop().stop)
     async with appending(bench.settings) as log:
         await log.append(registrations(USERS))

@@ -1,4 +1,4 @@
-"""Makes a log of any length. It creates an org in each partition with commands; then it seals entries itself and
+"""Makes a log of any length. It sends commands that create an org in each partition; then it seals entries itself and
 appends them to the topic while no shard runs. The projector projects them like all others.
 """
 

@@ -3,8 +3,8 @@
 
 Ours: commands are published in batches, and each gets a reply; one instance of each service; the clock stops when all
 replies are read and all is projected. Theirs: the same commands on aggregates of the library `eventsourcing`, on the
-same PostgreSQL, by 8 threads of one process (measuring/org_aggregates.py says what it need not do). The value is
-commands a second; the goal is 15 times theirs.
+same PostgreSQL, by 8 threads of one process (measuring/org_aggregates.py says what the library need not do). The value
+is commands a second; the goal is 15 times theirs.
 """
 
 import argparse

@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument("--entries", type=int, default=20_000, help="entries of the org that is healed")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of all three states")
     parser.add_argument(
-        "--samples", type=int, default=20, help="commands of each other org in each round and state, not while healing"
+        "--samples", type=int, default=20, help="commands of each other org in each round and state, except the healing"
     )
     args = parser.parse_args()
     with own_systems() as systems:

@@ -152,7 +152,7 @@ def asked(collection: str, rows: int) -> list[Asked]:
     if collection in DEEP:
         values: Values = (START + timedelta(seconds=100), "00000000-0000-0000-0000-000000000000")
         if collection == "dead-letters":
-            # Ids are random: this one has all but about a hundred before it.
+            # Ids are random: all but about a hundred of them come before this one.
             values = (f"{int(0xFFFFFFFF * (1 - 100 / rows)):08x}-0000-4000-8000-000000000000",)
         walk = filter_hash(f"/v1/orgs/{{org_id}}/{collection}", {"org_id": ORG}, {})
         found.append(Asked("owner, deep", f"user:{OWNER}", "owner", {"cursor": encode_cursor(walk, values)}))

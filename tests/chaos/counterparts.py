@@ -1,4 +1,4 @@
-"""Removes from the real services the protections that support.removals removes from simulated servers."""
+"""Patches for the real services, in place of those of support.removals that work only in the simulation."""
 
 import asyncio
 import json

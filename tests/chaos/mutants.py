@@ -44,7 +44,7 @@ def main() -> int:
     args = _arguments()
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it logs every fault
     hunts = {lacks: hunt for lacks, hunt in HUNTS.items() if args.mutant in {None, lacks}}
-    assert hunts, f"no mutant without {args.mutant!r} is hunted; choose one of: {', '.join(HUNTS)}"
+    assert hunts, f"the protection {args.mutant!r} is unknown or not hunted; choose one of: {', '.join(HUNTS)}"
     rows, missed = [], 0
     for lacks, hunt in hunts.items():
         say(f"without {lacks}")

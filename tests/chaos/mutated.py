@@ -1,5 +1,5 @@
 """`python -m chaos.mutated PROTECTION ...` runs `daybook ...` without that protection. It applies the patch from
-support.removals. If this patch is for a simulated server, it applies the one from chaos.counterparts instead.
+support.removals or, if that patch works only in the simulation, its counterpart from chaos.counterparts.
 """
 
 import sys

@@ -1,5 +1,5 @@
-"""Takes the offsets out of Kafka's answers to appends, on their way through the proxy. So a broker answers if it has a
-repeated batch already but no longer knows where. Kafka 4.3 always knows, so it never answers so by itself.
+"""Takes the offsets out of Kafka's answers to appends, on their way through the proxy. A broker answers like this
+if it already has a repeated batch, but no longer knows where. Kafka 4.3 always knows, so it never does this by itself.
 """
 
 import re

@@ -13,7 +13,7 @@ from random import Random
 LOOPBACK = "127.0.0.1"
 CHUNK = 65_536
 OPENING = 256
-"""So many bytes, and all of their chunk, count as the opening of a connection."""
+"""The opening of a connection is its first chunks of requests, up to the one that makes it at least this long."""
 
 
 class Direction(Enum):
@@ -25,8 +25,8 @@ class Direction(Enum):
 class Behaviour:
     """What the proxy does to connections with a rank below `share`. `delay`: seconds before it forwards a chunk.
     `swallowed`: directions whose data it discards. `held`: it keeps data until the behaviour changes. `changed`: what
-    it makes of each chunk of answers. `refused`: it closes new connections at once. `only`: except by `refused`,
-    connections are affected only if their opening contains this, for example a client's name.
+    it makes of each chunk of answers. `refused`: it closes new connections at once, whatever `only` is. `only`:
+    all other faults affect a connection only if its opening contains this, for example a client's name.
     """
 
     share: float = 1.0

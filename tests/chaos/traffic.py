@@ -50,7 +50,7 @@ class Traffic:
             wave += 1
 
     async def _send_series(self, keys: Collection[str], sending: "asyncio.Task[object]") -> None:
-        """Sends commands to one org after another, a few in each request, while others are sent. All are rejected."""
+        """Sends a few commands per request, to one org after another, while others are sent. These few are rejected."""
         for key in cycle(sorted(keys)):
             if sending.done():
                 return

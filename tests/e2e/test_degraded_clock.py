@@ -49,8 +49,8 @@ async def test_an_instance_whose_clock_is_an_hour_off_decides_nothing(systems: S
             assert (len(done), len(pending)) == (1, 1)
             assert wrong.metric(APPENDED) == 0
             async with doors(settings, wrong.url) as (its_door,):
-                # The token is valid by both clocks. The instance accepts the command, and the other one decides it, at
-                # the latest when it takes over this one's partition.
+                # The token is valid by both clocks. This instance accepts the command. The other one decides it, at the
+                # latest after it has taken over the partition of this instance.
                 sender = f"user:{tenants[0].owner}"
                 its_door.tokens[sender] = time.monotonic(), token(settings, sender, exp=int(time.time()) + 3 * HOUR)
                 asked = tenants[0].rename("Asked")

@@ -137,7 +137,7 @@ async def test_the_id_of_a_timeout_cannot_be_used_up(system: System, door: Door,
 
 
 async def test_retries_by_strangers_do_not_delay_others(system: System, door: Door, bystander: Bystander) -> None:
-    """Each command names an org of the bystander, and has a filter that matches all dead letters of a connection."""
+    """Each command names an org of the bystander and an unknown connection, and has a filter without conditions."""
     async with undisturbed(bystander):
         for tenant in bystander.tenants * 2:
             data: dict[str, Any] = {"connection_id": fresh_id(), "filter": {}}

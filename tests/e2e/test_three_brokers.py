@@ -137,7 +137,7 @@ async def check_continues(scene: Scene, *partitions: int) -> None:
 
 
 async def check_refuses(scene: Scene, door: Door) -> None:
-    """Asserts that every way of sending gets 503 and none gets 202. Answers to single commands have Retry-After."""
+    """Asserts that every way of sending gets 503. Answers to single commands have Retry-After."""
     sends = [registration(fresh_id(), fresh_id()) for _ in range(3)]
     for send in sends:
         scene.history.expect(send, "once")

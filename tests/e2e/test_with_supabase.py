@@ -38,7 +38,7 @@ def superuser() -> Iterator[str]:
 
 @pytest.fixture
 async def system(superuser: str, fresh_settings: FreshSettings, tmp_path: Path) -> AsyncIterator[System]:
-    """Both services, with the login `postgres`, in a new project whose users have a row in auth.users."""
+    """Both services, with the login `postgres`, in a new project that keeps its users in auth.users."""
     name = f"project_{uuid4().hex[:8]}"
     project = await create_database(superuser, name)
     settings = fresh_settings(init=False, users="external", partitions=2, jwt_audience=AUDIENCE).model_copy(

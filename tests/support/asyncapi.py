@@ -1,4 +1,4 @@
-"""Compares records with an AsyncAPI document, and has AsyncAPI's own parser read it."""
+"""Compares records with an AsyncAPI document, and checks the document with AsyncAPI's own parser."""
 
 import json
 import subprocess

@@ -13,7 +13,7 @@ from daybook_infra.stack.places import Home
 from daybook_infra.stack.ports import remembered_ports
 from support.stack import own_home
 
-# Soon after this, a dead broker's partitions have new leaders.
+# A broker that is silent for this long counts as dead. Soon afterwards, its partitions have new leaders.
 SESSION_MS = 6_000
 HEAP_MIB = 256
 # The three start at the same time, perhaps while services and publishers keep trying to connect.

@@ -1,5 +1,5 @@
-"""A long command with a temporary folder and a worker process, for tests that end it. The worker writes its process id
-and the folder's name to a socket, and keeps the connection as long as it lives.
+"""A long-running command with a temporary folder and a worker process, for tests that end the command. The worker
+writes its process id and the folder's name to a socket, and keeps the connection as long as it lives.
 
     python -m support.command_with_worker PORT busy|idle
 """

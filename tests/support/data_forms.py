@@ -1,6 +1,4 @@
-"""Generates the table of the data of entries in docs/verify.md from the structs with which the product reads
-entries.
-"""
+"""Generates the table of entry data in docs/verify.md from the structs into which the product parses entries."""
 
 from typing import Any, Final, get_args, get_type_hints
 

@@ -21,7 +21,9 @@ ALWAYS = {408, 431, 500}
 
 
 async def undocumented_refusals(client: httpx.AsyncClient, charged_path: str) -> set[tuple[str, int]]:
-    """By operation. `charged_path`: a GET that is answered without a database, and costs a rate-limit token."""
+    """The refusals that the document lacks, as operation id and status. `charged_path`: a GET that is answered without
+    a database, and costs a rate-limit token.
+    """
     document = (await client.get("/openapi.json")).json()
     missing: set[tuple[str, int]] = set()
     for path, methods in document["paths"].items():

@@ -72,7 +72,7 @@ def difference(shown: Block, got: str) -> str | None:
 
 
 def json_values(text: str) -> Iterator[Any]:
-    """The JSON values in a text in which they follow one another."""
+    """The JSON values in a text that consists of JSON values, one after another."""
     rest = text.strip()
     while rest:
         value, end = _JSON.raw_decode(rest)

@@ -1,5 +1,5 @@
 """Changes entries at random, as a forger or a faulty program might. Commit, id and hash are each recomputed in most
-cases, so that the checks after theirs are also reached.
+cases, so that later checks are also reached.
 """
 
 import json

@@ -154,7 +154,7 @@ def attempt_on_no_org() -> Flat:
 
 
 def timed_out() -> Flat:
-    """A sync run that Daybook itself failed. The entry's id is in the scope `policy`, which no sender can use."""
+    """The entry of a sync run that Daybook itself failed. Its id is in the scope `policy`, which no sender can use."""
     command_id = timeout_command_id(THING)
     fact = facts.SyncFailed(sync_run_id=THING, connection_id=CONNECTION, error_message="TIMED_OUT")
     data = encode_fact(fact)

@@ -79,7 +79,7 @@ class Model:
         return [signed | {**each, "entity_id": each["data"]["alert_id"]} for each in made]
 
     def _failure_data(self, command: Json) -> Json:
-        """The data that was sent, without LEFT_OUT, and the ids that no column can hold because they do not exist."""
+        """The data that was sent, without LEFT_OUT, and the ids of a missing org or actor, which no column can hold."""
         data = {name: value for name, value in command["data"].items() if name not in LEFT_OUT}
         for name, held in (("org_id", self._known_org(command)), ("actor_user_id", self._known_actor(command))):
             if command[name] is not None and held is None:

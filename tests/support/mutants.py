@@ -43,7 +43,7 @@ class Mutant:
 
     def first_failure(self, seeds: Iterable[int], arrivals: Arrivals = "both") -> tuple[int, Failed] | None:
         """The number of schedules until the first that fails, and its failure; None if none fails. Continues until
-        every replacement was called at least once. Raises `NotRemoved` if one never is.
+        every replacement was called at least once. Raises `NotRemoved` if one is never called.
         """
         calls, found = Counter[str](), None
         for runs, seed in enumerate(seeds, start=1):

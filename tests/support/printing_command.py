@@ -1,4 +1,4 @@
-"""Subcommands that print as those of `daybook` do. Each says on stderr that it has cleaned up."""
+"""Subcommands that print as those of `daybook` do. All but `with_messages` say on stderr that they have cleaned up."""
 
 import asyncio
 import traceback

@@ -110,7 +110,7 @@ async def recreate_log(settings: Settings, *records: Sequence[bytes | None]) -> 
 async def until(
     condition: Callable[[], bool | Awaitable[bool]], what: str | Callable[[], str], seconds: float = SECONDS
 ) -> None:
-    """`what`: what is waited for. A function is called only when the time is up, so it can say what there is then."""
+    """`what`: what is waited for. A function is called only when the time is up, so it can describe the state then."""
     deadline = time.monotonic() + seconds
     while not (met if isinstance(met := condition(), bool) else await met):
         if time.monotonic() > deadline:

@@ -164,8 +164,8 @@ class Publisher:
         headers = [("daybook-principal", send.principal.encode()), *self.replies.headers(correlation), *more]
         routed = key or send.key
         place = partition if partition is not None else partition_of(routed, self.settings.partitions)
-        # No batch of its own for each record: the producer has few batches in flight, so commands that are sent
-        # together should share one.
+        # Unlike `publish_raw`, makes no separate batch for each record: the producer has few batches in flight, so
+        # commands that are sent together should share one.
         await self._producer.send_and_wait(
             self.commands, send.body, key=routed.encode(), partition=place, headers=headers
         )

@@ -1,5 +1,5 @@
 """Reads a whole log and compares it with the commands that were sent. Every command's entries must be those that the
-model produces at this place of the log, and every answer must agree with the command's entries.
+model produces at their place in the log, and every answer must agree with the command's entries.
 """
 
 import asyncio
@@ -40,7 +40,8 @@ def entries_of(log: Iterable[Chain]) -> list[Json]:
 
 def by_command(entries: Iterable[Json]) -> dict[tuple[int, str], list[Json]]:
     """Each command's entries, by (partition, command id). Several commands of a partition may have the same id, in
-    different scopes or for different keys. For all but the first, scope, key and actor follow the id.
+    different scopes or for different keys. For all but the first of them, scope, key and
+    actor are appended to the id.
     """
     groups = defaultdict[tuple[Any, ...], list[Json]](list)
     for entry in entries:

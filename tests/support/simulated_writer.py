@@ -88,8 +88,8 @@ class Writer:
             self.tell(events.Tick(self.shard.config.max_tail // 2 * (around.now_us % 2)))
 
     def tell(self, event: events.Event) -> None:
-        """Gives the shard an event. First sets whether its next batch may take none, one or all of the local commands,
-        as the engine may.
+        """Gives the shard an event. First sets, as the engine might, whether its next batch may take none, one or all
+        of the local commands.
         """
         self.shard.inbox.most_local = (0, 1, sys.maxsize)[self.door.around.now_us % 3]
         self._accept(self.shard.handle(event))

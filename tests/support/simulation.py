@@ -254,7 +254,7 @@ class World:
             postgres.commit(quarantined(postgres.now, self.around.draw.choice(free)))
 
     def _heal(self) -> None:
-        """An operator heals an org. Commands that were refused meanwhile are sent again."""
+        """An operator heals an org. The commands that its quarantine refused are sent again."""
         for org_id in self._in_quarantine()[:1]:
             self.around.postgres.commit(healed(self.around.postgres.now, org_id))
         self.around.send_again(self._in_quarantine())

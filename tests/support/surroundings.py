@@ -47,8 +47,8 @@ class Publishing(Enum):
 
 @dataclass(slots=True, eq=False)
 class Request:
-    """A client's command, which is sent to a door until it is answered or promised, or is published once. `number`: the
-    command's number. `home`: the partition that the command is sent to.
+    """A client's command, which is sent to a door until it is answered or accepted (202), or is published once.
+    `number`: the command's number. `home`: the partition that the command is sent to.
     """
 
     number: int

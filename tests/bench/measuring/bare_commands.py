@@ -121,7 +121,7 @@ class BareCommands:
         return value
 
     async def publish(self, topic: str, partition: int, values: Iterable[bytes]) -> None:
-        """In as few batches as possible; returns when all are acknowledged."""
+        """Publishes the values in as few batches as possible; returns when all are acknowledged."""
         acks, batch = [], self.producer.create_batch()
         for value in values:
             if batch.append(timestamp=None, key=None, value=value) is None:

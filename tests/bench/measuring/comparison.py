@@ -1,5 +1,5 @@
 """Compares two sides: runs them in turn, three times each, and writes what was measured as text and JSON. A figure is
-void if other processes used more than 0.2 cores meanwhile, or if a side that has to saturate a core did not.
+void if, in any round, other processes used more than 0.2 cores, or a side that has to saturate a core did not.
 """
 
 import json
@@ -62,7 +62,7 @@ class Round:
 @dataclass(frozen=True, slots=True)
 class Figure:
     """`file`: the name of its JSON file. `target`: the goal of the ratio, a minimum with `at_least`, else a maximum.
-    `unit`: that of the values, for the text; times are in seconds. `timed`: other load falsifies the figure.
+    `unit`: that of the values, for the text; times are in seconds. `timed`: other load distorts the figure.
     """
 
     file: str

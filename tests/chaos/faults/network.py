@@ -12,7 +12,8 @@ from chaos.scene import Scene
 from daybook_infra.stack.interface import Part
 
 SHARES = (1.0, 0.5)
-# As which the command service publishes commands that it got over HTTP, and looks up what shards need.
+# The names with which the command service connects to Kafka, to publish commands that it got over HTTP, and to
+# PostgreSQL, to look up what shards need.
 DOOR, SHARDS = b"daybook-command-door", b"daybook-command"
 
 

@@ -58,7 +58,7 @@ async def _usurp(scene: Scene, draw: Random) -> None:
 
 
 async def _usurp_while(behaviour: Behaviour, scene: Scene, draw: Random) -> None:
-    """The same, while the proxy in front of Kafka behaves like this."""
+    """Does what `_usurp` does, while the proxy in front of Kafka shows this behaviour."""
     proxy = scene.proxies[Part.KAFKA]
     if not proxy.serves(behaviour.only):
         raise LookupError
@@ -87,7 +87,7 @@ async def _echo(scene: Scene, draw: Random) -> None:
 
 
 async def _stray(scene: Scene, draw: Random) -> None:
-    """Publishes the same kinds of commands again, to wrong partitions. Each is forwarded once."""
+    """Publishes commands again, like `_echo`, but to wrong partitions. Each is forwarded once."""
     await _publish_again(scene, draw, misrouted=True)
 
 
@@ -122,7 +122,7 @@ RECORDS = [
         ("forge records", _forge),
         ("repeat records", _repeat),
         ("usurp the log", _usurp),
-        # The batches are acknowledged, but not their offsets.
+        # The batches are acknowledged without their offsets.
         ("usurp without offsets", partial(_usurp_while, Behaviour(changed=without_offsets, only=LOG_WRITER))),
         ("echo commands", _echo),
         ("send commands astray", _stray),

@@ -11,7 +11,7 @@ from chaos.scene import Scene
 from daybook_infra.stack.interface import Part
 from support.servers import kill, start
 
-# How much PostgreSQL has written between the backup and its restore.
+# How long PostgreSQL runs between the backup and its restore. What it writes in this time is lost.
 LOST_SECONDS = (1.0, 4.0)
 
 
