@@ -46,8 +46,8 @@ from daybook_projector.read_api.stream.log_reads import TickReads
 log = get_logger(__name__)
 
 NAME = "daybook-projector"
-# How many batches may each be written in a transaction of their own at the same time: those that could not be written
-# in a group.
+# How many batches that could not be written in a group may be written at the same time, each in a transaction of its
+# own.
 WRITE_SLOTS = 2
 # Two more connections are for look-ups: of users and of quarantined orgs.
 CONNECTIONS = GROUPS + WRITE_SLOTS + 2
@@ -81,7 +81,7 @@ async def run_service(settings: Settings, host: str, port: int) -> None:
     try:
         async with open_app(settings, health, registry, stop) as app:
             await serve(sites(app, (host, port), settings, health, registry), stop)
-        # Before its start, no batch is in progress, and servers that are away could delay the stop.
+        # Before the projector has started, no batch is in progress, and servers that are away could delay the stop.
         await asyncio.wait({projecting}, timeout=STOP_SECONDS if started.is_set() else 0)
     finally:
         await cancel_and_wait(projecting)
@@ -91,8 +91,8 @@ async def run_service(settings: Settings, host: str, port: int) -> None:
 async def open_app(
     settings: Settings, health: Health, registry: CollectorRegistry, stop: asyncio.Event
 ) -> AsyncIterator[ASGIApp]:
-    """The HTTP app, with the read API if the settings have keys to verify tokens with. Streams end at `stop`. If what
-    feeds them has a bug, this sets `stop`, and raises the bug at the end.
+    """The HTTP app, with the read API if the settings have keys to verify tokens with. Streams end at `stop`. If a bug
+    ends the hub that feeds them, this sets `stop`, and raises the bug at the end.
     """
     app = create_app(health, registry, details=settings.admin_port is None)
     if not has_token_keys(settings):

@@ -113,7 +113,7 @@ class Worker:
         return bounds[1]
 
     async def _verify_end(self, log: PartitionLog) -> None:
-        """If no record comes although the log had more when it was taken over, asks whether they are lost: the consumer
+        """If no record comes although the log had more at the takeover, checks whether those are lost: the consumer
         waits at the end of a log that has become shorter. Raises `LogChanged`.
         """
         if log.next_to_read < self._ended_at:

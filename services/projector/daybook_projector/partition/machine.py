@@ -67,7 +67,8 @@ class PartitionLog:
     """Starts at a checkpoint. Records must be given in offset order, from the checkpoint's `first_to_read` on.
 
     `has_gap`: offsets were skipped. Either Kafka has deleted their records, and the consumer went on at the log's new
-    beginning, or a foreign transaction has left its marker there, which consumers do not see. The log's bounds tell.
+    beginning, or a foreign transaction has left its marker there, which consumers do not see. The log's bounds
+    show which.
     """
 
     def __init__(self, partition: int, checkpoint: Checkpoint, *, partitions: int) -> None:

@@ -15,11 +15,12 @@ from daybook_infra.runtime.http.protocol import ABORT
 from daybook_projector.read_api.encoding import etag_of
 from daybook_projector.read_api.pages import Reading
 
-# Bodies that their clients have not taken yet. Bodies of at most PIECE_BYTES are not counted.
+# Maximum total size of the bodies that clients have not taken yet. Bodies of at most PIECE_BYTES are not counted.
 MAX_BYTES: Final = 64 * 1024 * 1024
-# One write. The next one waits until the client has taken nearly all of it.
+# The size of one write. The next one waits until the client has taken nearly all of it.
 PIECE_BYTES: Final = 64 * 1024
-# For all of a large body: a client that reads a byte now and then must not keep its place in the budget.
+# How long sending a large body may take in all: a client that reads a byte now and then must not keep its place in
+# the budget.
 WRITE_SECONDS: Final = 120.0
 
 FULL: Final = "The answers that are being read here take too much memory. Ask again, or for fewer items."

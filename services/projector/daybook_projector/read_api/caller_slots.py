@@ -20,7 +20,7 @@ class CallerSlots:
     def __init__(self, most: int, seconds: float) -> None:
         self._most = most
         self._seconds = seconds
-        # Only callers that hold a slot or wait for one are kept: nothing else refers to their semaphores.
+        # Only callers that hold a slot or wait for one are kept: only their reads refer to the semaphores.
         self._semaphores: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     @asynccontextmanager

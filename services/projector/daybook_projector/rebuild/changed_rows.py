@@ -51,7 +51,7 @@ class TouchedRows:
 async def write_touched(
     connection: Connection, shadows: ShadowTables, fold: PartitionFold, touched: TouchedRows
 ) -> None:
-    """Writes the fold's rows with these keys to the shadows, and notes the keys for the correction. Deletes come first,
+    """Writes the fold's touched rows to the shadows, and notes the touched keys for the correction. Deletes come first,
     children before parents, because a deleted row may have a unique value that another row gets. A row that was deleted
     and inserted again is deleted too, because its children were deleted with it.
     """

@@ -101,7 +101,7 @@ class OrgRebuild:
         return Rebuilt(self.entries, tuple(filter(None, found)), quarantined)
 
     async def _correct(self, *, quarantined: bool) -> list[Difference]:
-        # If a row of these tables is missing, rows of other tables may refer to it, and cannot be corrected before it.
+        # If a row of KEY_TABLES is missing, rows of other tables may refer to it, and cannot be corrected before it.
         is_early = quarantined and not await self._corrections.is_missing(KEY_TABLES)
         found = await self._corrections.apply(OTHER_TABLES) if is_early else []
         await self._connection.execute(LOCK_CHECKPOINT, *self._state.folded)

@@ -138,8 +138,8 @@ class Chain:
         return self._append(admitted, read_partition_entry(offset, admitted), judged, finding)
 
     def _own_head(self, value: bytes | None) -> Head:
-        """The head before the record, as the record itself names it: for records without a chain to check. The position
-        that it names counts only where entries were left out, and only if the position rises.
+        """The head before the record, as the record itself names it. Used if there is no chain to check. The position
+        that the record names is used only if entries were left out, and only if it is above the last position.
         """
         try:
             own = _PLACED.decode(value or b"").metadata_json

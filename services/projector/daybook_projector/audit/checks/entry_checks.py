@@ -23,8 +23,8 @@ _AFTER_COMMIT: Final = ("columns", "created_at", "data")
 
 class Judged(NamedTuple):
     """`head`: the last position, and the last hash or NO_HASH, after this entry. `created_at`: the last time, or
-    NO_TIME. `position`: the position that the entry names, or None. `is_redacted`: true even if a check after `commit`
-    failed.
+    NO_TIME. `position`: the position that the entry names, or None. `is_redacted`: whether the entry is redacted;
+    false if a check up to `commit` failed.
     """
 
     fault: Fault | None

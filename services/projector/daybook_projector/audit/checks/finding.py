@@ -97,7 +97,7 @@ class Findings:
             self._cut()
 
     def add_unless_there(self, finding: Finding) -> None:
-        """Adds the finding if its place has none yet."""
+        """Adds the finding if none has the same partition and position yet."""
         place = (finding.partition, finding.position)
         if all((each.partition, each.position) != place for each in self._first):
             self.add(finding)

@@ -69,7 +69,9 @@ async def explain_row(settings: Settings, name: RowName, org_id: str | None, log
 
 
 def _is_comparable(settings: Settings, name: RowName, search: Search, history: RowHistory, org_id: str | None) -> bool:
-    """External users belong to the identity provider. A row without entries of the given org may belong to another."""
+    """External users are not compared: they belong to the identity provider. Nor is a row without entries of the given
+    org, because it may belong to another org.
+    """
     if name.projection is AUTH_USERS and settings.users != "managed":
         return False
     return bool(history.steps) or org_id is None or search.org_id != org_id

@@ -1,5 +1,5 @@
-"""Follows the log live: starts in, pages of new entries out, as they are admitted. Skips void records, waits during
-outages, and never yields an entry twice.
+"""Follows the log live: places to start from in; pages of new entries, as they are admitted, out. Skips void records,
+waits during outages, and never yields an entry twice.
 """
 
 import asyncio

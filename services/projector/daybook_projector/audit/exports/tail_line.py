@@ -13,7 +13,7 @@ from daybook_infra.operations.commands.listing import one_line
 
 ShowLine = Callable[[Admitted], bytes]
 
-# A terminal may obey these. They are only in strings, since the rest of JSON is ASCII.
+# Categories of characters that a terminal may obey. They occur only in strings, since the rest of JSON is ASCII.
 _UNSAFE: Final = frozenset({"Cc", "Cf", "Zl", "Zp"})
 
 

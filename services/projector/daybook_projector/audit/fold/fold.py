@@ -71,7 +71,7 @@ class PartitionFold:
         return found
 
     def has_applied(self, entry: PartitionEntry) -> bool:
-        """Whether this entry, which was taken, was not held back because its org is frozen."""
+        """Whether this entry, which was taken, comes before the position from which its org is frozen."""
         position = entry.head.position
         return entry.org_id is None or position < self._frozen.get(entry.org_id, position + 1)
 
@@ -81,7 +81,7 @@ class PartitionFold:
         return self._store.scan(table)
 
     def stored_rows(self, table: Table) -> Iterator[tuple[Any, ...]]:
-        """The key's bytes and the other columns of each row, in key order. As in `find`, but booleans are 0 or 1."""
+        """The key's bytes and the other columns of each row, in key order. Values as in `find`; booleans are 0 or 1."""
         self._prepare_scan()
         return self._store.stored(table)
 
@@ -145,8 +145,8 @@ class PartitionFold:
 
 
 def merged_rows(folds: Iterable[PartitionFold], table: Table) -> Generator[tuple[bytes, bytes], None, None]:
-    """The rows of several partitions, in key order. If two partitions have different rows with the same key, which the
-    table cannot both have, both are yielded. Close the generator before the folds.
+    """The rows of several partitions, in key order. If two partitions have different rows with the same key, both are
+    yielded, although a table cannot have both. Close the generator before the folds.
     """
     last: tuple[bytes, bytes] | None = None
     for row in merge(*(fold.rows(table) for fold in folds)):

@@ -26,7 +26,7 @@ _INTEGERS: Final[Mapping[Table, tuple[str, ...]]] = {
 }
 
 UniqueValue = tuple[Table, tuple[Value, ...]]
-"""A table and the values of its `unique` columns, which never change in a row."""
+"""A table and the values of its `unique` columns. No update changes these values."""
 
 
 class MadeKeys:

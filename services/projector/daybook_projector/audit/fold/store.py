@@ -143,7 +143,7 @@ def _others(table: Table) -> tuple[str, ...]:
 
 
 def _has_key_of_parent(table: Table) -> bool:
-    """Whether the table has at most one row for each row of the table from which deletes cascade, with the same key."""
+    """Whether each row has the key of its parent, from which deletes cascade. A parent then has at most one row."""
     return table.cascades_from is not None and table.key == table.cascades_from[:1]
 
 

@@ -98,7 +98,7 @@ class TableLog:
         return SourceRecord(partition, position, NO_OFFSET, value, fault)
 
     def _with_first_id(self, value: bytes, partition: int, position: int) -> bytes:
-        """An entry has its first id, even where its row has the second one because another row has the first."""
+        """An entry always has its first id. Its row has the second one if another row has the first."""
         entry = loose_entry(value)
         identity = None if entry is None else readable_identity(entry)
         if entry is None or identity is None or entry.id != identity.second_id():

@@ -14,7 +14,7 @@ _TIME: Final = re.compile(
 )
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _MICROSECOND_DIGITS: Final = 7
-"""Includes the dot."""
+"""The dot and six digits."""
 
 
 class MalformedMoment(DaybookError):

@@ -132,8 +132,8 @@ def read_certificate(value: bytes, name: str) -> CertificateFile:
 
 
 def _is_filtered(certificate: Certificate) -> bool:
-    """Earlier versions made certificates of exports with a filter too. Of a whole log they are valid only if no entry
-    is missing.
+    """Earlier versions made certificates of exports with a filter too. A certificate of a whole log is valid only if
+    no entry is missing.
     """
     is_whole = all(each.entries == each.position + 1 for each in certificate.partitions)
     return certificate.scope == EXPORT and certificate.result == "valid" and not is_whole

@@ -81,7 +81,9 @@ def _table_changes(before: Certificate, after: Certificate) -> Iterator[str]:
 def _list_changes(
     word: str, before: set[str] | None, after: set[str] | None, *, is_whole: bool = True
 ) -> Iterator[str]:
-    """None: the certificate has no such list. `is_whole`: what is not in the second list is no longer so."""
+    """`before`, `after`: None if the certificate has no such list. `is_whole`: `after` is complete, so what it lacks is
+    listed too.
+    """
     if before is None or after is None:
         return
     yield from (f"{word}: {each}" for each in sorted(after - before))

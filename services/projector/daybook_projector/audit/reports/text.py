@@ -12,7 +12,7 @@ from daybook_projector.audit.verify.export import VerifiedExport
 from daybook_projector.audit.verify.report import Verified
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.:-]+")
-"""Other fields are quoted: the name of a surplus file may have line feeds, and must not look like another line."""
+"""A field that does not match is quoted: a surplus file's name may have line feeds, and must not look like a line."""
 
 
 def finding_text(finding: Finding) -> str:

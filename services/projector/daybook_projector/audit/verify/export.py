@@ -29,7 +29,7 @@ SHORTEST_ENTRY: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class FileReport:
-    """`is_sound`: the file has lines, and no finding. `unlisted`: how many findings are not in `findings`."""
+    """`is_sound`: the file has lines, and none has a finding. `unlisted`: how many findings are not in `findings`."""
 
     partition: int
     entries: int = 0

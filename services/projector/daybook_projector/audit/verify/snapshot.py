@@ -18,7 +18,7 @@ QUARANTINED = """
 SELECT org_id::text, partition, position, reason FROM daybook.quarantine WHERE released_at IS NULL
  ORDER BY partition, position
 """
-# The transaction ends with the connection, which may be closed already: a COPY that is given up closes the connection.
+# No COMMIT follows: the transaction ends with the connection, which a COPY that is given up may have closed already.
 BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # The holder of the snapshot waits while others read, and there is no limit to how long a large table takes.
 NO_LIMITS = "SET LOCAL idle_in_transaction_session_timeout = 0"

@@ -1,5 +1,5 @@
-"""The rows of one partition in `audit_log`: compared with the topic's entries, or followed as the log where there is no
-topic.
+"""The rows of one partition in `audit_log`: compared with the topic's entries or, without a topic, read as the log
+itself.
 """
 
 from collections import defaultdict

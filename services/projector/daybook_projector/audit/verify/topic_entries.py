@@ -112,7 +112,7 @@ class TopicEntries:
 
     async def _offset_of_start(self, first: int, end: int) -> int | None:
         """Looks at the certified offset first. In a topic that was restored, the entry has another offset. A
-        certificate that was made without the topic names none. No entry's offset is less than its position.
+        certificate that was made without the topic names no offset. No entry's offset is less than its position.
         """
         head, certified = self._start.head, self._start.offset
         for start, stop in ((certified, certified + 1), (head.position, end)):
@@ -145,7 +145,7 @@ class TopicEntries:
 
 
 class _Break:
-    """Of the void records after the log's last entry, the first one that claims a later position than this entry. The
+    """The first of the void records after the log's last entry that claims a later position than this entry. The
     records of a late writer claim earlier positions, and a record that claims none does not show where the log
     continues. `voids`: how many void records come before it.
     """

@@ -24,7 +24,7 @@ TICK_SECONDS: Final = 0.05
 RIGHTS_SECONDS: Final = 1.0
 # How often a stream without new entries gets a comment.
 BEAT_SECONDS: Final = 1.0
-# All streams end if no tick has succeeded for this long since one began.
+# All streams end this long after a tick began if neither that tick nor a later one has succeeded.
 UNCERTAIN_SECONDS: Final = 3.0
 MAX_STREAMS: Final = 1_000
 MAX_STREAMS_OF_ONE: Final = 20
@@ -43,7 +43,7 @@ class TooManyStreams(Exception):
 @dataclass(slots=True)
 class _Channel:
     """The streams of one org. `since`: the next read takes the entries after this time. Each stream has been offered
-    the entries up to it, or had them when it joined. `behind`: later entries may exist.
+    the entries up to this time, or had them when it joined. `behind`: later entries may exist.
     """
 
     partition: int
@@ -118,8 +118,8 @@ class Hub:
                 followed.cancel()
                 started = time.monotonic()
                 await self._tick_or_note()
-                # The pause is at least as long as the tick, so ticks take at most half of the time. It is shorter after
-                # a tick that waited long in vain.
+                # The pause is at least as long as the tick, so ticks take at most half of the time. After a tick that
+                # failed, the pause is at most RIGHTS_SECONDS.
                 spent = time.monotonic() - started
                 self._metrics.tick_seconds.observe(spent)
                 rest = spent if self._unanswered_since is None else min(spent, RIGHTS_SECONDS)

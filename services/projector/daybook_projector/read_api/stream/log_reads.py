@@ -21,7 +21,7 @@ MISSED_ROWS: Final = 200
 NEW_ROWS: Final = 500
 # Maximum number of bytes of one tick: a larger burst could overflow the queues of clients that keep reading.
 NEW_BYTES: Final = 512 * 1024
-# The same of one read of missed entries: the stream holds them until its client has taken them.
+# Maximum number of bytes of one read of missed entries: the stream holds them until its client has taken them.
 MISSED_BYTES: Final = 512 * 1024
 _POSITION: Final = "(t.metadata_json->>'position')::bigint AS position"
 LAST_ENTRY: Final = (

@@ -131,8 +131,8 @@ class StreamRoutes:
         return _Opening(stream, since, Position(partition, last) if last >= 0 else None)
 
     async def _catch_up(self, found: _Opening, after: int | None) -> AsyncIterator[bytes]:
-        """Yields the missed events. Joins the hub only after the last read, so that few events queue up meanwhile, but
-        before it yields what this read has found: a slow client would delay the join.
+        """Yields the missed events. Joins the hub only after the last read, so few events queue up meanwhile. It joins
+        before it yields what this read has found, because a slow client would delay a later join.
         """
         stream, more = found.stream, after is not None
         if not more:
