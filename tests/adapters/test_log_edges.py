@@ -1,5 +1,6 @@
 """Appending to and reading from the real log: the results that the shard gets."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from random import Random
 
@@ -118,6 +119,15 @@ async def test_slices_follow_one_another_even_if_another_partition_is_read_in_be
         start = read.next_offset
         assert await reader.read_range(1, 5, 7) == GapRead([LogRecord(5, b"5"), LogRecord(6, b"6")])
     assert found == [LogRecord(offset, value) for offset, value in enumerate(values)]
+
+
+async def test_the_bounds_of_a_partition_do_not_wait_for_a_partition_without_a_leader(reader: LogReader) -> None:
+    waiting = asyncio.create_task(reader.read_bounds(99))
+    await asyncio.sleep(0)
+    assert await reader.read_bounds(0) == (0, 0)
+    assert not waiting.done()
+    waiting.cancel()
+    await asyncio.wait({waiting})
 
 
 async def marker_is_written(reader: LogReader) -> bool:

@@ -79,20 +79,21 @@ class EffectRunner:
 
     async def read_log(self, partition: int, opened: LogOpened, give: Callable[[LogOpened | LogRead], bool]) -> None:
         """Calls `give` with one slice of the log after another, until it returns False. Reads the log of one partition
-        at a time. Between retries, other partitions can be read. Each slice waits for its turn. If a read has failed
-        and the log has lost its beginning or its end, calls `give` with the log's new bounds instead.
+        at a time. Between retries, and while the bounds are read, other partitions can be read. Each slice waits for
+        its turn. If a read has failed and the log has lost its beginning or its end, calls `give` with the log's new
+        bounds instead.
         """
         position, retrying = opened.checkpoint.first_to_read, False
 
         async def read_on() -> None:
             nonlocal position, retrying
+            if retrying:  # outside the lock: a partition without a leader fails here, after many seconds
+                log_start, log_end = await self._reader.read_bounds(partition)
+                if log_start > 0 or log_end < opened.log_end:
+                    give(LogOpened(opened.checkpoint, log_start, log_end, ended_at=opened.log_end))
+                    return
+            retrying = True  # if this is called again
             async with self._takeover_lock:
-                if retrying:
-                    log_start, log_end = await self._reader.read_bounds(partition)
-                    if log_start > 0 or log_end < opened.log_end:
-                        give(LogOpened(opened.checkpoint, log_start, log_end, ended_at=opened.log_end))
-                        return
-                retrying = True  # if this is called again
                 while position < opened.log_end:
                     read = await self._reader.read_slice(partition, position, opened.log_end)
                     position = read.next_offset

@@ -24,13 +24,15 @@ SLICE_RECORDS = 128
 
 class LogReader:
     """Has two consumers without a group. One reads records, for one caller after another. The other asks for the log's
-    ends, so that a partition without a leader does not delay reads of other partitions.
+    ends, so that a partition without a leader does not delay reads of other partitions. For the same reason, each call
+    of `read_bounds` has a consumer of its own.
     """
 
     def __init__(self, settings: Settings, topic: str) -> None:
         self._topic = topic
         self._partitions = range(settings.partitions)
-        self._reading = ReplaceableConsumer(connection_of(settings), "daybook-command-log", start_seconds=STALL_SECONDS)
+        self._connection = connection_of(settings)
+        self._reading = ReplaceableConsumer(self._connection, "daybook-command-log", start_seconds=STALL_SECONDS)
         self._ends = TopicEnds(settings, topic, "daybook-command-probe")
         self._read_lock = asyncio.Lock()
 
@@ -43,10 +45,15 @@ class LogReader:
 
     async def read_bounds(self, partition: int) -> tuple[int, int]:
         """The first and the end offset of the partition's log. Raises KafkaAway."""
-        async with self._reads(partition) as consumer, asyncio.timeout(STALL_SECONDS):
-            place = TopicPartition(self._topic, partition)
-            first = await consumer.beginning_offsets([place])
-            return first[place], (await consumer.end_offsets([place]))[place]
+        place = TopicPartition(self._topic, partition)
+        asking = ReplaceableConsumer(self._connection, "daybook-command-bounds", start_seconds=STALL_SECONDS)
+        problem = f"the bounds of the log of partition {partition} cannot be read"
+        try:
+            async with asking.use(problem) as consumer, asyncio.timeout(STALL_SECONDS):
+                first = await consumer.beginning_offsets([place])
+                return first[place], (await consumer.end_offsets([place]))[place]
+        finally:
+            await asking.stop()
 
     async def read_range(self, partition: int, start: int, stop: int) -> GapRead:
         """The records in [start, stop), and where the log begins. Raises KafkaAway."""
