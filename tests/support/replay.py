@@ -40,8 +40,7 @@ def entries_of(log: Iterable[Chain]) -> list[Json]:
 
 def by_command(entries: Iterable[Json]) -> dict[tuple[int, str], list[Json]]:
     """Each command's entries, by (partition, command id). Several commands of a partition may have the same id, in
-    different scopes or for different keys. For all but the first of them, scope, key and
-    actor are appended to the id.
+    different scopes or for different keys. For all but the first of them, scope, key and actor are appended to the id.
     """
     groups = defaultdict[tuple[Any, ...], list[Json]](list)
     for entry in entries:

@@ -30,12 +30,14 @@ class _Output(io.FileIO):
 
 
 class _Messages(io.FileIO):
-    """Drops what nobody reads: neither a service nor the cleaning up of a command must end for a lost message."""
+    """Drops what cannot be written, because the reader or the terminal has gone or a disk is full: neither a service
+    nor the cleaning up of a command must end for a lost message.
+    """
 
     def write(self, data: "ReadableBuffer", /) -> int:
         try:
             return super().write(data)
-        except BrokenPipeError:
+        except OSError:
             return memoryview(data).nbytes
 
 
@@ -48,7 +50,7 @@ def end_with_reader() -> None:
 
 
 def _over(raw: io.FileIO, stream: TextIO) -> TextIO:
-    """A stream with the properties of the given one. Of an unbuffered process, it does not buffer either."""
+    """A stream with the properties of the given one. It has no buffer if the process is unbuffered."""
     given = cast("io.TextIOWrapper", stream)
     binary = cast("io.BufferedWriter", raw) if given.write_through else io.BufferedWriter(raw)
     return io.TextIOWrapper(

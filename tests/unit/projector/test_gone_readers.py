@@ -35,6 +35,14 @@ def unread() -> Iterator[int]:
     os.close(writing)
 
 
+@pytest.fixture
+def closed_terminal() -> Iterator[int]:
+    controlling, terminal = os.openpty()
+    os.close(controlling)
+    yield terminal
+    os.close(terminal)
+
+
 def run(*program: str | Path, **streams: Any) -> subprocess.CompletedProcess[str]:
     own = {name: value for name, value in os.environ.items() if not name.startswith("DAYBOOK_")}
     env = own | AWAY | {"PYTHONPATH": str(TESTS)}
@@ -77,6 +85,7 @@ def test_a_lost_message_changes_no_exit_code(unread: int) -> None:
     assert run(*DAYBOOK, "projector", "rebuild", "--check", stderr=unread).returncode == 2
 
 
-def test_lost_messages_and_logs_end_nothing(unread: int) -> None:
-    done = run(*OF_SUBCOMMAND, "with_messages", stderr=unread)
+@pytest.mark.parametrize("stream", ["unread", "closed_terminal"])
+def test_lost_messages_and_logs_end_nothing(stream: str, request: pytest.FixtureRequest) -> None:
+    done = run(*OF_SUBCOMMAND, "with_messages", stderr=request.getfixturevalue(stream))
     assert (done.returncode, done.stdout) == (0, "went on\n")

@@ -85,7 +85,7 @@ class DoorApp(FastAPI):
         request = Request(scope, receive, send)
         try:
             response = await (endpoint(request) if scope["method"] == "POST" else _refuse_method(request))
-        except asyncio.CancelledError:  # at a stop, except during delivery and the wait for replies (`CommandSender`)
+        except asyncio.CancelledError:  # at a stop, before the delivery of the commands begins
             response = await self._refuse(request, refusal(Code.UNAVAILABLE, STOPPING))
         except Exception as error:  # noqa: BLE001 - as FastAPI's outermost layer does
             response = await self._refuse(request, error)

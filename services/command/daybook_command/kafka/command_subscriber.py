@@ -14,7 +14,7 @@ from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.kafka.message import FAKE_CONSUMER
 
 from daybook_client.kafka.refusals import describe_error
-from daybook_command.kafka.topic_ends import TopicEnds
+from daybook_command.kafka.topic_bounds import TopicBounds
 from daybook_command.kafka.waiting_consumer import WaitingConsumer
 from daybook_command.shard.records import CommandRecord
 from daybook_contracts.limits import DEAD_LETTER_BYTES, ENVELOPE_BYTES
@@ -53,7 +53,7 @@ class CommandSubscriber(ConsumerRebalanceListener):
         self.broker = _broker(settings)
         self._settings = settings
         self._topic = topics.commands
-        self._ends = TopicEnds(settings, topics.commands, "daybook-command-ends")
+        self._bounds = TopicBounds(settings, topics.commands, "daybook-command-ends")
         self._shards: Shards | None = None
         self._subscriber = self.broker.subscriber(
             topics.commands,
@@ -100,7 +100,7 @@ class CommandSubscriber(ConsumerRebalanceListener):
         await self.broker.start()
 
     async def stop(self) -> None:
-        await asyncio.gather(kafka.close_quietly(self.broker), self._ends.stop())
+        await asyncio.gather(kafka.close_quietly(self.broker), self._bounds.stop())
 
     @property
     def _consumer(self) -> AIOKafkaConsumer | None:
@@ -147,7 +147,7 @@ class CommandSubscriber(ConsumerRebalanceListener):
 
     async def ends(self, partitions: Collection[int]) -> dict[int, int]:
         """The offset that the next command of each partition will get. Raises KafkaAway."""
-        return await self._ends.read(partitions)
+        return await self._bounds.ends(partitions)
 
     def seek(self, partition: int, offset: int) -> None:
         place = TopicPartition(self._topic, partition)

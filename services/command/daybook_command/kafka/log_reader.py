@@ -1,13 +1,11 @@
 """Reads the audit log for shards: in slices, or a whole range."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from daybook_client.kafka.replaceable import ReplaceableConsumer
-from daybook_command.kafka.topic_ends import TopicEnds
+from daybook_command.kafka.topic_bounds import TopicBounds
 from daybook_command.shard.events import GapRead, LogRead
 from daybook_command.shard.records import LogRecord
 from daybook_infra.runtime.errors import KafkaAway
@@ -23,37 +21,27 @@ SLICE_RECORDS = 128
 
 
 class LogReader:
-    """Has two consumers without a group. One reads records, for one caller after another. The other asks for the log's
-    ends, so that a partition without a leader does not delay reads of other partitions. For the same reason, each call
-    of `read_bounds` has a consumer of its own.
+    """Has two consumers without a group. One reads records, for one caller after another. The other asks where the log
+    begins and ends, so that a partition without a leader does not delay reads of other partitions.
     """
 
     def __init__(self, settings: Settings, topic: str) -> None:
         self._topic = topic
         self._partitions = range(settings.partitions)
-        self._connection = connection_of(settings)
-        self._reading = ReplaceableConsumer(self._connection, "daybook-command-log", start_seconds=STALL_SECONDS)
-        self._ends = TopicEnds(settings, topic, "daybook-command-probe")
+        self._reading = ReplaceableConsumer(connection_of(settings), "daybook-command-log", start_seconds=STALL_SECONDS)
+        self._bounds = TopicBounds(settings, topic, "daybook-command-probe")
         self._read_lock = asyncio.Lock()
 
     async def stop(self) -> None:
-        await asyncio.gather(self._reading.stop(), self._ends.stop())
+        await asyncio.gather(self._reading.stop(), self._bounds.stop())
 
     async def read_ends(self) -> dict[int, int]:
         """The end offset of each partition of the log. Raises KafkaAway unless the leaders of all partitions answer."""
-        return await self._ends.read(self._partitions)
+        return await self._bounds.ends(self._partitions)
 
     async def read_bounds(self, partition: int) -> tuple[int, int]:
         """The first and the end offset of the partition's log. Raises KafkaAway."""
-        place = TopicPartition(self._topic, partition)
-        asking = ReplaceableConsumer(self._connection, "daybook-command-bounds", start_seconds=STALL_SECONDS)
-        problem = f"the bounds of the log of partition {partition} cannot be read"
-        try:
-            async with asking.use(problem) as consumer, asyncio.timeout(STALL_SECONDS):
-                first = await consumer.beginning_offsets([place])
-                return first[place], (await consumer.end_offsets([place]))[place]
-        finally:
-            await asking.stop()
+        return await self._bounds.bounds(partition)
 
     async def read_range(self, partition: int, start: int, stop: int) -> GapRead:
         """The records in [start, stop), and where the log begins. Raises KafkaAway."""
@@ -73,7 +61,8 @@ class LogReader:
         offset `start`. The consumer stays assigned until `stop` is reached, so that records of the next slices that it
         has already fetched are not fetched again.
         """
-        async with self._reads(partition) as consumer:
+        problem = f"the log of partition {partition} cannot be read"
+        async with self._read_lock, self._reading.use(problem) as consumer:
             place = TopicPartition(self._topic, partition)
             if place not in consumer.assignment() or await consumer.position(place) != start:
                 consumer.assign([place])
@@ -82,12 +71,6 @@ class LogReader:
             if read.next_offset == stop:
                 consumer.unsubscribe()
         return read
-
-    @asynccontextmanager
-    async def _reads(self, partition: int) -> AsyncIterator[AIOKafkaConsumer]:
-        problem = f"the log of partition {partition} cannot be read"
-        async with self._read_lock, self._reading.use(problem) as consumer:
-            yield consumer
 
     async def _read_on(self, consumer: AIOKafkaConsumer, place: TopicPartition, start: int, stop: int) -> LogRead:
         """Waits until the consumer's position has moved. The records do not show this: some offsets have no record,

@@ -82,11 +82,13 @@ class Chain:
         """Starts after the entries that a certificate vouches for."""
         self.head, self.digest, self.head_offset = head, rows_digest, head_offset
 
-    def note_last_time(self, value: bytes | None) -> None:
-        """`value`: a record at the head's place. If it is the head's entry, the next entry must be later."""
-        entry = readable_object(value or b"") if head_of(self.partition, value) == self.head else None
-        created_at = None if entry is None else entry.get("created_at")
+    def note_last_time(self, value: bytes | None) -> bool:
+        """`value`: a record. If it is the entry at the head, the next entry must be later. Returns whether it is."""
+        if head_of(self.partition, value) != self.head:
+            return False
+        created_at = (readable_object(value or b"") or {}).get("created_at")
         self._created_at = created_at if is_time(created_at) else NO_TIME
+        return True
 
     def extend_all(self, offsets: Sequence[int], values: list[bytes]) -> list[Followed] | None:
         """Takes the records as the next entries, if they extend the log and are all certainly right. If not, takes

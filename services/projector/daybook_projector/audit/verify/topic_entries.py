@@ -5,7 +5,6 @@ after the break.
 from collections.abc import AsyncIterator
 
 from daybook_contracts.log.admission import VoidReason
-from daybook_contracts.log.continuity import head_of
 from daybook_contracts.log.head import GENESIS, Checkpoint
 from daybook_infra.runtime.kafka.lost_batch import offsets_of
 from daybook_projector.audit.checks.chain import Chain, Followed
@@ -118,8 +117,7 @@ class TopicEntries:
         for start, stop in ((certified, certified + 1), (head.position, end)):
             async for records in self._topic.records(self._chain.partition, max(first, start), min(stop, end)):
                 for record in records:
-                    if head_of(self._chain.partition, record.value) == head:
-                        self._chain.note_last_time(record.value)
+                    if self._chain.note_last_time(record.value):
                         return record.offset
         return None
 
