@@ -35,7 +35,7 @@ def _connections() -> list[Row]:
     return [
         ("request line and headers", f"{_size(OF_HTTP.head_bytes)}, {OF_HTTP.head_lines} lines"),
         ("query parameters of a request", f"{http.PARAMETERS}"),
-        ("time to receive them", _seconds(OF_HTTP.head_seconds)),
+        ("time to receive request line and headers", _seconds(OF_HTTP.head_seconds)),
         (
             "time to receive a body: of a command or a batch; of any other request",
             f"{_seconds(body_budget.READ_SECONDS)}; {_seconds(OF_HTTP.body_seconds)}",

@@ -1,5 +1,5 @@
-"""Plans bulk commands over a connection's pending dead letters: takes how many there are for each retry count, and
-returns one filter after another. No I/O.
+"""Plans bulk commands over a connection's pending dead letters: their number for each retry
+count in, one filter after another out. No I/O.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Resolve:
-    """Resolve each pending dead letter with a retry count of at most `max_retry_count`; None: with any."""
+    """Resolve each pending dead letter with a retry count of at most `max_retry_count`; None: with any count."""
 
     max_retry_count: int | None
     resolution: str

@@ -1,4 +1,4 @@
-"""Counts a connection's dead letters, and executes bulk commands on them, which bulk.py plans."""
+"""Counts a connection's dead letters, and executes on them the bulk commands that bulk.py plans."""
 
 import asyncio
 import json

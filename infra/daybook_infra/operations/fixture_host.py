@@ -35,7 +35,7 @@ from daybook_infra.stack.places import Home
 from daybook_infra.stack.services import ServiceProcess
 
 HOME_PREFIX = "daybook-fixture-"
-# The variables that say how to connect to servers. All others would change how the Daybooks behave.
+# Prefixes of the variables that say how to connect to servers. Other variables would change how the Daybooks behave.
 CONNECTING = ("KAFKA_", "DATABASE_URL", "INSECURE")
 # A test has few orgs, and each partition costs time at the start.
 PARTITIONS = 3

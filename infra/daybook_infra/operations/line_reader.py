@@ -25,8 +25,8 @@ async def read_lines(file: BinaryIO) -> AsyncGenerator[bytes]:
 
     def read() -> None:
         try:
-            # Opens a separate reader: at exit, Python closes stdin's own reader, which blocks while a thread waits in
-            # it.
+            # Opens a separate reader: at exit, Python closes stdin's own reader, and closing blocks while a thread
+            # waits in it.
             for line in open(file.fileno(), "rb", closefd=False):  # noqa: SIM115 - nothing to close
                 unread.acquire()
                 hand_over(line)

@@ -37,7 +37,7 @@ class EmbeddedStack:
                 self._start_postgres(postgres, undo)
                 started.add(Part.POSTGRES)
             undo.pop_all()
-            # Another process may start the other part.
+            # Also the ports of a part that was not started here, because another process may start it.
             release(kafka.port, *kafka.cluster.controller_ports, postgres.port)
         return frozenset(started)
 

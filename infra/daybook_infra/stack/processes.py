@@ -66,7 +66,7 @@ class Child:
 
 def run(child: Child, *, seconds: float = 60, stdin: str = "", log: Path | None = None) -> Done:
     """Runs a program to its end. A program that cannot be run, or that takes longer than `seconds`, has failed. With
-    `log`, its output goes to that file, because a server that it starts in the background would keep a pipe open.
+    `log`, its output goes to that file, and so does the output of a server that it starts in the background.
     """
     with tempfile.TemporaryFile() if log is None else log.open("ab") as output:
         code = _exit_code(child, seconds, stdin, output)

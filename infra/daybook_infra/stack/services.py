@@ -105,7 +105,7 @@ def refuse_while_up_runs(home: Home) -> None:
 
 
 def end_services(home: Home, say: Say) -> None:
-    """Call it only while no `up` is running. Services that are still running were left behind by a killed `up`."""
+    """Call it only while no other `up` is running: services that still run were then left behind by a killed `up`."""
     for service, process in services_left_behind(home).items():
         say(f"ending a {service} service that was left behind (pid {process.pid})")
         end_process(process, service, say)

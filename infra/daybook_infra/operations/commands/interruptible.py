@@ -62,7 +62,7 @@ def _interrupted_by(*numbers: signal.Signals) -> Iterator[None]:
 
 
 def _do_as_ctrl_c(frame: FrameType | None) -> None:
-    """Does what Ctrl-C would do now, or what it does by default if it is ignored, as in a shell's background jobs."""
+    """Does what Ctrl-C would do now; if it is ignored, as in a shell's background jobs, what it does by default."""
     on_ctrl_c = signal.getsignal(signal.SIGINT)
     interrupt = on_ctrl_c if callable(on_ctrl_c) else signal.default_int_handler
     interrupt(signal.SIGINT, frame)

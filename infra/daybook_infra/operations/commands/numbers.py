@@ -7,7 +7,7 @@ import click
 
 
 class Number(click.FloatRange):
-    """Refuses `nan`, which `FloatRange` takes: it is neither below nor above a limit."""
+    """Refuses `nan`, which `FloatRange` accepts because `nan` is neither below nor above a limit."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         number: float = super().convert(value, param, ctx)

@@ -201,7 +201,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._phase_since = self.loop.time()
 
     def _feed(self, data: bytes | memoryview) -> bool:
-        """Whether to parse the next slice too."""
+        """Parses a slice. Returns whether to parse the next one too."""
         self._slice_bytes, self._made_progress = len(data), False
         in_body = self._phase is BODY or self._phase is DISCARD
         try:

@@ -22,7 +22,7 @@ def measured_route(seconds: Histogram) -> type[APIRoute]:
 
 
 def with_metrics(route: str, app: ASGIApp, seconds: Histogram) -> ASGIApp:
-    """The app with metrics. `route` is the path's pattern, not the path, so that the metric has few labels. The time
+    """The app with metrics. `route` is the path's pattern, not the path, so that the label has few values. The time
     that a client takes to read the answer does not count.
     """
     labelled = cache(seconds.labels)

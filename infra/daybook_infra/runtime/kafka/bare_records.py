@@ -1,5 +1,5 @@
 """Reads a record of a batch without its headers: a batch of 64 MiB can have 33 million headers. A record with more than
-READ_HEADERS is *bare*: its headers are not read, but its key and value are, since on the log only the value counts.
+READ_HEADERS headers is *bare*: they are not read, but its key and value are, since on the log only the value counts.
 """
 
 from dataclasses import dataclass

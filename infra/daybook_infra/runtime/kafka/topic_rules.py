@@ -77,7 +77,7 @@ def _spec(settings: Settings, name: str, max_bytes: int, **chosen: str) -> Topic
             "max.message.bytes": str(max_bytes),
             "unclean.leader.election.enable": "false",
         },
-        # The broker's clock: with a publisher's wrong clock, retention could delete undecided commands.
+        # Times are by the broker's clock: with a publisher's wrong clock, retention could delete undecided commands.
         chosen={
             "message.timestamp.type": "LogAppendTime",
             "min.insync.replicas": str(settings.min_insync_replicas),

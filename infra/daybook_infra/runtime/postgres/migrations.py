@@ -2,7 +2,8 @@
 
 The first line of a file may be one of two marks. With `-- only: managed` the file is applied only if DAYBOOK_USERS has
 that value. With `-- last: ...` the file runs again at the end of every run that applied any file, or that finds roles
-without their rights. All other files run as the owner of schema daybook, who owns what they make.
+without their rights. Files without `-- last` run as the owner of schema daybook, who owns what
+they make.
 """
 
 import hashlib
