@@ -1,6 +1,7 @@
 """Fixtures for tests on real servers. Each test gets a new log and a new database, with one partition. A module can
 change the settings with `SETTINGS`. With `SHARED_DATABASE = True`, all tests of a module use the same log and database;
-then `pool` empties the tables before each test. With `SEED_OF_LOG` as well, both hold the long random `log` at first.
+then `pool` empties the tables before each test. With `SEED_OF_LOG` as well, the long random `log` is published
+and projected first.
 """
 
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""Changes that `daybook audit verify` does not find, as docs/auditing.md lists them, and what shows some of them."""
+"""Changes that `daybook audit verify` does not find, as docs/auditing.md lists them, and how some of them are found."""
 
 import asyncio
 from pathlib import Path

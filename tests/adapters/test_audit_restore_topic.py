@@ -1,4 +1,4 @@
-"""`daybook audit restore-topic` on real servers: it writes a lost topic again, byte for byte, and refuses others."""
+"""`daybook audit restore-topic` on real servers: it writes a lost topic again, byte for byte, or refuses."""
 
 import signal
 from collections.abc import Sequence

@@ -1,5 +1,5 @@
 """`daybook audit verify --since` when the topic no longer has the certified entry at the certified offset, or when the
-certificate was made without the topic. And the time of the first entry after the certified one.
+certificate was made without the topic. Also: the first entry after the certified one must be later.
 """
 
 from collections.abc import Callable
@@ -64,7 +64,7 @@ async def test_a_certificate_from_before_the_topic_was_restored_is_continued(set
     before = await verified(settings)
     assert before.partitions[0].voids == VOIDS
     await restore_topic(settings, log)
-    for _ in range(VOIDS + 1):  # `log` takes times from its number of records, which has just fallen
+    for _ in range(VOIDS + 1):  # so that times rise: `log` computes them from its number of records, which has fallen
         log.void(0)
     log.add(ORG, ANN, facts.OrgRenamed(name="later"))
     await project_all(settings, pool, log)

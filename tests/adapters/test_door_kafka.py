@@ -92,7 +92,7 @@ async def delete_commands(settings: Settings) -> None:
 
 
 async def publish_until(publisher: CommandPublisher, fate: Fate) -> None:
-    """Publishes until both records have this fate, because brokers apply a change only after a moment."""
+    """Publishes two records, again and again until both have this fate: brokers apply a change only after a moment."""
     async with asyncio.timeout(20):
         while await published(publisher, [to_send(b"1"), to_send(b"2")]) != [fate] * 2:
             pass

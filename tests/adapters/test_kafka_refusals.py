@@ -77,7 +77,7 @@ async def test_sasl_on_a_port_without_it_is_named(guarded: GuardedKafka) -> None
         await verify_topics(guarded.settings(kafka_bootstrap=guarded.bootstrap))
 
 
-async def test_with_a_refused_login_only_valid_commands_get_credentials_refused(settings: Settings) -> None:
+async def test_a_refused_login_is_the_outcome_of_valid_commands_only(settings: Settings) -> None:
     login = KafkaConnection(settings.kafka_bootstrap, "SASL_PLAINTEXT", "PLAIN", USER, "hush")
     transport = KafkaTransport(login, settings.topic_prefix, signer_of("service:shop", None), 10.0)
     asked = [commands.RenameOrg(org_id=uuid4(), name=name) for name in ("", "x")]

@@ -1,4 +1,4 @@
-"""A look-up that PostgreSQL refuses because of its size or its values, and what is an outage or a bug instead."""
+"""Which errors of a look-up are refusals because of its size or its values, which are outages, and which are bugs."""
 
 import asyncpg
 import pytest
@@ -33,7 +33,7 @@ async def refuse_look_ups(pool: Pool, code: str, message: str) -> None:
         ("42601", "syntax error", asyncpg.PostgresSyntaxError),
     ],
 )
-async def test_a_refusal_because_of_size_is_told_apart(
+async def test_refusals_outages_and_bugs_are_told_apart(
     pool: Pool, code: str, message: str, raised: type[Exception]
 ) -> None:
     reader = SnapshotReader(pool)

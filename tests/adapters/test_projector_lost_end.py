@@ -90,8 +90,8 @@ async def fill(feed: Feed, consumer: AIOKafkaConsumer) -> None:
 async def test_a_log_that_loses_its_end_while_it_is_read_stops_its_partition(
     settings: Settings, pool: Pool, monkeypatch: pytest.MonkeyPatch, projected: int, reason: str
 ) -> None:
-    """With 3 projected records, the worker begins with the third one, which is where the log ends then: it would wait
-    for it.
+    """With 3 projected records, the worker begins to read at offset 2. The log now ends there, so without a check the
+    worker would wait for a record that does not exist.
     """
     monkeypatch.setattr(worker_module, "IDLE_SECONDS", 0.5)
     log, health = log_with(ORG, users=[ANN], partitions=1), Health()

@@ -16,7 +16,7 @@ from support.read_scene import ReadScene
 from support.reading import ReadApi, serving
 
 SHARED_DATABASE = True
-# The page has six letters of 600,000 bytes: the seventh would exceed 4 MiB. A share has room for two such pages.
+# A page has six dead letters of 600,000 bytes (a seventh would exceed 4 MiB). A share has room for two such pages.
 ENLARGE = "UPDATE dlq_events SET payload_json = to_jsonb(repeat('x', 600000)) WHERE id = ANY ($1::uuid[])"
 PAGE_BYTES = 3_600_000
 SHARE = 2 * PAGE_BYTES + 100_000
@@ -81,7 +81,7 @@ async def test_a_page_that_is_read_too_slowly_is_cut_off(
         with suppress(ConnectionError):
             while data := await reader.read(1_000):
                 read += len(data)
-                # After a second, the server must have cut it off; what the kernel has is read quickly.
+                # The slow reads take a second, in which the server must cut the page off. The rest is in the kernel.
                 await asyncio.sleep(0.01 if read <= 100_000 else 0)
         assert 0 < read < PAGE_BYTES
     assert (await api.get(path, owner)).status_code == 200

@@ -20,7 +20,7 @@ from support.rebuilding import DAMAGES, compare, full, hurt
 
 SHARED_DATABASE = True
 DAMAGE = next(each for each in DAMAGES if each.name == "a column of public.dlq_events")
-"""To a dead letter of the connection."""
+"""Damage to a dead letter of the connection."""
 CHILDREN = ("sync_runs", "dlq_events")
 
 

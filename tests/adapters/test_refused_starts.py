@@ -71,7 +71,7 @@ def test_the_projector_names_an_address_of_another_machine_in_one_line() -> None
 
 def projector_on(port: int, host: str = "127.0.0.1", **env: str) -> tuple[int, list[str]]:
     """The exit code of a projector that cannot serve its read API at this address, and what it says on stderr. Its
-    servers are away, so it would wait for them.
+    servers are away, and it must not wait for them before it listens.
     """
     servers = {
         "DAYBOOK_KAFKA_BOOTSTRAP": f"127.0.0.1:{free_port()}",

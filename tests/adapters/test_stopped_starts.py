@@ -28,7 +28,7 @@ def test_a_signal_during_the_start_stops_the_service_cleanly(
             assert starting.stdout is not None
             assert any(b"waiting_for_server" in line for line in starting.stdout)
             starting.send_signal(number)
-            # The time that a stopping projector gives its batches. None is in progress here.
+            # STOP_SECONDS is the time that a stopping projector gives its batches, and no batch is in progress here.
             assert starting.wait(STOP_SECONDS) == 0
             assert b"Traceback" not in starting.stdout.read()
         finally:

@@ -97,7 +97,7 @@ def test_the_next_position_never_goes_above_2_to_the_53(tmp_path: Path) -> None:
     report = report_on(export_of({2: [first, last, b"x\n", b"x\n", third]}), tmp_path)
     found = [(each["check"], each["position"]) for each in report["findings"] if each["place"] == "export"]
     top = 9007199254740992
-    # The last line has position 2 again. In the manifest, the last position is 4.
+    # The last line goes back to position 2, and the manifest's last position is 4, so position 3 is missing.
     assert found == [("position", 1), ("missing", 3), ("unreadable", top), ("unreadable", top), ("position", top)]
 
 

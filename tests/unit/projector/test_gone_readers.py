@@ -86,6 +86,6 @@ def test_a_lost_message_changes_no_exit_code(unread: int) -> None:
 
 
 @pytest.mark.parametrize("stream", ["unread", "closed_terminal"])
-def test_lost_messages_and_logs_end_nothing(stream: str, request: pytest.FixtureRequest) -> None:
+def test_a_command_goes_on_if_its_messages_and_logs_are_lost(stream: str, request: pytest.FixtureRequest) -> None:
     done = run(*OF_SUBCOMMAND, "with_messages", stderr=request.getfixturevalue(stream))
     assert (done.returncode, done.stdout) == (0, "went on\n")

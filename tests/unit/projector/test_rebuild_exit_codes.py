@@ -24,7 +24,7 @@ ORG = org(1)
         (f"heal {ORG} --check", WRONG),
     ],
 )
-def test_an_error_is_no_difference(command: str, variables: dict[str, str]) -> None:
+def test_an_error_has_an_exit_code_of_its_own(command: str, variables: dict[str, str]) -> None:
     program = [sys.executable, "-m", "daybook_infra", "projector", *command.split()]
     own = {name: value for name, value in os.environ.items() if not name.startswith("DAYBOOK_")}
     done = subprocess.run(program, env=own | variables, capture_output=True, text=True, check=False, timeout=60)

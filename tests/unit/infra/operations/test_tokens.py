@@ -54,7 +54,7 @@ def test_an_id_that_no_user_can_have_is_refused(user: str) -> None:
 
 
 @pytest.mark.parametrize("hours", ["nan", "inf", "0", "-1", "8761"])
-def test_a_token_is_valid_for_more_than_no_time_and_at_most_a_year(hours: str) -> None:
+def test_a_lifetime_that_is_not_positive_or_exceeds_a_year_is_refused(hours: str) -> None:
     shown = CliRunner().invoke(main, ["token", "--user", USER, "--hours", hours], env={"DAYBOOK_JWT_SECRET": SECRET})
     assert (shown.exit_code, shown.stdout) == (2, "")
     assert "'--hours'" in shown.stderr

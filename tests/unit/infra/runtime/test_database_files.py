@@ -16,7 +16,7 @@ OPTIONS = ["sslrootcert", "sslcert", "sslkey", "sslcrl"]
 
 
 def address_with(option: str, file: Path, mode: str = "verify-full") -> str:
-    """Nothing listens at this port."""
+    """The address of a port at which nothing listens."""
     return f"postgresql://daybook:hush@127.0.0.1:1/daybook?sslmode={mode}&{option}={file}"
 
 

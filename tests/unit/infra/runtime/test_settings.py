@@ -41,14 +41,14 @@ def test_a_short_secret_is_refused_without_being_shown() -> None:
     assert refusal == "DAYBOOK_JWT_SECRET: must have at least 32 bytes"
 
 
-def test_a_limit_of_syncs_beyond_what_postgres_can_subtract_from_now_is_refused() -> None:
+def test_a_time_limit_of_syncs_beyond_what_postgres_can_subtract_from_now_is_refused() -> None:
     assert load_with(DAYBOOK_SYNC_MAX_SECONDS="1000000000").sync_max_seconds == 10**9
     assert refusal_of(DAYBOOK_SYNC_MAX_SECONDS="1000000001").startswith("DAYBOOK_SYNC_MAX_SECONDS: ")
 
 
 @pytest.mark.parametrize("name", ["DAYBOOK_RATE", "DAYBOOK_CACHE_MIB", "DAYBOOK_MAX_TAIL_MIB"])
 @pytest.mark.parametrize("number", ["inf", "nan", "1e300", "0", "-1"])
-def test_an_amount_that_nothing_can_be_counted_with_is_refused(name: str, number: str) -> None:
+def test_an_amount_that_is_not_positive_not_finite_or_far_too_large_is_refused(name: str, number: str) -> None:
     assert refusal_of(**{name: number}).startswith(f"{name}: ")
 
 

@@ -76,7 +76,7 @@ def test_lists_are_compared_only_if_both_certificates_have_them() -> None:
     )
 
 
-def test_an_export_has_an_empty_partition_that_it_does_not_list() -> None:
+def test_a_partition_that_an_export_does_not_list_counts_as_empty() -> None:
     live = certificate(report(0), report(1, head=GENESIS), scope=("topic",))
     export, nothing = certificate(report(0), scope=EXPORT), certificate(scope=EXPORT)
     assert changes(live, export) == changes(export, live) == changes(nothing, nothing) == ()

@@ -28,7 +28,7 @@ async def test_a_bug_in_what_feeds_the_streams_ends_the_service() -> None:
     assert is_set
 
 
-async def test_an_error_of_those_who_use_the_app_is_raised_as_it_is() -> None:
+async def test_an_error_while_the_app_is_open_is_raised_unchanged() -> None:
     with pytest.raises(DaybookError, match="cannot listen"):
         async with open_app(SETTINGS, Health(), CollectorRegistry(), asyncio.Event()):
             raise DaybookError("cannot listen")

@@ -126,7 +126,7 @@ def app_of(client: httpx.AsyncClient) -> FastAPI:
 
 
 def routes_of(router: APIRouter) -> Iterator[Route]:
-    """Without those of static files."""
+    """All routes, also of included routers, except those of static files."""
     for route in router.routes:
         included = getattr(route, "original_router", None)
         if included is not None:
