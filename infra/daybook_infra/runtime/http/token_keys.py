@@ -122,8 +122,8 @@ class TokenKeys:
             found = await self.published.find(key_id)
             if found is None:
                 raise jwt.InvalidKeyError("its key is not published")
-            # Checked here too, because PyJWT before 2.13 ignored the key's algorithm: it accepted an HMAC by a published
-            # symmetric key as RS256.
+            # Checked here too, because PyJWT before 2.13 ignored the key's algorithm: it accepted an HMAC by a
+            # published symmetric key as RS256.
             if found.algorithm_name != algorithm:
                 raise jwt.InvalidAlgorithmError("its algorithm does not match its key")
             return VerificationKey(found, algorithm, self.published.trusted_seconds)
