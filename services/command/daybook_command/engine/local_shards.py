@@ -90,6 +90,7 @@ class LocalShards:
     def leave(self, partition: int) -> None:
         """The partition is given away. Its commands were handed back, but a batch may have requeued some since."""
         self.assignments[partition].shard.inbox.withdraw_all()
+        self.queues_shrank()
         if self.door is not None:
             self.door.leave(partition)
 

@@ -74,6 +74,7 @@ async def test_a_wait_for_room_ends_when_commands_leave_the_queues(shards: Local
     for leave in (
         lambda: shards.withdraw(0, {ticket(1)}),
         lambda: shards.hand_back(HandBack((ticket(2),), ())),
+        lambda: shards.leave(1),
         shards.queues_shrank,
     ):
         waiting = asyncio.create_task(shards.wait_for_room())
