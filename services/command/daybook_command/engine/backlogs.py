@@ -18,15 +18,13 @@ from daybook_command.shard.state import MAX_COMMANDS, BatchInFlight, ShardPhase
 # The shards are paced while the process has more local commands than this, queued or in a batch. Fewer are decided in
 # about 20 ms.
 CROWD: Final = MAX_COMMANDS
-# How many shards may look up or decide a batch of the backlog. Batches that wait for Kafka do not count, so that a slow
-# acknowledgement does not leave the event loop idle. With 1, each command costs a fifth more, because fewer commands
-# share a look-up.
+# How many shards may look up or decide a batch of the backlog. Batches that wait for Kafka, or for locks on
+# users, do not count, so that neither a slow acknowledgement nor a row that somebody has locked delays other shards.
+# With 1, each command costs a fifth more, because fewer commands share a look-up.
 AT_ONCE: Final = 2
 # How many local commands a batch of the backlog may have in addition to newcomers: 2 to 3 ms of deciding. With 16, each
 # command costs a tenth more.
 MOST_ON_TURN: Final = 24
-# The phases of a turn.
-ON_TURN: Final = (ShardPhase.LOADING, ShardPhase.PINNING)
 
 
 @dataclass(slots=True)
@@ -68,10 +66,10 @@ class Backlogs:
             self.taken[partition] = batch.local_count
         else:
             self.taken.pop(partition, None)
-        if before is not None and batch is not before and batch.local_count and shard.phase in ON_TURN:
+        if before is not None and batch is not before and batch.local_count and shard.phase is ShardPhase.LOADING:
             self.waiting.pop(partition, None)
             self.turns[partition] = batch
-        elif self.turns.get(partition) is not batch or shard.phase not in ON_TURN:
+        elif self.turns.get(partition) is not batch or shard.phase is not ShardPhase.LOADING:
             self.turns.pop(partition, None)
         # Even if there is no crowd now: it may have dissolved after `before_event` kept the shard from taking commands.
         if shard.inbox.local.line:

@@ -141,6 +141,14 @@ def test_the_next_shard_gets_its_turn_while_a_batch_waits_for_kafka(paced: Paced
     assert paced.sizes() == dict.fromkeys(range(1 + AT_ONCE), MOST_ON_TURN)
 
 
+def test_a_shard_that_waits_for_locks_on_users_delays_no_others(paced: Paced) -> None:
+    crowd(paced)
+    for assignment in [paced.assignments[number] for number in range(AT_ONCE)]:
+        assignment.shard.config = replace(assignment.shard.config, managed_users=False)
+        paced.deliver(assignment, loaded_snapshot(paced.asked[assignment.partition]))
+    assert paced.sizes() == dict.fromkeys(range(2 * AT_ONCE), MOST_ON_TURN)
+
+
 def test_a_newcomer_is_decided_without_a_turn_and_without_the_backlog(paced: Paced) -> None:
     crowd(paced)
     last = SHARDS - 1
