@@ -157,7 +157,7 @@ async def test_following_several_orgs_or_positions_over_http_is_misuse() -> None
             daybook.tail(org(1), after=["0.1", "1.1"])
 
 
-async def test_following_something_else_than_an_org_is_misuse() -> None:
+async def test_following_anything_other_than_an_org_is_misuse() -> None:
     async with Daybook.over_http("http://127.0.0.1:9", token="a token", read_url="http://127.0.0.1:9") as daybook:
         with pytest.raises(Misuse, match="not the id of an org"):
             daybook.tail("acme")

@@ -1,4 +1,4 @@
-"""Without the extra that a connection needs, the client names it."""
+"""If the extra that a connection needs is not installed, the error names the extra."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The clients that the pytest plugin's server gives: nothing comes from the developer's environment."""
+"""Clients of the pytest plugin's server: the login comes from the environment only if Kafka does, the key never."""
 
 import pytest
 

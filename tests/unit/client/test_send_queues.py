@@ -28,7 +28,7 @@ async def collect(outcomes: AsyncIterator[Outcome], seen: list[Outcome]) -> None
 
 
 class Daybook:
-    """Answers after a random number of turns, and notes what is sent at the same time."""
+    """Answers after a random number of event loop iterations. Notes what is sent, and the most in flight at once."""
 
     def __init__(self) -> None:
         self.random = Random(7)

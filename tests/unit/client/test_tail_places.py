@@ -68,7 +68,7 @@ def test_a_log_that_ends_before_a_checkpoint_is_a_changed_log() -> None:
             place.check_bounds(start, end)
 
 
-def test_without_a_position_only_later_entries_are_yielded() -> None:
+def test_without_a_position_only_entries_from_the_first_offset_on_are_yielded() -> None:
     assert given(Place(0, first_offset=4), forged_log()) == [3]
 
 

@@ -22,7 +22,7 @@ ORG = ME = "00000000-0000-4000-8000-000000000001"
 RENAME = commands.RenameOrg(org_id=ORG, name="x")
 
 
-def describe(outcome: Outcome) -> str:  # wrong: nothing is said of Unknown
+def describe(outcome: Outcome) -> str:  # wrong: Unknown is not handled
     match outcome:
         case Accepted():
             return "accepted"
@@ -42,11 +42,11 @@ async def mistakes(daybook: Daybook) -> None:
     new_id_of(RENAME)  # wrong: it creates nothing
     outcome = await daybook.send(RENAME)
     print(outcome.position)  # wrong: it may have been rejected
-    await daybook.send(RENAME, timeout=3)  # wrong: it is called deadline
+    await daybook.send(RENAME, timeout=3)  # wrong: the parameter is called deadline
     if isinstance(outcome, Rejected) and outcome.code == Code.LAST_ONWER:  # wrong: misspelt
         return
     if isinstance(outcome, Unknown):
-        await daybook.send(outcome)  # wrong: its command is sent again
+        await daybook.send(outcome)  # wrong: send its command, not the outcome
 """
 MARKED = {at for at, line in enumerate(WRONG.splitlines(), 1) if "# wrong" in line}
 

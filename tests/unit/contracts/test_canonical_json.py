@@ -119,7 +119,7 @@ def test_doubles_of_every_range_are_encoded_like_the_reference_or_refused() -> N
 
 
 def test_only_the_reference_spelling_of_a_double_is_canonical() -> None:
-    """Tries each double in five spellings. Only the reference's spelling is canonical."""
+    """Tries each double in five spellings."""
     for number in filter(isfinite, doubles(0)):
         spellings = (
             rfc8785.dumps(number),

@@ -34,7 +34,7 @@ REFUSED_BATCHES = {
 
 @pytest.fixture
 def parsed(monkeypatch: pytest.MonkeyPatch) -> Counter[bytes]:
-    """How often each text was parsed. Texts of up to 100 bytes are not counted: a parser may read single strings."""
+    """How often each text was parsed. Texts of up to 100 bytes are not counted, because keys may be decoded again."""
     counts: Counter[bytes] = Counter()
 
     def counted(parse: Callable[..., Any]) -> Callable[..., Any]:

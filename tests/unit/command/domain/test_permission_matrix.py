@@ -49,7 +49,7 @@ def founded() -> Org:
 
 
 def tried(cell: Cell, principal: Principal | None = None) -> Outcome:
-    """The outcome of the cell's command. Its sender is `principal` if given, else the cell's; its actor is the same."""
+    """The outcome of the cell's command. Its actor is the cell's; its sender too, unless `principal` is given."""
     send = SCENE.attempt(cell)
     org = None if cell.row.type in OPEN_TO_NON_MEMBERS else founded()
     return decided(org, send, principal or parse_principal(send.principal))

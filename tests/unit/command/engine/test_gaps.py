@@ -20,7 +20,7 @@ POLLED = 20
 
 @dataclass
 class Topic:
-    """The records with these offsets, read `polled` at a time. Runs that were polled arrive later, in order."""
+    """The records with these offsets. A poll reads a run of at most `polled` records. Runs arrive later, in order."""
 
     offsets: list[int]
     polled: int

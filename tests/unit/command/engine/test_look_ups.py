@@ -26,8 +26,8 @@ EMPTY = Snapshot(NOTHING_PROJECTED, 0, {}, {}, frozenset(), frozenset())
 
 @dataclass
 class Postgres:
-    """Answers after `released` is set. `reads`: the partitions of each look-up that has begun. `most`: of how many
-    partitions one look-up may be. `refused`: the partition of which none may be.
+    """Answers after `released` is set. `reads`: the partitions of each look-up that has begun. Refuses a look-up
+    of more than `most` partitions, or with the partition `refused`.
     """
 
     reads: asyncio.Queue[list[int]] = field(default_factory=asyncio.Queue)

@@ -1,4 +1,4 @@
-"""Look-ups of overdue runs wait until they are due, but a failed one is repeated sooner."""
+"""A look-up of overdue runs waits until the look-up is due, but is repeated sooner after a failure."""
 
 import asyncio
 from dataclasses import dataclass, field

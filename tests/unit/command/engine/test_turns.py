@@ -56,7 +56,7 @@ async def test_waiters_go_on_if_all_that_were_woken_are_cancelled() -> None:
 
     async def use_up_the_iteration() -> None:
         await shared.wait()
-        time.sleep(2 * turns.TURN_SECONDS)  # noqa: ASYNC251 - as a shard that decides
+        time.sleep(2 * turns.TURN_SECONDS)  # noqa: ASYNC251 - blocks the loop, as deciding does
 
     async def cancel_and_wait() -> None:
         await asyncio.sleep(0)  # until the iteration in which `woken` is woken, but has not run yet

@@ -275,7 +275,7 @@ async def test_no_command_overtakes_those_of_its_key_that_are_being_published(sh
     assert [orjson.loads(record.value)["id"] for record in kafka.taken] == [IDS[n] for n in (0, 4, 1, 2, 3)]
 
 
-async def test_a_command_that_could_only_overtake_is_refused(
+async def test_a_command_whose_turn_does_not_come_in_time_is_refused(
     shards: HeldShards, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("daybook_command.http.deliveries.TURN_SECONDS", 0.05)
@@ -348,7 +348,7 @@ def test_a_shard_gets_what_it_would_read_from_the_published_record(policy: Servi
 
 
 @pytest.mark.parametrize("principal", [f"user:{USER}", SERVICE])
-async def test_values_that_the_door_adds_do_not_count(principal: str) -> None:
+async def test_values_that_the_door_adds_do_not_count_towards_the_limit(principal: str) -> None:
     """`id`, `org_id` and `actor_user_id` are in the published record even if the sender has left them out."""
     door = door_with(HeldShards())
     command: Json = {"type": "RECORD_DLQ_EVENT", "org_id": OTHER, "data": {"connection_id": OTHER, "payload": []}}

@@ -112,7 +112,7 @@ async def test_a_published_batch_is_answered_item_by_item_whenever_it_is_cut_off
         if request.done():
             break
         request.cancel()
-        with suppress(asyncio.CancelledError):  # before or after the app's own work
+        with suppress(asyncio.CancelledError):  # if it is cancelled before or after the app's own work
             answer = await request
             statuses[answer.status_code] += 1
             assert (answer.status_code == 200) == bool(door.kafka.records), answer.text

@@ -56,7 +56,7 @@ async def test_several_pieces_of_work_take_turns() -> None:
     shared, log = TimeSlices(), list[str]()
     done = await asyncio.gather(*[shared.run(LOADER, steps_noting(name, log, 30)) for name in "abc"])
     assert done == ["a", "b", "c"]
-    # The work that starts first may be one step ahead.
+    # Within a round, the counts differ by one. The work that starts first may be another step ahead.
     progress = [Counter(log[:length]) for length in range(len(log) + 1)]
     assert all(max(each.values()) - min(each[name] for name in "abc") <= 2 for each in progress[1:])
 

@@ -42,7 +42,7 @@ async def test_a_later_turn_with_a_free_key_waits_for_an_earlier_one_that_waits_
     assert [await is_first(each) for each in (second, third)] == [True, False]
 
 
-def test_a_turn_with_many_keys_of_the_next_one_looks_at_each_key_a_few_times() -> None:
+def test_each_key_is_looked_at_only_a_few_times_if_two_turns_have_the_same_keys() -> None:
     class CountingKeys(dict[str, deque[Turn]]):
         asked = 0
 

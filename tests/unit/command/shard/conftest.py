@@ -1,4 +1,4 @@
-"""Lower limits, so that a few commands reach them."""
+"""A lower limit for bulk commands, so that a few dead letters reach it."""
 
 import pytest
 

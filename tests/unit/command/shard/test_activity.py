@@ -86,7 +86,7 @@ def test_a_new_generation_drops_the_activity(world: FairWeather) -> None:
     assert kept(world).pending == 71
 
 
-@pytest.mark.parametrize("knows", [True, False], ids=["in the copy", "after a takeover"])
+@pytest.mark.parametrize("knows", [True, False], ids=["in the cached org", "after a takeover"])
 def test_the_row_of_a_connection_remade_in_the_tail_is_ignored(world: FairWeather, *, knows: bool) -> None:
     world.decide("CANCEL_SYNC", sync_run_id=SECOND)
     world.project_and_forget()

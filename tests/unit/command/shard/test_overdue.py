@@ -1,4 +1,4 @@
-"""A shard fails overdue runs with its own commands: an unknown run is ignored, and no client can use up their ids."""
+"""A shard fails overdue runs with its own commands, whose ids no client can use up, and ignores unknown runs."""
 
 from uuid import UUID
 

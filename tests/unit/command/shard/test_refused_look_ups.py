@@ -1,4 +1,6 @@
-"""PostgreSQL refuses a shard's look-ups because of their size: the shard asks for less, and then gives up a command."""
+"""PostgreSQL refuses a shard's look-ups because of their size: the shard asks for less, and refuses a
+command whose look-up is refused even alone.
+"""
 
 from uuid import UUID
 
