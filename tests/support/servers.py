@@ -1,13 +1,14 @@
 """Kills a stack's servers and starts them again. Acknowledged writes survive in the operating system's page cache."""
 
 import asyncio
+import time
 
 import psutil
 
 from daybook_infra.stack.embedded import EmbeddedStack
 from daybook_infra.stack.interface import Part, StackError
 from daybook_infra.stack.places import Home
-from daybook_infra.stack.processes import read_pid
+from daybook_infra.stack.processes import has_ended, read_pid
 
 TRIES = 20
 PAUSE_SECONDS = 0.5
@@ -15,7 +16,11 @@ PID_FILES = {Part.KAFKA: "kafka.pid", Part.POSTGRES: "postgres/postmaster.pid"}
 
 
 def kill(stack: EmbeddedStack, part: Part) -> None:
-    psutil.Process(_pid(stack.home, part)).kill()
+    """Returns when the server is dead. Before that, `start` would believe that it still runs."""
+    process = psutil.Process(_pid(stack.home, part))
+    process.kill()
+    while not has_ended(process):
+        time.sleep(0.01)
 
 
 def _pid(home: Home, part: Part) -> int:
