@@ -1,5 +1,5 @@
-"""Plans bulk commands over a connection's pending dead letters: their number for each retry
-count in, one filter after another out. No I/O.
+"""Plans bulk commands over a connection's pending dead letters: their number for each retry count in,
+one filter after another out. No I/O.
 """
 
 from collections.abc import Mapping, Sequence
