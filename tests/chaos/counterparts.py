@@ -1,23 +1,26 @@
 """Patches for the real services, in place of those of support.removals that work only in the simulation."""
 
-import asyncio
 import json
+import math
+import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 from uuid import UUID, uuid5
 
 from msgspec.structs import replace
 
+from daybook_command.domain.activity import Activity
+from daybook_command.domain.state import Org
 from daybook_command.http.deliveries import Deliveries, Delivery
-from daybook_command.postgres import child_sql, entry_rows
-from daybook_command.postgres.child_rows import ChildIds, ChildRows
-from daybook_command.postgres.known import find_known
-from daybook_command.postgres.snapshot_reader import SnapshotReader, load_rows, snapshots
+from daybook_command.postgres import entry_rows
+from daybook_command.postgres.snapshot_reader import SnapshotReader
 from daybook_command.shard.effects import Effect
 from daybook_command.shard.events import SnapshotLoaded
 from daybook_command.shard.machine import Shard
 from daybook_command.shard.short_way import LocalCommand
-from daybook_command.shard.snapshot import Needs, Snapshot
-from daybook_infra.runtime.postgres.connections import Connection, translated
+from daybook_command.shard.snapshot import LoadedOrg, Needs, Snapshot
+from daybook_infra.runtime.postgres.connections import Connection
 from daybook_projector.partition.machine import Batch
 from daybook_projector.postgres import checkpoints
 from daybook_projector.postgres.checkpoints import move_checkpoint, move_free_checkpoints
@@ -30,9 +33,10 @@ from daybook_projector.rebuild.differences import Difference
 from support import removals
 from support.patching import Patch
 
+T = TypeVar("T")
 Remove = Callable[[Patch], None]
-# In a run, the projector seldom moves within the millisecond that a look-up takes.
-LATER_SECONDS = 0.1
+# The projector seldom moves within the millisecond that a look-up takes, so what comes from another snapshot is older.
+OLD_SECONDS = 2.0
 
 
 def set_without_comparing(patch: Patch) -> None:
@@ -70,43 +74,55 @@ def move_the_checkpoint_alone(patch: Patch) -> None:
     patch.replace(Writer, "_write_free", write_free)
 
 
+@dataclass(frozen=True, slots=True)
+class Kept(Generic[T]):
+    """Keeps each value for OLD_SECONDS, and returns it instead of newer ones."""
+
+    values: dict[str, tuple[float, T]] = field(default_factory=dict)
+
+    def older(self, key: str, value: T) -> T:
+        """The value that is kept under this key; this value if there is none."""
+        now = time.monotonic()
+        since, kept = self.values.get(key, (-math.inf, value))
+        if now - since < OLD_SECONDS:
+            return kept
+        self.values[key] = now, value
+        return value
+
+
 def read_in_two_snapshots(patch: Patch) -> None:
-    """Reads the checkpoint first, and everything else LATER_SECONDS later, each statement in a separate snapshot."""
+    """Orgs that are read as a whole are up to OLD_SECONDS older than everything else."""
+    kept: Kept[Org | None] = Kept()
 
-    async def read(reader: SnapshotReader, needs: Mapping[int, Needs]) -> dict[int, Snapshot]:
-        with translated():
-            async with reader._pool.acquire() as connection:
-                await reader._reserve_ids(connection, needs)
-                orgs = [each for need in needs.values() for each in need.orgs]
-                known = await find_known(connection, needs, orgs)
-                await asyncio.sleep(LATER_SECONDS)
-                return snapshots(needs, known, await load_rows(connection, needs, orgs, known))
+    def aged(org_id: str, loaded: LoadedOrg) -> LoadedOrg:
+        return replace(loaded, org=kept.older(org_id, loaded.org)) if loaded.fresh else loaded
 
-    patch.replace(SnapshotReader, "read", read)
+    _age_orgs(patch, aged)
 
 
 def read_activity_in_another_snapshot(patch: Patch) -> None:
-    """Reads the activity of connections again, LATER_SECONDS after everything else."""
+    """The activity of connections is up to OLD_SECONDS older than everything else."""
+    kept: Kept[Activity] = Kept()
+
+    def aged(_: str, loaded: LoadedOrg) -> LoadedOrg:
+        activities = {id_: kept.older(id_, activity) for id_, activity in loaded.children.activities.items()}
+        return replace(loaded, children=replace(loaded.children, activities=activities))
+
+    _age_orgs(patch, aged)
+
+
+def _age_orgs(patch: Patch, aged: Callable[[str, LoadedOrg], LoadedOrg]) -> None:
+    """Patches every look-up: passes each org through `aged`."""
 
     async def read(reader: SnapshotReader, needs: Mapping[int, Needs]) -> dict[int, Snapshot]:
         snapshots = await read_all(reader, needs)
-        await asyncio.sleep(LATER_SECONDS)
-        return {partition: await with_newer_activity(reader, each) for partition, each in snapshots.items()}
+        return {
+            partition: replace(each, orgs={org_id: aged(org_id, loaded) for org_id, loaded in each.orgs.items()})
+            for partition, each in snapshots.items()
+        }
 
     read_all = SnapshotReader.read
     patch.replace(SnapshotReader, "read", read)
-
-
-async def with_newer_activity(reader: SnapshotReader, snapshot: Snapshot) -> Snapshot:
-    pairs = {(org_id, id_) for org_id, org in snapshot.orgs.items() for id_ in org.children.activities}
-    asked, rows = ChildIds(activities=frozenset(pairs)), ChildRows()
-    (found,) = await reader._pool.fetch(child_sql.CHILDREN, *asked.arguments())
-    await rows.add(asked, found)
-    orgs = {
-        org_id: replace(org, children=replace(org.children, activities=rows.activities.get(org_id, {})))
-        for org_id, org in snapshot.orgs.items()
-    }
-    return replace(snapshot, orgs=orgs)
 
 
 def heal_without_activity(patch: Patch) -> None:

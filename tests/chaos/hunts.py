@@ -6,20 +6,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from chaos.fault import Fault
-from chaos.nemesis import FAULTS
+from chaos.nemesis import BRISK, FAULTS, Pace
 
 BY_NAME = {fault.name: fault for fault in FAULTS}
 # A shard takes over while the projector is behind, and looks up orgs while the projector catches up.
-SLOW_TAKEOVERS = ("usurp the log", "stutter projector", "slow postgres for shards")
+TAKEOVERS_WHILE_BEHIND = ("usurp the log", "stutter projector")
 FEW_ORGS: Mapping[str, object] = {"cache_mib": 0.01}
+# One fault at a time. The services recover, and go on for a while, before the next one.
+APART = Pace(at_once=1, pauses=(2.0, 4.0))
 
 
 @dataclass(frozen=True, slots=True)
 class Hunt:
-    """`changes`: to the settings. `calm`: the faults are no outages, so no command may be refused with status 503."""
+    """`changes`: to the settings. `pace`: of the faults. `calm`: the faults are no outages, so no command may be
+    refused with status 503.
+    """
 
     names: Sequence[str]
     changes: Mapping[str, object] = field(default_factory=dict)
+    pace: Pace = BRISK
     calm: bool = False
 
     @property
@@ -36,9 +41,9 @@ HUNTS = {
     "looking up ids in memory": Hunt(("echo commands", "suspend projector", "kill command")),
     "keeping memory from look-up to decision": Hunt(("echo commands", "slow postgres", "usurp the log"), FEW_ORGS),
     "dropping cached orgs after a lost or unknown batch": Hunt(("usurp the log",)),
-    "reading org and checkpoint in one snapshot": Hunt(SLOW_TAKEOVERS),
-    "reading activity in the same snapshot": Hunt(SLOW_TAKEOVERS),
-    "replaying the tail from the snapshot only": Hunt(SLOW_TAKEOVERS),
+    "reading org and checkpoint in one snapshot": Hunt(TAKEOVERS_WHILE_BEHIND),
+    "reading activity in the same snapshot": Hunt(TAKEOVERS_WHILE_BEHIND),
+    "replaying the tail from the snapshot only": Hunt((*TAKEOVERS_WHILE_BEHIND, "slow postgres for shards")),
     "committing offsets after the answers": Hunt(("die command before-append", "hold kafka", "kill command")),
     "comparing the checkpoint": Hunt(("suspend projector", "join projector")),
     "one transaction for rows and checkpoint": Hunt(
@@ -49,8 +54,10 @@ HUNTS = {
     "moving offsets by records only": Hunt(("join command", "kill command", "leave command")),
     "detecting a restored PostgreSQL": Hunt(("restore postgres", "stutter projector", "echo commands"), FEW_ORGS),
     "publishing what is handed back": Hunt(("usurp the log",), calm=True),
-    "knowing what a batch has taken": Hunt(("hold kafka for doors", "hold postgres")),
-    "falling back by key": Hunt(("hold postgres",)),
+    "knowing what a batch has taken": Hunt(
+        ("hold kafka for doors and postgres for shards",), {"wait_seconds": 12.0}, APART
+    ),
+    "falling back by key": Hunt(("hold postgres for shards",), pace=APART),
     "falling back with the same ids": Hunt(("usurp the log", "join command", "slow postgres")),
 }
 NOT_HUNTED = {

@@ -81,7 +81,7 @@ def _run(seed: int, hunt: Hunt, setup: Setup, seconds: float) -> Verdict:
     folder = Path(tempfile.mkdtemp(prefix="daybook-mutant-"))
     watch = Refusals() if hunt.calm else NoWatch()
     draw = partial(for_seconds, seconds, hunt.faults)
-    plan = Plan(draw, setup, patience_seconds=PATIENCE_SECONDS, warm=True, watch=watch)
+    plan = Plan(draw, setup, hunt.pace, patience_seconds=PATIENCE_SECONDS, warm=True, watch=watch)
     verdict = asyncio.run(run_once(seed, plan, folder, lambda _: None))
     say(f"seed {seed}: {verdict.faults.total()} faults, {verdict.commands} commands, {verdict.voids} void records")
     for line in verdict.problems:

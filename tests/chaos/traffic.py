@@ -1,7 +1,7 @@
 """Sends one random workload after another, each with its own orgs, until it is told to stop."""
 
 import asyncio
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import cycle
@@ -23,6 +23,8 @@ PAUSE_SECONDS = 0.1
 COMMANDS = 700
 SERIES = 3
 """The number of commands in a request with several."""
+SERIES_AT_ONCE = 4
+"""The number of such requests at a time."""
 
 
 @dataclass(slots=True)
@@ -46,12 +48,14 @@ class Traffic:
             self.started.set()
             async with asyncio.TaskGroup() as group:
                 sending = group.create_task(send_all(self._until_stopped(workload.sends), ways, at_once=AT_ONCE))
-                group.create_task(self._send_series({send.key for send in workload.distinct}, sending))
+                keys = sorted({send.key for send in workload.distinct})
+                for number in range(SERIES_AT_ONCE):
+                    group.create_task(self._send_series(keys[number::SERIES_AT_ONCE], sending))
             wave += 1
 
-    async def _send_series(self, keys: Collection[str], sending: "asyncio.Task[object]") -> None:
+    async def _send_series(self, keys: Sequence[str], sending: "asyncio.Task[object]") -> None:
         """Sends a few commands per request, to one org after another, while others are sent. These few are rejected."""
-        for key in cycle(sorted(keys)):
+        for key in cycle(keys):
             if sending.done():
                 return
             renames = [command("RENAME_ORG", key, None, fresh_id(), name=str(number)) for number in range(SERIES)]

@@ -2,6 +2,7 @@
 data in one direction. A fault affects all connections or about half of them, so that it may affect only some instances.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from random import Random
@@ -15,6 +16,7 @@ SHARES = (1.0, 0.5)
 # The names with which the command service connects to Kafka, to publish commands that it got over HTTP, and to
 # PostgreSQL, to look up what shards need.
 DOOR, SHARDS = b"daybook-command-door", b"daybook-command"
+HELD_DOORS, HELD_SHARDS = Behaviour(held=True, only=DOOR), Behaviour(held=True, only=SHARDS)
 
 
 async def _cut(part: Part, scene: Scene, draw: Random) -> Heal | None:
@@ -35,6 +37,16 @@ async def _behave_for_some(behaviour: Behaviour, part: Part, scene: Scene, draw:
     return partial(_clear, part, scene)
 
 
+async def _hold_both(scene: Scene, _: Random) -> Heal | None:
+    """Holds what doors send to Kafka and what shards send to PostgreSQL."""
+    behaviours = {Part.KAFKA: HELD_DOORS, Part.POSTGRES: HELD_SHARDS}
+    if not all(scene.proxies[part].serves(each.only) for part, each in behaviours.items()):
+        return None
+    for part, each in behaviours.items():
+        scene.proxies[part].behave(each)
+    return partial(_clear_all, behaviours, scene)
+
+
 async def _behave(behaviour: Behaviour, part: Part, scene: Scene, draw: Random) -> Heal | None:
     share = draw.choice(SHARES)
     scene.proxies[part].behave(replace(behaviour, share=share))
@@ -45,6 +57,11 @@ async def _behave(behaviour: Behaviour, part: Part, scene: Scene, draw: Random) 
 
 async def _clear(part: Part, scene: Scene) -> None:
     scene.proxies[part].behave(NORMAL)
+
+
+async def _clear_all(parts: Iterable[Part], scene: Scene) -> None:
+    for part in parts:
+        await _clear(part, scene)
 
 
 NETWORK = [
@@ -69,7 +86,22 @@ NETWORK = [
         # Long enough for two attempts to publish, of up to 5 s each. The outcome of the first one is unknown. The
         # second one needs a new producer, so it certainly fails.
         (11.0, 15.0),
-        partial(_behave_for_some, Behaviour(held=True, only=DOOR), Part.KAFKA),
+        partial(_behave_for_some, HELD_DOORS, Part.KAFKA),
+    ),
+    Fault(
+        "hold kafka for doors and postgres for shards",
+        frozenset({Part.KAFKA, Part.POSTGRES}),
+        # After half of DAYBOOK_WAIT_SECONDS, doors publish what shards hold. If that is more than 5 s, the attempt
+        # certainly fails, as above, while batches have some of the commands. A hunt sets it to 12 s.
+        (12.0, 14.0),
+        _hold_both,
+    ),
+    Fault(
+        "hold postgres for shards",
+        frozenset({Part.POSTGRES}),
+        # Longer than half of DAYBOOK_WAIT_SECONDS, after which doors publish what shards hold, but not longer than all.
+        (3.0, 4.5),
+        partial(_behave_for_some, HELD_SHARDS, Part.POSTGRES),
     ),
     Fault(
         "slow postgres for shards",
