@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from chaos.fault import Fault
+from chaos.faults.network import HOLD_BOTH
 from chaos.nemesis import BRISK, FAULTS, Pace
 
-BY_NAME = {fault.name: fault for fault in FAULTS}
+BY_NAME = {fault.name: fault for fault in (*FAULTS, HOLD_BOTH)}
 # A shard takes over while the projector is behind, and looks up orgs while the projector catches up.
 TAKEOVERS_WHILE_BEHIND = ("usurp the log", "stutter projector")
 FEW_ORGS: Mapping[str, object] = {"cache_mib": 0.01}
@@ -54,9 +55,7 @@ HUNTS = {
     "moving offsets by records only": Hunt(("join command", "kill command", "leave command")),
     "detecting a restored PostgreSQL": Hunt(("restore postgres", "stutter projector", "echo commands"), FEW_ORGS),
     "publishing what is handed back": Hunt(("usurp the log",), calm=True),
-    "knowing what a batch has taken": Hunt(
-        ("hold kafka for doors and postgres for shards",), {"wait_seconds": 12.0}, APART
-    ),
+    "knowing what a batch has taken": Hunt((HOLD_BOTH.name,), {"wait_seconds": 12.0}, APART),
     "falling back by key": Hunt(("hold postgres for shards",), pace=APART),
     "falling back with the same ids": Hunt(("usurp the log", "join command", "slow postgres")),
 }
